@@ -1,1 +1,29 @@
-//! tessera-domain
+//! The vocabulary and the rules of a photo feed: pure values and pure functions.
+//!
+//! Nothing here does I/O, reads a clock or knows an actor. Callers pass the time and the seed in,
+//! so that every rule can be replayed. Names of sections refer to the feed pseudocode that the
+//! product implements ("section 2" is feed generation, and so on).
+
+pub mod ads;
+pub mod celebrity;
+pub mod counters;
+pub mod decayed_window;
+pub mod event;
+pub mod feed;
+pub mod hash;
+pub mod ids;
+pub mod invalid;
+pub mod media;
+pub mod notification;
+pub mod post;
+pub mod ranking;
+pub mod seen_filter;
+pub mod stitch;
+pub mod text;
+pub mod time;
+pub mod upload;
+pub mod user;
+
+pub use ids::{AdId, CommentId, IdGenerator, NotificationId, PostId, UploadId, UserId};
+pub use invalid::Invalid;
+pub use time::Timestamp;

@@ -1,1 +1,32 @@
-//! tessera-media
+//! Pictures: bytes in, bytes out. No I/O, no clock, no async.
+//!
+//! [`process_image`] takes an upload through
+//!
+//! ```text
+//! sniff → limits on the headers → decode (JPEG: scaled as it is decoded) → resize 1080 → sRGB → upright → resize 640, 150
+//!                                                                              └→ JPEG × 3 · AVIF · WebP · blurhash
+//! ```
+//!
+//! The codecs are libjpeg-turbo, libwebp and libaom, and the `image` crate for decoding PNG, WebP and GIF. Their `unsafe` interface is
+//! wrapped by other crates but for libaom's, which is wrapped in `aom.rs`.
+#![deny(unsafe_code)]
+
+mod aom;
+mod avif;
+mod color;
+mod decode;
+mod encode;
+mod error;
+mod header;
+mod limits;
+mod process;
+mod raster;
+mod sniff;
+#[cfg(test)]
+mod tests;
+
+pub use encode::encode_jpeg;
+pub use error::MediaError;
+pub use limits::Limits;
+pub use process::{EncodedImage, ProcessedImage, process_image};
+pub use sniff::{ImageFormat, sniff, sniff_unsupported};

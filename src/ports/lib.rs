@@ -1,1 +1,17 @@
-//! tessera-ports
+//! What the product needs of the outside: traits with stated guarantees, and their errors.
+//!
+//! Adapters live in `stores`. [`conformance`] is the suite that every adapter passes; [`faults`]
+//! wraps an adapter and makes it fail on a seed.
+
+pub mod clock;
+pub mod conformance;
+pub mod error;
+pub mod faults;
+pub mod hot_store;
+pub mod ledger;
+pub mod object_store;
+
+pub use error::{Determinacy, StoreError, StoreResult};
+pub use hot_store::HotStore;
+pub use ledger::Ledger;
+pub use object_store::ObjectStore;

@@ -1,0 +1,150 @@
+//! Accounts and how two of them stand to each other.
+
+use crate::{Invalid, Timestamp, UserId, text};
+use serde::{Deserialize, Serialize};
+
+/// Longest display name, in characters.
+pub const MAX_DISPLAY_NAME_CHARS: usize = 60;
+/// Longest biography, in characters.
+pub const MAX_BIO_CHARS: usize = 300;
+/// Password length in bytes: at least, at most. The upper bound keeps hashing bounded.
+pub const PASSWORD_BYTES: (usize, usize) = (8, 256);
+
+/// A user name: 3 to 30 of `a-z`, `0-9`, `_` and `.`, unique whatever its case was.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Username(String);
+
+impl Username {
+    /// Checks and lower-cases `text`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let name = text.trim().to_ascii_lowercase();
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
+        if !(3..=30).contains(&name.len()) || !name.chars().all(good) {
+            return Err(Invalid::new("username", "must be 3 to 30 letters a to z, digits, underscores or full stops"));
+        }
+        if name.starts_with('.') || name.ends_with('.') || name.chars().all(|c| c.is_ascii_digit()) {
+            return Err(Invalid::new("username", "must not begin or end with a full stop, nor be only digits"));
+        }
+        Ok(Self(name))
+    }
+
+    /// Takes a name back from the ledger, which only ever stored checked ones.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Refuses passwords that are too short or too long. Nothing else is demanded (NIST SP 800-63B, 5.1.1.2).
+pub fn check_password(password: &str) -> Result<(), Invalid> {
+    let (least, most) = PASSWORD_BYTES;
+    if (least..=most).contains(&password.len()) {
+        Ok(())
+    } else {
+        Err(Invalid::new("password", format!("must be {least} to {most} bytes long")))
+    }
+}
+
+/// A cleaned display name; an empty one is refused.
+pub fn display_name(name: &str) -> Result<String, Invalid> {
+    let name = text::clean("display_name", name, MAX_DISPLAY_NAME_CHARS)?;
+    if name.is_empty() || name.contains('\n') {
+        return Err(Invalid::new("display_name", "must not be empty or hold line breaks"));
+    }
+    Ok(name)
+}
+
+/// An account as the ledger keeps it, without its password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// Unique name.
+    pub username: Username,
+    /// Name to show.
+    pub display_name: String,
+    /// A few words about the person.
+    pub bio: String,
+    /// Only followers see the posts of a private account, and it is never recommended.
+    pub private: bool,
+    /// Posts of celebrities are pulled by readers, not pushed to followers.
+    pub celebrity: bool,
+    /// When `celebrity` last became false after having been true; readers go on pulling for a while.
+    pub celebrity_ended_at: Option<Timestamp>,
+    /// Posts that are not deleted.
+    pub post_count: u64,
+    /// Accounts that follow this one.
+    pub follower_count: u64,
+    /// Accounts that this one follows.
+    pub following_count: u64,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// Set once the account is gone; its posts are then hidden everywhere.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// How a viewer stands to another account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Relationship {
+    /// The viewer follows the account.
+    pub following: bool,
+    /// The account follows the viewer.
+    pub followed_by: bool,
+    /// The viewer blocks the account.
+    pub blocking: bool,
+    /// The account blocks the viewer.
+    pub blocked_by: bool,
+    /// The viewer mutes the account.
+    pub muting: bool,
+}
+
+impl Relationship {
+    /// Whether either side blocks the other: then neither sees anything of the other.
+    pub fn is_blocked(&self) -> bool {
+        self.blocking || self.blocked_by
+    }
+}
+
+/// What of an author's posts a viewer may see, decided at read time whatever was pushed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everything.
+    Visible,
+    /// Not in feeds and recommendations, but when asked for by name (muted).
+    HiddenInFeeds,
+    /// Not at all (blocked either way, private and not followed, or deleted).
+    Hidden,
+}
+
+/// Decides what `viewer` may see of `author`, given how the viewer stands to the author.
+pub fn visibility(viewer: UserId, author: &User, relationship: Relationship) -> Visibility {
+    if author.deleted_at.is_some() {
+        Visibility::Hidden
+    } else if viewer == author.id {
+        Visibility::Visible
+    } else if relationship.is_blocked() || (author.private && !relationship.following) {
+        Visibility::Hidden
+    } else if relationship.muting {
+        Visibility::HiddenInFeeds
+    } else {
+        Visibility::Visible
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_are_lower_cased_and_checked() {
+        assert_eq!(Username::parse(" Ada_L ").expect("valid").as_str(), "ada_l");
+        for bad in ["ab", "a b c", "ünal", ".abc", "abc.", "12345", &"a".repeat(31), "a/b", "<b>x"] {
+            assert!(Username::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

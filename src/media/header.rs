@@ -1,0 +1,101 @@
+//! What a picture's headers say: read in one pass over the container's segments, without decoding a pixel.
+//!
+//! Every walker is bounded by the length of the file, since each step consumes at least one byte, and allocates nothing but
+//! the colour profile of a JPEG, within [`Limits::max_metadata_bytes`].
+
+mod gif;
+mod jpeg;
+mod png;
+mod webp;
+
+use image::metadata::Orientation;
+
+use crate::{ImageFormat, Limits, MediaError};
+
+/// The headers of an accepted picture.
+pub(crate) struct Header {
+    pub format: ImageFormat,
+    /// Width as stored, before orientation.
+    pub width: u32,
+    /// Height as stored, before orientation.
+    pub height: u32,
+    /// Frames that the file claims; at least 1.
+    pub frames: u32,
+    /// How the stored picture must be turned to be upright.
+    pub orientation: Orientation,
+    /// Memory that decoding takes at its peak.
+    pub decode_bytes: u64,
+    /// What only JPEG needs to know.
+    pub jpeg: Option<JpegHeader>,
+}
+
+/// The part of a JPEG's header that chooses how it is decoded.
+pub(crate) struct JpegHeader {
+    /// 1 (grey), 3 (colour) or 4 (CMYK or YCCK).
+    pub components: u8,
+    /// An Adobe marker is there: CMYK samples are then stored inverted, as Photoshop does.
+    pub has_adobe_marker: bool,
+    /// The embedded profile, whole.
+    pub icc_profile: Option<Vec<u8>>,
+}
+
+/// Reads the headers of `bytes`, which begin as `format` does.
+pub(crate) fn read_header(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Header, MediaError> {
+    match format {
+        ImageFormat::Jpeg => jpeg::read(bytes, limits),
+        ImageFormat::Png => png::read(bytes),
+        ImageFormat::WebP => webp::read(bytes),
+        ImageFormat::Gif => gif::read(bytes),
+    }
+}
+
+/// The orientation in an EXIF block (TIFF structure, with or without the `Exif\0\0` prefix); upright if there is none.
+fn exif_orientation(block: &[u8]) -> Orientation {
+    let tiff = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
+    Orientation::from_exif_chunk(tiff).unwrap_or(Orientation::NoTransforms)
+}
+
+/// Bytes taken from the front of a slice; `None` where it is too short.
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    fn u16_be(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    fn u16_le(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn u24_le(&mut self) -> Option<u32> {
+        self.array().map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    fn u32_be(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u32_le(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+}

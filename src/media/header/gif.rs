@@ -1,0 +1,82 @@
+//! The blocks of a GIF (GIF89a specification): canvas, first frame, number of frames.
+
+use image::metadata::Orientation;
+
+use super::{Header, Reader};
+use crate::{ImageFormat, MediaError};
+
+const FORMAT: ImageFormat = ImageFormat::Gif;
+
+/// Four bytes each for the canvas and for a frame that does not fill it.
+const BYTES_PER_PIXEL: u64 = 4;
+
+pub(super) fn read(bytes: &[u8]) -> Result<Header, MediaError> {
+    let mut reader = Reader::new(bytes);
+    let (width, height) =
+        read_screen(&mut reader).ok_or_else(|| MediaError::corrupt(FORMAT, "no screen descriptor"))?;
+    let mut frames = 0;
+    let mut first_frame_pixels = 0;
+    while let Some(pixels) = next_frame(&mut reader) {
+        if frames == 0 {
+            first_frame_pixels = pixels;
+        }
+        frames += 1;
+    }
+    let canvas_pixels = u64::from(width) * u64::from(height);
+    Ok(Header {
+        format: FORMAT,
+        width,
+        height,
+        frames: frames.max(1),
+        orientation: Orientation::NoTransforms,
+        decode_bytes: (canvas_pixels + first_frame_pixels) * BYTES_PER_PIXEL,
+        jpeg: None,
+    })
+}
+
+fn read_screen(reader: &mut Reader<'_>) -> Option<(u32, u32)> {
+    reader.take(6)?; // The signature.
+    let (width, height) = (reader.u16_le()?, reader.u16_le()?);
+    let flags = reader.byte()?;
+    reader.take(2)?;
+    skip_palette(reader, flags)?;
+    Some((width.into(), height.into()))
+}
+
+/// Goes past the next frame and gives its pixels; `None` at the trailer or where the file breaks off.
+fn next_frame(reader: &mut Reader<'_>) -> Option<u64> {
+    loop {
+        match reader.byte()? {
+            0x21 => {
+                reader.byte()?; // Which extension.
+                skip_sub_blocks(reader)?;
+            }
+            0x2c => {
+                reader.take(4)?; // Its place on the canvas.
+                let (width, height) = (reader.u16_le()?, reader.u16_le()?);
+                let flags = reader.byte()?;
+                // The first frame counts by its header even where the file breaks off inside it.
+                let _ = skip_palette(reader, flags).and_then(|()| reader.byte()).and_then(|_| skip_sub_blocks(reader));
+                return Some(u64::from(width) * u64::from(height));
+            }
+            _ => return None,
+        }
+    }
+}
+
+fn skip_palette(reader: &mut Reader<'_>, flags: u8) -> Option<()> {
+    if flags & 0x80 != 0 {
+        reader.take(3 << ((flags & 7) + 1))?;
+    }
+    Some(())
+}
+
+fn skip_sub_blocks(reader: &mut Reader<'_>) -> Option<()> {
+    loop {
+        let length = reader.byte()?;
+        if length == 0 {
+            return Some(());
+        }
+        reader.take(length.into())?;
+    }
+}

@@ -1,0 +1,76 @@
+//! What an upload may cost, checked on the header before any pixel is decoded.
+
+use crate::MediaError;
+use crate::header::Header;
+
+/// Bounds on one picture. All are checked before decoding, from the bytes' length and the file's headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Length of the file in bytes. Default 64 MiB.
+    pub max_bytes: u64,
+    /// Width times height of the canvas. Default 100 million.
+    pub max_pixels: u64,
+    /// Either side in pixels. Default 16,384.
+    pub max_dimension: u32,
+    /// Frames of an animation; only the first is decoded. Default 2,000.
+    pub max_frames: u32,
+    /// Memory that decoding may take, in bytes, estimated from the header: the pixels at their stored depth, their
+    /// 8-bit copy where one is needed, and a decoder's own planes (a progressive JPEG keeps its coefficients). What follows
+    /// the decoder works on at most 1080x1080 pixels and adds some 25 MB. Default 512 MiB.
+    pub max_alloc_bytes: u64,
+    /// Colour profile, EXIF and text chunks, each in bytes and after inflation. Default 8 MiB.
+    pub max_metadata_bytes: u64,
+    /// Scans of a progressive JPEG: each may cost a pass over the whole picture. Default 100.
+    pub max_jpeg_scans: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 * 1024 * 1024,
+            max_pixels: 100_000_000,
+            max_dimension: 16_384,
+            max_frames: 2_000,
+            max_alloc_bytes: 512 * 1024 * 1024,
+            max_metadata_bytes: 8 * 1024 * 1024,
+            max_jpeg_scans: 100,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn check_length(&self, bytes: &[u8]) -> Result<(), MediaError> {
+        let actual_bytes = bytes.len() as u64;
+        match actual_bytes {
+            0 => Err(MediaError::Empty),
+            _ if actual_bytes > self.max_bytes => {
+                Err(MediaError::FileTooLarge { actual_bytes, max_bytes: self.max_bytes })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_header(&self, header: &Header) -> Result<(), MediaError> {
+        let Header { format, width, height, .. } = *header;
+        if width == 0 || height == 0 {
+            return Err(MediaError::corrupt(format, "a side of zero pixels"));
+        }
+        if width > self.max_dimension || height > self.max_dimension {
+            return Err(MediaError::DimensionsTooLarge { width, height, max_dimension: self.max_dimension });
+        }
+        let actual_pixels = u64::from(width) * u64::from(height);
+        if actual_pixels > self.max_pixels {
+            return Err(MediaError::TooManyPixels { actual_pixels, max_pixels: self.max_pixels });
+        }
+        if header.frames > self.max_frames {
+            return Err(MediaError::TooManyFrames { max_frames: self.max_frames });
+        }
+        if header.decode_bytes > self.max_alloc_bytes {
+            return Err(MediaError::NeedsTooMuchMemory {
+                needed_bytes: header.decode_bytes,
+                max_alloc_bytes: self.max_alloc_bytes,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! The whole of image processing: one decode, one chain of resizes, six results.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::avif::encode_avif;
+use crate::decode::{Decoded, Needs, decode};
+use crate::encode::{blurhash, encode_jpeg, encode_webp};
+use crate::header::{Header, read_header};
+use crate::raster::Raster;
+use crate::{ImageFormat, Limits, MediaError, color, sniff, sniff_unsupported};
+
+/// Side of the box of the large JPEG, in pixels (pseudocode section 5, as are all sizes and qualities here).
+const LARGE_SIDE: u32 = 1080;
+/// Side of the box of the medium JPEG, the AVIF and the WebP, in pixels.
+const MEDIUM_SIDE: u32 = 640;
+/// Side of the square thumbnail, in pixels.
+const THUMBNAIL_SIDE: u32 = 150;
+
+const LARGE_QUALITY: u8 = 85;
+const MEDIUM_QUALITY: u8 = 85;
+const THUMBNAIL_QUALITY: u8 = 80;
+const WEBP_QUALITY: f32 = 80.0;
+/// libaom's `cq-level` that looks as the pseudocode's "quality 75" does in common software.
+const AVIF_QUANTIZER: u8 = 10;
+
+/// One file to be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedImage {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Media type, such as `image/avif`.
+    pub content_type: &'static str,
+}
+
+/// What becomes of an uploaded picture: upright, in sRGB, without any metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessedImage {
+    /// Fits 1080 x 1080; JPEG, quality 85.
+    pub large: EncodedImage,
+    /// Fits 640 x 640; JPEG, quality 85.
+    pub medium: EncodedImage,
+    /// The centred square, 150 x 150 or as large as the picture allows; JPEG, quality 80.
+    pub thumbnail: EncodedImage,
+    /// Fits 640 x 640; keeps transparency.
+    pub avif: EncodedImage,
+    /// Fits 640 x 640; lossy, quality 80; keeps transparency.
+    pub webp: EncodedImage,
+    /// Placeholder of 4 x 3 components.
+    pub blurhash: String,
+    /// What the upload was.
+    pub format: ImageFormat,
+    /// Width of the upright original, in pixels.
+    pub width: u32,
+    /// Height of the upright original, in pixels.
+    pub height: u32,
+}
+
+/// Turns an upload into the pictures that are served.
+///
+/// The content decides the format, and `declared_content_type` must agree with it. Limits are checked on the headers before any
+/// pixel is decoded. The first frame of an animation counts. Orientation (EXIF) is applied and colours are converted to sRGB
+/// by the embedded profile; nothing else of the metadata survives. The aspect ratio is kept and nothing is enlarged. JPEGs
+/// have transparency laid over white; AVIF and WebP keep it.
+///
+/// `progress` hears non-decreasing percentages, the last one 100. The call computes for some tenths of a second in the
+/// calling thread and the same bytes give the same result; keep it off async threads.
+///
+/// # Errors
+/// [`MediaError`], each a sentence for the uploader. A panic in a decoder becomes [`MediaError::Corrupt`].
+pub fn process_image(
+    bytes: &[u8],
+    declared_content_type: &str,
+    limits: &Limits,
+    progress: &dyn Fn(u8),
+) -> Result<ProcessedImage, MediaError> {
+    limits.check_length(bytes)?;
+    let format = check_type(bytes, declared_content_type)?;
+    catch_unwind(AssertUnwindSafe(|| process(bytes, format, limits, progress)))
+        .unwrap_or_else(|_| Err(MediaError::corrupt(format, "the decoder panicked")))
+}
+
+/// The format of the content, which must be accepted and be the declared one.
+fn check_type(bytes: &[u8], declared_content_type: &str) -> Result<ImageFormat, MediaError> {
+    let Some(actual) = sniff(bytes) else {
+        return Err(match sniff_unsupported(bytes) {
+            Some(format) => MediaError::UnsupportedFormat { format },
+            None => MediaError::UnknownFormat,
+        });
+    };
+    if ImageFormat::from_content_type(declared_content_type) != Some(actual) {
+        return Err(MediaError::TypeMismatch { declared: declared_content_type.to_owned(), actual });
+    }
+    Ok(actual)
+}
+
+fn process(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: &Limits,
+    progress: &dyn Fn(u8),
+) -> Result<ProcessedImage, MediaError> {
+    let header = read_header(bytes, format, limits)?;
+    limits.check_header(&header)?;
+    progress(5);
+    let needs = Needs { box_side: LARGE_SIDE, square_side: THUMBNAIL_SIDE };
+    let decoded = decode(bytes, &header, &needs, limits)?;
+    progress(40);
+    let scaled = scale(decoded, &header)?;
+    progress(50);
+    encode(scaled, &header, progress)
+}
+
+/// The three sizes, upright and in sRGB.
+struct Scaled {
+    large: Raster,
+    medium: Raster,
+    thumbnail: Raster,
+}
+
+/// Each size comes from the one before. Colour and orientation are applied to the large one, when few pixels are left.
+fn scale(decoded: Decoded, header: &Header) -> Result<Scaled, MediaError> {
+    let finish = |raster: Raster| -> Result<Raster, MediaError> {
+        color::to_srgb(raster, decoded.icc_profile.as_deref(), decoded.inverted_inks)?
+            .orient(header.orientation)
+            .map(Raster::without_idle_alpha)
+    };
+    let source = &decoded.raster;
+    let large = finish(source.fit(LARGE_SIDE)?)?;
+    let medium = large.fit(MEDIUM_SIDE)?;
+    // A panorama may be too low by now for a thumbnail that its original can fill.
+    let wanted_side = THUMBNAIL_SIDE.min(source.short_side());
+    let thumbnail = if medium.short_side() >= wanted_side {
+        medium.cover(THUMBNAIL_SIDE)?
+    } else if large.short_side() >= wanted_side {
+        large.cover(THUMBNAIL_SIDE)?
+    } else {
+        finish(source.cover(THUMBNAIL_SIDE)?)?
+    };
+    Ok(Scaled { large, medium, thumbnail })
+}
+
+fn encode(scaled: Scaled, header: &Header, progress: &dyn Fn(u8)) -> Result<ProcessedImage, MediaError> {
+    let blurhash = blurhash(&scaled.medium)?;
+    let avif = encoded(&scaled.medium, encode_avif(&scaled.medium, AVIF_QUANTIZER)?, "image/avif");
+    progress(75);
+    let webp = encoded(&scaled.medium, encode_webp(&scaled.medium, WEBP_QUALITY)?, "image/webp");
+    progress(90);
+    let large = jpeg(scaled.large, LARGE_QUALITY)?;
+    let medium = jpeg(scaled.medium, MEDIUM_QUALITY)?;
+    let thumbnail = jpeg(scaled.thumbnail, THUMBNAIL_QUALITY)?;
+    progress(100);
+    let is_turned = header.orientation.to_exif() >= 5;
+    let (width, height) = if is_turned { (header.height, header.width) } else { (header.width, header.height) };
+    Ok(ProcessedImage { large, medium, thumbnail, avif, webp, blurhash, format: header.format, width, height })
+}
+
+fn jpeg(raster: Raster, quality: u8) -> Result<EncodedImage, MediaError> {
+    let raster = raster.flatten_on_white();
+    let bytes = encode_jpeg(&raster.pixels, raster.width, raster.height, quality)?;
+    Ok(encoded(&raster, bytes, "image/jpeg"))
+}
+
+fn encoded(raster: &Raster, bytes: Vec<u8>, content_type: &'static str) -> EncodedImage {
+    EncodedImage { bytes, width: raster.width, height: raster.height, content_type }
+}

@@ -1,0 +1,65 @@
+//! How stores fail: what happened, and whether the write may have happened all the same.
+
+/// Whether a failed write may nevertheless have taken effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Determinacy {
+    /// It certainly did not happen. Trying again is always safe.
+    NotDone,
+    /// It may have happened (a time-out, a lost connection). Only idempotent writes may be tried again.
+    Unknown,
+}
+
+/// A store's failure. Expected outcomes (not found, duplicate, quota) are values, never errors.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be reached, timed out, or failed in a way that may pass.
+    #[error("{store} is unavailable: {detail}")]
+    Unavailable {
+        /// Which store, for the operator.
+        store: &'static str,
+        /// Whether the write may have happened.
+        determinacy: Determinacy,
+        /// What the driver said.
+        detail: String,
+    },
+    /// The store's queue is full. Nothing happened.
+    #[error("{store} is overloaded")]
+    Overloaded {
+        /// Which store.
+        store: &'static str,
+    },
+    /// Something stored cannot be understood. Nothing happened; a person must look.
+    #[error("{store} holds something unreadable: {detail}")]
+    Corrupt {
+        /// Which store.
+        store: &'static str,
+        /// What and where.
+        detail: String,
+    },
+    /// The store refused the request as wrong: a defect of the caller. Nothing happened.
+    #[error("{store} refused the request: {detail}")]
+    Refused {
+        /// Which store.
+        store: &'static str,
+        /// What the store said.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the write may have happened.
+    pub fn determinacy(&self) -> Determinacy {
+        match self {
+            StoreError::Unavailable { determinacy, .. } => *determinacy,
+            _ => Determinacy::NotDone,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Unavailable { .. } | StoreError::Overloaded { .. })
+    }
+}
+
+/// A store's answer.
+pub type StoreResult<T> = Result<T, StoreError>;

@@ -1,0 +1,1 @@
+//! A wrapper that makes any adapter fail on a seed.

@@ -1,0 +1,75 @@
+//! Likes, comments and the counters that move with them.
+
+use crate::StoreResult;
+use async_trait::async_trait;
+use tessera_domain::{
+    CommentId, PostId, Timestamp, UserId,
+    counters::{CounterOperation, CounterOutcome, Counts, ShardCounts},
+    post::{Comment, PostRef},
+};
+
+/// What a group commit of one counter did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterBatch {
+    /// What became of each operation, in order.
+    pub outcomes: Vec<CounterOutcome>,
+    /// The rows that the batch moved, with their new absolute values, for the mirror.
+    pub rows: Vec<ShardCounts>,
+    /// The post's totals over all shards, right after the batch.
+    pub totals: Counts,
+}
+
+/// One entry of a likers page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LikeRow {
+    /// Who.
+    pub user_id: UserId,
+    /// Grows with the time of the like; unique within a post. The list is newest first.
+    pub position: i64,
+}
+
+/// Likes a post got in one hour: enough to fill a decayed window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngagementHour {
+    /// The post and its author.
+    pub post: PostRef,
+    /// Start of the hour.
+    pub hour: Timestamp,
+    /// Likes plus comments in it.
+    pub engagements: u64,
+}
+
+/// Likes and comments.
+#[async_trait]
+pub trait EngagementLedger: Send + Sync + 'static {
+    /// Applies operations in order in one transaction: the unique `(post, user)` decides who counts, the
+    /// absolute values move with it, and one `Engaged` event is recorded for all that was new.
+    ///
+    /// A like is counted in `shard` and remembers it; an unlike takes it from where it was counted.
+    /// An operation on a missing post gives `NotFound` and does not disturb the others.
+    async fn apply_counter_batch(
+        &self,
+        post_id: PostId,
+        shard: u16,
+        operations: &[CounterOperation],
+        now: Timestamp,
+    ) -> StoreResult<CounterBatch>;
+
+    /// All counter rows of these posts; a post without any has no row.
+    async fn shard_counts(&self, ids: &[PostId]) -> StoreResult<Vec<(PostId, ShardCounts)>>;
+
+    /// Those of `ids` that `user_id` likes, in any order.
+    async fn liked_by(&self, user_id: UserId, ids: &[PostId]) -> StoreResult<Vec<PostId>>;
+
+    /// Who likes a post, newest first, after `after` (a row's position).
+    async fn likers(&self, post_id: PostId, after: Option<i64>, limit: usize) -> StoreResult<Vec<LikeRow>>;
+
+    /// Comments of a post, oldest first, after `after`.
+    async fn comments(&self, post_id: PostId, after: Option<CommentId>, limit: usize) -> StoreResult<Vec<Comment>>;
+
+    /// One comment, unless it was deleted.
+    async fn comment(&self, id: CommentId) -> StoreResult<Option<Comment>>;
+
+    /// Likes and comments since `since` on posts of public accounts, by post and hour, strongest first.
+    async fn engagement_hours(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<EngagementHour>>;
+}

@@ -1,0 +1,41 @@
+//! Inboxes.
+
+use crate::StoreResult;
+use async_trait::async_trait;
+use tessera_domain::{
+    NotificationId, Timestamp, UserId,
+    notification::{Notification, Signal},
+};
+
+/// Where a page of notifications continues: they are ordered by (`updated_at`, `id`), newest first.
+pub type NotificationPosition = (Timestamp, NotificationId);
+
+/// Notifications, coalesced as they are written.
+#[async_trait]
+pub trait NotificationLedger: Send + Sync + 'static {
+    /// Adds signals to a user's inbox, each with the id that a notification newly opened for it gets.
+    ///
+    /// A signal that was recorded before (same user, kind, post and actor) is ignored, so redelivery is
+    /// harmless. A new one joins the unread notification of its kind and post, or opens one.
+    /// Returns the notifications that changed.
+    async fn record_signals(
+        &self,
+        user_id: UserId,
+        signals: &[(Signal, NotificationId)],
+        now: Timestamp,
+    ) -> StoreResult<Vec<Notification>>;
+
+    /// A user's notifications, newest first, after `after`.
+    async fn notifications(
+        &self,
+        user_id: UserId,
+        after: Option<NotificationPosition>,
+        limit: usize,
+    ) -> StoreResult<Vec<Notification>>;
+
+    /// Marks as read all notifications up to and including `up_to` in list order; returns how many changed.
+    async fn mark_read(&self, user_id: UserId, up_to: NotificationId) -> StoreResult<u64>;
+
+    /// How many notifications are unread.
+    async fn unread_count(&self, user_id: UserId) -> StoreResult<u64>;
+}

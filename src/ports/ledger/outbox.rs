@@ -1,0 +1,47 @@
+//! The transactional outbox: events written with what they tell of, delivered at least once.
+
+use crate::StoreResult;
+use async_trait::async_trait;
+use tessera_domain::{Timestamp, event::Event};
+
+/// How often an event is handed out before it is dead.
+pub const MAX_EVENT_ATTEMPTS: u32 = 20;
+
+/// An event that this caller holds until its lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxEvent {
+    /// Position in the outbox; events are handed out in this order as far as retries allow.
+    pub id: i64,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// Proves the lease.
+    pub lease_token: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// How many events stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutboxCounts {
+    /// Waiting or held.
+    pub pending: u64,
+    /// Given up after [`MAX_EVENT_ATTEMPTS`].
+    pub dead: u64,
+}
+
+/// The outbox.
+#[async_trait]
+pub trait OutboxLedger: Send + Sync + 'static {
+    /// Leases up to `limit` due events for `lease_ms`, oldest first. Events whose attempts are spent
+    /// become dead instead.
+    async fn claim_events(&self, limit: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<OutboxEvent>>;
+
+    /// Removes handled events, by id and lease token; those whose lease was lost stay.
+    async fn acknowledge_events(&self, handled: &[(i64, u64)]) -> StoreResult<()>;
+
+    /// Gives an event back, due again at `retry_at`.
+    async fn retry_event(&self, id: i64, lease_token: u64, retry_at: Timestamp, error: &str) -> StoreResult<()>;
+
+    /// How many events stand where.
+    async fn outbox_counts(&self) -> StoreResult<OutboxCounts>;
+}

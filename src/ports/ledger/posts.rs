@@ -1,0 +1,69 @@
+//! Posts.
+
+use crate::StoreResult;
+use async_trait::async_trait;
+use tessera_domain::{
+    PostId, Timestamp, UserId,
+    post::{Post, PostRef},
+};
+
+/// What became of a change to a post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangePostOutcome {
+    /// Done; the post as it stands (for a deletion: as it stood).
+    Done(Box<Post>),
+    /// There is no such post (any more).
+    NotFound,
+    /// It is somebody else's.
+    Forbidden,
+}
+
+/// Posts. They come into being only in `UploadLedger::finish_job`.
+#[async_trait]
+pub trait PostLedger: Send + Sync + 'static {
+    /// Posts by id, in any order; ids that do not exist or were deleted are left out.
+    async fn posts(&self, ids: &[PostId]) -> StoreResult<Vec<Post>>;
+
+    /// Changes caption (with the hashtags found in it) and alternative text, recording `PostEdited`.
+    async fn edit_post(
+        &self,
+        id: PostId,
+        editor_id: UserId,
+        caption: Option<(String, Vec<String>)>,
+        alt_text: Option<String>,
+        now: Timestamp,
+    ) -> StoreResult<ChangePostOutcome>;
+
+    /// Deletes a post, recording `PostDeleted` and lowering the author's count. Its likes and comments go too.
+    async fn delete_post(&self, id: PostId, user_id: UserId, now: Timestamp) -> StoreResult<ChangePostOutcome>;
+
+    /// Posts of one author before `before`, newest first.
+    async fn posts_by_author(
+        &self,
+        author_id: UserId,
+        before: Option<PostId>,
+        limit: usize,
+    ) -> StoreResult<Vec<PostRef>>;
+
+    /// The newest posts of these authors after `after`, newest first over all of them. At most
+    /// [`crate::ledger::MAX_PAGE`] authors are given.
+    async fn recent_posts(
+        &self,
+        author_ids: &[UserId],
+        after: Option<PostId>,
+        limit: usize,
+    ) -> StoreResult<Vec<PostRef>>;
+
+    /// What a timeline holds: the newest posts after `after` by `user_id` and by those it follows whose
+    /// posts are pushed at `now`, newest first.
+    async fn timeline_posts(
+        &self,
+        user_id: UserId,
+        after: Option<PostId>,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreResult<Vec<PostRef>>;
+
+    /// The newest posts of public accounts after `after`, newest first.
+    async fn public_posts(&self, after: PostId, limit: usize) -> StoreResult<Vec<PostRef>>;
+}

@@ -1,0 +1,188 @@
+//! Uploads, their quota, and the media jobs that turn them into posts.
+
+use crate::StoreResult;
+use async_trait::async_trait;
+use tessera_domain::{
+    PostId, Timestamp, UploadId, UserId,
+    media::MediaRecord,
+    upload::{Upload, UploadStatus},
+};
+
+/// How often a media job is tried before it is dead. Attempts are spent at the claim, so that a job
+/// that kills its worker dies too.
+pub const MAX_JOB_ATTEMPTS: u32 = 5;
+
+/// An upload to be opened.
+#[derive(Debug, Clone)]
+pub struct NewUpload {
+    /// The upload, pending.
+    pub upload: Upload,
+    /// The client's idempotency key: the same user's same key gives the first upload again.
+    pub idempotency_key: Option<String>,
+    /// The most uploads per user and UTC day (of `upload.created_at`); `None` for no limit.
+    pub daily_quota: Option<u32>,
+}
+
+/// What became of [`UploadLedger::create_upload`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateUploadOutcome {
+    /// Opened; one unit of the day's quota is taken.
+    Created,
+    /// The idempotency key was used before: here is that upload.
+    Existing(Box<Upload>),
+    /// The day's quota is used up. Nothing happened.
+    QuotaExceeded,
+}
+
+/// What became of [`UploadLedger::complete_upload`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompleteUploadOutcome {
+    /// A media job is queued.
+    Queued,
+    /// It was completed before; this is how it stands now. Nothing changed.
+    Already(UploadStatus),
+    /// There is no such upload of this user.
+    NotFound,
+    /// So many jobs are waiting that no further one is taken. Nothing happened.
+    QueueFull,
+}
+
+/// A media job that this caller holds until `lease_until`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaJob {
+    /// What to process.
+    pub upload: Upload,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// Proves the lease; acknowledgements with another token are refused.
+    pub lease_token: u64,
+}
+
+/// The post that a job made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedMedia {
+    /// The id that the post gets, unless the upload has one already.
+    pub post_id: PostId,
+    /// Its media.
+    pub media: MediaRecord,
+    /// Its hashtags, from the caption.
+    pub hashtags: Vec<String>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What became of [`UploadLedger::finish_job`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishJobOutcome {
+    /// The post exists, once, whoever made it.
+    Posted(PostId),
+    /// The lease was lost and nobody has finished yet. Nothing happened.
+    LeaseLost,
+}
+
+/// Where a media job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobState {
+    /// Waiting for a worker (or for its next attempt).
+    Queued,
+    /// Held by a worker.
+    Leased,
+    /// Given up, with a reason.
+    Dead,
+}
+
+/// A job as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobView {
+    /// Which upload.
+    pub upload_id: UploadId,
+    /// Whose.
+    pub user_id: UserId,
+    /// Where it stands.
+    pub state: JobState,
+    /// Attempts spent.
+    pub attempts: u32,
+    /// The last failure, if any.
+    pub last_error: Option<String>,
+    /// When it was queued.
+    pub created_at: Timestamp,
+}
+
+/// How many jobs stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobCounts {
+    /// Waiting.
+    pub queued: u64,
+    /// Being worked on.
+    pub leased: u64,
+    /// Given up.
+    pub dead: u64,
+}
+
+/// Uploads and media jobs. At-least-once work, exactly-once posts.
+#[async_trait]
+pub trait UploadLedger: Send + Sync + 'static {
+    /// Opens an upload, taking and checking the quota in the same step.
+    async fn create_upload(&self, new: NewUpload) -> StoreResult<CreateUploadOutcome>;
+
+    /// One upload.
+    async fn upload(&self, id: UploadId) -> StoreResult<Option<Upload>>;
+
+    /// Marks an upload as processing and queues its job, unless `max_queued` jobs are waiting. Idempotent.
+    async fn complete_upload(
+        &self,
+        id: UploadId,
+        user_id: UserId,
+        caption: &str,
+        alt_text: &str,
+        now: Timestamp,
+        max_queued: u64,
+    ) -> StoreResult<CompleteUploadOutcome>;
+
+    /// Leases up to `limit` jobs that are due or whose lease ran out, oldest first, fair between users:
+    /// a user's second job waits while other users' first ones are due.
+    ///
+    /// Jobs whose attempts are spent are moved to the dead letters instead, the upload to failed with
+    /// the last error as its reason, and the quota is given back.
+    async fn claim_jobs(&self, limit: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<MediaJob>>;
+
+    /// Prolongs a lease; false where it was lost.
+    async fn extend_lease(&self, id: UploadId, lease_token: u64, lease_until: Timestamp) -> StoreResult<bool>;
+
+    /// Makes the post, its `PostCreated` event and the completed status, and removes the job, in one
+    /// transaction. Idempotent by upload: a second finisher gets the first one's post.
+    async fn finish_job(
+        &self,
+        id: UploadId,
+        lease_token: u64,
+        finished: FinishedMedia,
+    ) -> StoreResult<FinishJobOutcome>;
+
+    /// Records a failed attempt. With `retry_at` the job waits until then (or dies where its attempts are
+    /// spent); without, it is dead at once, the upload failed with `reason` and the quota given back.
+    /// False where the lease was lost.
+    async fn fail_job(
+        &self,
+        id: UploadId,
+        lease_token: u64,
+        reason: &str,
+        retry_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> StoreResult<bool>;
+
+    /// Gives a job back unspent (the node is draining): it is due at once and its attempt is not counted.
+    async fn release_job(&self, id: UploadId, lease_token: u64, now: Timestamp) -> StoreResult<bool>;
+
+    /// Fails up to `limit` pending uploads whose URL ran out before `expired_before`, giving their quota
+    /// back, and returns them so that their objects can be deleted.
+    async fn sweep_uploads(&self, expired_before: Timestamp, limit: usize) -> StoreResult<Vec<Upload>>;
+
+    /// Jobs in one state (or all), oldest first.
+    async fn jobs(&self, state: Option<JobState>, limit: usize) -> StoreResult<Vec<JobView>>;
+
+    /// How many jobs stand where.
+    async fn job_counts(&self) -> StoreResult<JobCounts>;
+
+    /// Queues a dead job anew with all its attempts, the upload processing again; false where it is not dead.
+    async fn retry_job(&self, id: UploadId, now: Timestamp) -> StoreResult<bool>;
+}
