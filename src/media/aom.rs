@@ -180,3 +180,38 @@ fn check(status: ffi::aom_codec_err_t, step: &str) -> Result<(), MediaError> {
     let reason = unsafe { CStr::from_ptr(ffi::aom_codec_err_to_string(status)) };
     Err(MediaError::encoding(format!("libaom {step}: {}", reason.to_string_lossy())))
 }
+
+/// Decodes one still picture, for tests: its planes, and primaries, transfer, matrix and range of its sequence header.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn decode_still(bitstream: &[u8]) -> (Planes, [u32; 4]) {
+    let mut context = Box::new(unsafe { MaybeUninit::<ffi::aom_codec_ctx_t>::zeroed().assume_init() });
+    // SAFETY: context and data live through the calls; the image is valid until the context is destroyed, which is last.
+    unsafe {
+        let version = ffi::AOM_DECODER_ABI_VERSION as c_int;
+        let status = ffi::aom_codec_dec_init_ver(&mut *context, ffi::aom_codec_av1_dx(), null(), 0, version);
+        check(status, "decoder init").unwrap();
+        let status = ffi::aom_codec_decode(&mut *context, bitstream.as_ptr(), bitstream.len(), null_mut());
+        check(status, "decode").unwrap();
+        let mut iterator: ffi::aom_codec_iter_t = null();
+        let image = ffi::aom_codec_get_frame(&mut *context, &mut iterator).as_ref().unwrap();
+        let plane = |index: usize, width: usize, height: usize| -> Vec<u8> {
+            let row = |row| {
+                std::slice::from_raw_parts(
+                    image.planes[index].offset(row as isize * image.stride[index] as isize),
+                    width,
+                )
+            };
+            (0..height).flat_map(row).copied().collect()
+        };
+        let (width, height) = (image.d_w as usize, image.d_h as usize);
+        let mut planes = Planes { width, height, luma: plane(0, width, height), chroma: None };
+        if image.monochrome == 0 {
+            let (across, down) = (planes.chroma_width(), planes.chroma_height());
+            planes.chroma = Some([plane(1, across, down), plane(2, across, down)]);
+        }
+        let description = [image.cp, image.tc, image.mc, image.range];
+        ffi::aom_codec_destroy(&mut *context);
+        (planes, description)
+    }
+}

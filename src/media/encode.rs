@@ -53,7 +53,7 @@ pub(crate) fn encode_webp(raster: &Raster, quality: f32) -> Result<Vec<u8>, Medi
 
 /// The blurhash of a picture: 4 x 3 components, from its 32 x 32 miniature on white.
 pub(crate) fn blurhash(raster: &Raster) -> Result<String, MediaError> {
-    let miniature = raster.stretch(BLURHASH_SIDE, BLURHASH_SIDE)?.flatten_on_white();
+    let miniature = raster.scale((BLURHASH_SIDE, BLURHASH_SIDE))?.flatten_on_white();
     let rgba: Vec<u8> =
         miniature.pixels.chunks_exact(3).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255]).collect();
     let (across, down) = BLURHASH_COMPONENTS;

@@ -29,6 +29,14 @@ pub(crate) struct Header {
     pub jpeg: Option<JpegHeader>,
 }
 
+impl Header {
+    /// Width and height once the picture is upright, in pixels.
+    pub(crate) fn upright_size(&self) -> (u32, u32) {
+        let is_turned = self.orientation.to_exif() >= 5;
+        if is_turned { (self.height, self.width) } else { (self.width, self.height) }
+    }
+}
+
 /// The part of a JPEG's header that chooses how it is decoded.
 pub(crate) struct JpegHeader {
     /// 1 (grey), 3 (colour) or 4 (CMYK or YCCK).

@@ -6,7 +6,7 @@ use crate::avif::encode_avif;
 use crate::decode::{Decoded, Needs, decode};
 use crate::encode::{blurhash, encode_jpeg, encode_webp};
 use crate::header::{Header, read_header};
-use crate::raster::Raster;
+use crate::raster::{Raster, fit_size};
 use crate::{ImageFormat, Limits, MediaError, color, sniff, sniff_unsupported};
 
 /// Side of the box of the large JPEG, in pixels (pseudocode section 5, as are all sizes and qualities here).
@@ -129,8 +129,10 @@ fn scale(decoded: Decoded, header: &Header) -> Result<Scaled, MediaError> {
             .map(Raster::without_idle_alpha)
     };
     let source = &decoded.raster;
-    let large = finish(source.fit(LARGE_SIDE)?)?;
-    let medium = large.fit(MEDIUM_SIDE)?;
+    let large = finish(source.scale(fit_size(header.width, header.height, LARGE_SIDE))?)?;
+    // From the original's sides, so that rounding does not add up.
+    let (width, height) = header.upright_size();
+    let medium = large.scale(fit_size(width, height, MEDIUM_SIDE))?;
     // A panorama may be too low by now for a thumbnail that its original can fill.
     let wanted_side = THUMBNAIL_SIDE.min(source.short_side());
     let thumbnail = if medium.short_side() >= wanted_side {
@@ -153,8 +155,7 @@ fn encode(scaled: Scaled, header: &Header, progress: &dyn Fn(u8)) -> Result<Proc
     let medium = jpeg(scaled.medium, MEDIUM_QUALITY)?;
     let thumbnail = jpeg(scaled.thumbnail, THUMBNAIL_QUALITY)?;
     progress(100);
-    let is_turned = header.orientation.to_exif() >= 5;
-    let (width, height) = if is_turned { (header.height, header.width) } else { (header.width, header.height) };
+    let (width, height) = header.upright_size();
     Ok(ProcessedImage { large, medium, thumbnail, avif, webp, blurhash, format: header.format, width, height })
 }
 

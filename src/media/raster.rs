@@ -40,9 +40,8 @@ impl Raster {
         self.width.min(self.height)
     }
 
-    /// Scaled down by Lanczos3 to fit a square box, the aspect ratio kept; a copy where it fits already.
-    pub(crate) fn fit(&self, box_side: u32) -> Result<Self, MediaError> {
-        let (width, height) = fit_size(self.width, self.height, box_side);
+    /// Scaled by Lanczos3 to an exact size; a copy where it has that size already.
+    pub(crate) fn scale(&self, (width, height): (u32, u32)) -> Result<Self, MediaError> {
         if (width, height) == (self.width, self.height) {
             return Ok(self.clone());
         }
@@ -53,11 +52,6 @@ impl Raster {
     pub(crate) fn cover(&self, side: u32) -> Result<Self, MediaError> {
         let side = side.min(self.short_side());
         self.resize(side, side, &ResizeOptions::new().fit_into_destination(None))
-    }
-
-    /// Stretched to an exact size, up or down.
-    pub(crate) fn stretch(&self, width: u32, height: u32) -> Result<Self, MediaError> {
-        self.resize(width, height, &ResizeOptions::new())
     }
 
     fn resize(&self, width: u32, height: u32, options: &ResizeOptions) -> Result<Self, MediaError> {
