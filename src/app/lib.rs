@@ -1,1 +1,25 @@
-//! tessera-app
+//! The use cases: what the product can do, one file per use case, no transport.
+//!
+//! A use case is a method on [`App`] in `<area>/<verb_noun>.rs`. It takes domain values, applies the
+//! rules, talks to the ledger, the stores and the actors, and answers with domain values or an
+//! [`AppError`]. To add one: write its file, add a `mod` line to its area, and give it a route in the
+//! edge. What the edge needs of the ports is re-exported here, so that the edge knows only this crate.
+
+pub mod accounts;
+mod app;
+mod error;
+pub mod graph;
+mod ids;
+pub mod media;
+pub mod operators;
+pub mod page;
+pub mod replies;
+mod settings;
+pub mod uploads;
+
+pub use app::{App, AppParts};
+pub use error::{AppError, AppResult};
+pub use ids::IdSource;
+pub use page::Page;
+pub use settings::AppSettings;
+pub use tessera_ports::clock;

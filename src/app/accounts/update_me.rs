@@ -1,0 +1,26 @@
+//! Changes to the caller's own profile.
+
+use super::ProfileChange;
+use crate::{App, AppError, AppResult};
+use tessera_domain::{
+    UserId, text,
+    user::{self, MAX_BIO_CHARS, User},
+};
+
+impl App {
+    /// Changes the given fields of the caller's profile and leaves the others.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for a name or biography that the rules refuse.
+    pub async fn update_me(&self, user_id: UserId, change: ProfileChange) -> AppResult<User> {
+        let change = ProfileChange {
+            display_name: change.display_name.as_deref().map(user::display_name).transpose()?,
+            bio: change.bio.as_deref().map(|bio| text::clean("bio", bio, MAX_BIO_CHARS)).transpose()?,
+            private: change.private,
+        };
+        if change == ProfileChange::default() {
+            return self.get_me(user_id).await;
+        }
+        self.ledger.update_profile(user_id, change).await?.ok_or(AppError::Unauthenticated)
+    }
+}

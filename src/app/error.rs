@@ -1,0 +1,80 @@
+//! Why a use case refuses or fails. The edge maps each variant to one status and code.
+
+use std::time::Duration;
+use tessera_domain::Invalid;
+use tessera_ports::StoreError;
+
+/// A use case's refusal or failure.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppError {
+    /// A value that a rule refuses.
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+    /// The request is right but came before what it needs; the same one may succeed later.
+    #[error("{0}")]
+    TooEarly(Invalid),
+    /// Nobody, or somebody who cannot prove it.
+    #[error("a valid bearer token is needed")]
+    Unauthenticated,
+    /// Log-in with a wrong name or password; which of the two is not told.
+    #[error("the username or the password is wrong")]
+    WrongCredentials,
+    /// Somebody else's.
+    #[error("this belongs to somebody else")]
+    Forbidden,
+    /// It does not exist, or the caller may not know that it does.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The caller likes the post already.
+    #[error("the post is liked already")]
+    DuplicateLike,
+    /// Somebody has the name.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The request contradicts what is there or under way.
+    #[error("{0}")]
+    Conflict(String),
+    /// The day's quota is used up.
+    #[error("the daily upload limit is reached")]
+    QuotaExceeded {
+        /// When it is filled again.
+        retry_after: Duration,
+    },
+    /// Too many requests by this caller.
+    #[error("too many requests")]
+    RateLimited {
+        /// When the next one will be taken.
+        retry_after: Duration,
+    },
+    /// A queue is full. Nothing happened.
+    #[error("overloaded: {0}")]
+    Overloaded(&'static str),
+    /// A part that is needed cannot be reached. A write may have happened; it is safe to send it again.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The content type is not one that is understood.
+    #[error("{0}")]
+    UnsupportedMediaType(String),
+    /// The body is too large.
+    #[error("the body is larger than {max_bytes} bytes")]
+    PayloadTooLarge {
+        /// The most that is taken.
+        max_bytes: u64,
+    },
+    /// A defect. The detail is for the log only.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// A use case's answer.
+pub type AppResult<T> = Result<T, AppError>;
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { .. } => AppError::Unavailable(error.to_string()),
+            StoreError::Overloaded { store } => AppError::Overloaded(store),
+            StoreError::Corrupt { .. } | StoreError::Refused { .. } => AppError::Internal(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Limits and rules that an operator may set.
+
+use tessera_domain::{celebrity::CelebrityRule, time::DAY_MS};
+
+/// Limits and rules of the use cases.
+#[derive(Debug, Clone)]
+pub struct AppSettings {
+    /// When an author's posts are pulled instead of pushed.
+    pub celebrity_rule: CelebrityRule,
+    /// Largest upload, in bytes.
+    pub upload_max_bytes: u64,
+    /// Most uploads per user and UTC day; `None` for no limit.
+    pub daily_upload_quota: Option<u32>,
+    /// Most media jobs that may wait; past it a completion is refused as overloaded.
+    pub max_queued_jobs: u64,
+    /// How long a session lasts, in milliseconds.
+    pub session_lifetime_ms: i64,
+    /// Password hashes computed at the same time; each takes about 19 MiB and a core.
+    pub password_workers: usize,
+    /// Password hashes that may wait for a worker; past it sign-up and log-in are refused as overloaded.
+    pub password_queue: usize,
+}
+
+impl Default for AppSettings {
+    fn default() -> Self {
+        Self {
+            celebrity_rule: CelebrityRule { threshold: 10_000 },
+            upload_max_bytes: 50 * 1024 * 1024,
+            daily_upload_quota: Some(500),
+            max_queued_jobs: 10_000,
+            session_lifetime_ms: 90 * DAY_MS,
+            password_workers: 2,
+            password_queue: 64,
+        }
+    }
+}
