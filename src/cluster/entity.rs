@@ -1,0 +1,129 @@
+//! What an entity is, and what it may do while it handles a message.
+
+use crate::{entity_actor::EntityMessage, region::EntityShared};
+use ractor::ActorRef;
+use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc};
+use tokio::sync::oneshot;
+
+/// A key that names an entity within its kind.
+pub trait EntityKey: Copy + Eq + Hash + Debug + Send + Sync + 'static {
+    /// A hash that is the same on every node and in every version: it decides the shard.
+    fn stable_hash(&self) -> u64;
+}
+
+/// What an entity answers when it is asked to leave memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passivation {
+    /// It has nothing to save: it may go at once.
+    Ready,
+    /// It has begun to save its state and calls [`EntityContext::passivate`] again once that is done.
+    Saving,
+    /// It is in use (say, loading) and stays for now.
+    Busy,
+}
+
+/// A virtual actor: activated by its first message, gone when idle, remade from durable state.
+///
+/// Handlers are synchronous on purpose: slow work goes to [`EntityContext::spawn`] and comes back as a
+/// message, so that a mailbox never waits for I/O. A panic in a handler ends that message alone: the
+/// caller gets [`crate::AskError::Restarted`], the entity is activated anew from durable state, and the rest of
+/// its mailbox is served by the new one. What an entity registers elsewhere it lets go in `Drop`: that runs
+/// however it ends.
+pub trait Entity: Sized + Send + 'static {
+    /// Names one of these.
+    type Key: EntityKey;
+    /// What it understands.
+    type Message: Send + 'static;
+    /// What all of them share: stores, settings.
+    type Args: Send + Sync + 'static;
+
+    /// The kind's name, for metrics, logs and errors.
+    const KIND: &'static str;
+
+    /// Makes the entity, cheaply; state is loaded by [`EntityContext::spawn`].
+    fn activate(key: Self::Key, args: &Arc<Self::Args>, context: &EntityContext<Self>) -> Self;
+
+    /// Handles one message.
+    fn handle(&mut self, message: Self::Message, context: &EntityContext<Self>);
+
+    /// Asked to leave memory. The entity goes only if no message arrived in between.
+    fn passivate(&mut self, context: &EntityContext<Self>) -> Passivation;
+
+    /// Bytes it holds on the heap, about; counted against the region's budget.
+    fn heap_bytes(&self) -> usize;
+}
+
+/// An entity's view of its own runtime.
+pub struct EntityContext<E: Entity> {
+    pub(crate) key: E::Key,
+    pub(crate) myself: ActorRef<EntityMessage<E>>,
+    pub(crate) shared: Arc<EntityShared>,
+    /// Grows with every activation of this actor; results of older activations are dropped.
+    pub(crate) activation: u64,
+}
+
+impl<E: Entity> EntityContext<E> {
+    /// Which entity this is.
+    pub fn key(&self) -> E::Key {
+        self.key
+    }
+
+    /// Runs `work` outside the mailbox and hands its result back as a message.
+    ///
+    /// The work is bounded by what the entity starts: it keeps at most a few under way. Work that panics
+    /// sends nothing back; `work` therefore carries its own time limit and turns failures into messages.
+    pub fn spawn<F>(&self, work: F)
+    where
+        F: Future<Output = E::Message> + Send + 'static,
+    {
+        let (myself, activation) = (self.myself.clone(), self.activation);
+        tokio::spawn(async move {
+            let message = work.await;
+            // The entity may be gone by now; then nobody waits for the result.
+            let _ = myself.cast(EntityMessage::Internal { message, activation });
+        });
+    }
+
+    /// Sends a message to itself after `delay`.
+    pub fn after(&self, delay: std::time::Duration, message: E::Message)
+    where
+        E::Message: Sync,
+    {
+        self.spawn(async move {
+            tokio::time::sleep(delay).await;
+            message
+        });
+    }
+
+    /// Asks to leave memory, as after a finished save. Refused where messages are waiting.
+    pub fn passivate(&self) {
+        let _ = self.myself.cast(EntityMessage::Passivate);
+    }
+
+    /// How many messages wait in the mailbox, the one being handled included.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting()
+    }
+}
+
+/// Where an answer goes. Dropping it unanswered tells the caller that the entity restarted.
+#[derive(Debug)]
+pub struct Reply<T>(pub(crate) oneshot::Sender<T>);
+
+impl<T> Reply<T> {
+    /// Answers. A caller that no longer waits is no error.
+    pub fn send(self, answer: T) {
+        let _ = self.0.send(answer);
+    }
+
+    /// Whether the caller has given up waiting.
+    pub fn is_abandoned(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// A reply port and the receiver of its answer: for tests and for actors that ask each other directly.
+    pub fn channel() -> (Self, oneshot::Receiver<T>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
+}

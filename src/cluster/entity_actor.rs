@@ -1,0 +1,121 @@
+//! The ractor actor that drives one entity.
+
+use crate::{
+    deadline::Deadline,
+    entity::{Entity, EntityContext, Passivation},
+    intensity::IntensityMeter,
+    region::{EntityShared, Permit, RegionInner},
+};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+/// What travels in an entity's mailbox.
+pub(crate) enum EntityMessage<E: Entity> {
+    /// From a caller; counted against the mailbox's bound until it was handled.
+    FromCaller { message: E::Message, deadline: Option<Deadline>, permit: Permit },
+    /// The result of work that the entity started.
+    Internal { message: E::Message, activation: u64 },
+    /// Leave memory if you can.
+    Passivate,
+    /// Die as if a handler had panicked (chaos tests).
+    Crash,
+}
+
+pub(crate) struct EntityActor<E: Entity> {
+    pub(crate) region: Arc<RegionInner<E>>,
+    pub(crate) shared: Arc<EntityShared>,
+}
+
+pub(crate) struct EntityState<E: Entity> {
+    /// `None` only while a panicked entity is being replaced.
+    entity: Option<E>,
+    context: EntityContext<E>,
+    meter: IntensityMeter,
+}
+
+impl<E: Entity> Actor for EntityActor<E> {
+    type Msg = EntityMessage<E>;
+    type State = EntityState<E>;
+    type Arguments = E::Key;
+
+    async fn pre_start(&self, myself: ActorRef<Self::Msg>, key: E::Key) -> Result<Self::State, ActorProcessingErr> {
+        let context = EntityContext { key, myself, shared: self.shared.clone(), activation: 0 };
+        let entity = E::activate(key, &self.region.args, &context);
+        self.region.account(&self.shared, entity.heap_bytes());
+        Ok(EntityState {
+            entity: Some(entity),
+            context,
+            meter: IntensityMeter::new(self.region.settings.entity_restarts),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            EntityMessage::FromCaller { message, deadline, permit } => {
+                // Work past its deadline is dropped unserved: its caller has gone.
+                if deadline.is_none_or(|deadline| !deadline.has_passed()) {
+                    self.guarded(state, |entity, context| entity.handle(message, context))?;
+                } else {
+                    self.region.count_expired();
+                }
+                drop(permit);
+            }
+            EntityMessage::Internal { message, activation } => {
+                if activation == state.context.activation {
+                    self.guarded(state, |entity, context| entity.handle(message, context))?;
+                }
+            }
+            EntityMessage::Passivate => {
+                let mut answer = Passivation::Busy;
+                self.guarded(state, |entity, context| answer = entity.passivate(context))?;
+                if answer == Passivation::Ready && self.region.remove_if_idle(state.context.key, &self.shared) {
+                    myself.stop(None);
+                }
+            }
+            EntityMessage::Crash => self.guarded(state, |_, _| panic!("killed by request"))?,
+        }
+        self.region.account(&self.shared, state.entity.as_ref().map_or(0, E::heap_bytes));
+        Ok(())
+    }
+}
+
+impl<E: Entity> EntityActor<E> {
+    /// Runs `step`; when it panics, activates the entity anew in place, within its restart intensity.
+    fn guarded(
+        &self,
+        state: &mut EntityState<E>,
+        step: impl FnOnce(&mut E, &EntityContext<E>),
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(entity) = state.entity.as_mut() else { return Ok(()) };
+        let result = catch_unwind(AssertUnwindSafe(|| step(entity, &state.context)));
+        let Err(panic) = result else { return Ok(()) };
+        let reason = panic_text(panic.as_ref());
+        self.region.count_restart();
+        tracing::error!(kind = E::KIND, key = ?state.context.key, reason, "a handler panicked; restarting the entity");
+        // Dropped before its successor is made, because it holds registrations that the successor makes anew;
+        // and the old state is suspect: a second panic while it lets go must not take the actor along.
+        let old = state.entity.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
+        if !state.meter.allow(Instant::now()) {
+            return Err(format!("{} {:?} restarted too often, last for: {reason}", E::KIND, state.context.key).into());
+        }
+        state.context.activation += 1;
+        state.entity = Some(E::activate(state.context.key, &self.region.args, &state.context));
+        Ok(())
+    }
+}
+
+/// The text of a panic, as far as it has one.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
+}

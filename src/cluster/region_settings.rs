@@ -1,0 +1,43 @@
+//! A region's limits and what it tells of itself.
+
+use crate::intensity::RestartIntensity;
+use std::time::Duration;
+
+/// Limits of one region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegionSettings {
+    /// Messages that may wait in one entity's mailbox; past it callers get `Overloaded`.
+    pub mailbox_capacity: usize,
+    /// Entities unused this long leave memory.
+    pub idle_after: Duration,
+    /// Past this many bytes the least recently used entities leave memory; past twice as many nothing new
+    /// is activated.
+    pub memory_budget_bytes: usize,
+    /// How often one entity may restart in place before it stops.
+    pub entity_restarts: RestartIntensity,
+    /// How many entities of one shard may stop before the shard's supervisor gives up.
+    pub shard_restarts: RestartIntensity,
+}
+
+/// What a region is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RegionStats {
+    /// Entities in memory.
+    pub active: usize,
+    /// Messages waiting in all mailboxes.
+    pub waiting: usize,
+    /// The fullest mailbox.
+    pub deepest_mailbox: usize,
+    /// Bytes held by entities, as they count them.
+    pub heap_bytes: usize,
+    /// Activations since the start.
+    pub activations: u64,
+    /// Passivations since the start.
+    pub passivations: u64,
+    /// Restarts after a panic since the start.
+    pub restarts: u64,
+    /// Messages dropped because their deadline had passed.
+    pub expired: u64,
+    /// Messages refused because a mailbox was full.
+    pub refused: u64,
+}

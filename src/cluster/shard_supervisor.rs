@@ -1,0 +1,61 @@
+//! One supervisor per shard: it hears of entities that died and makes their region forget them.
+//!
+//! Linking takes a lock inside ractor that all links share; many small supervisors keep it short.
+
+use crate::{
+    entity::Entity,
+    intensity::{IntensityMeter, RestartIntensity},
+    region::RegionInner,
+};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::{sync::Weak, time::Instant};
+
+pub(crate) struct ShardSupervisor<E: Entity> {
+    /// Weak, because the region holds its supervisors.
+    pub(crate) region: Weak<RegionInner<E>>,
+    pub(crate) shard: usize,
+    pub(crate) intensity: RestartIntensity,
+}
+
+impl<E: Entity> Actor for ShardSupervisor<E> {
+    type Msg = ();
+    type State = IntensityMeter;
+    type Arguments = ();
+
+    async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<IntensityMeter, ActorProcessingErr> {
+        Ok(IntensityMeter::new(self.intensity))
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _: ActorRef<()>,
+        event: SupervisionEvent,
+        meter: &mut IntensityMeter,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(region) = self.region.upgrade() else { return Ok(()) };
+        match event {
+            SupervisionEvent::ActorFailed(cell, error) => {
+                region.forget(self.shard, cell.get_id());
+                tracing::error!(kind = E::KIND, shard = self.shard, %error, "an entity failed; it restarts on its next message");
+                if !meter.allow(Instant::now()) {
+                    return Err(format!(
+                        "shard {} of {}: too many entities failed, last: {error}",
+                        self.shard,
+                        E::KIND
+                    )
+                    .into());
+                }
+            }
+            SupervisionEvent::ActorTerminated(cell, _, _) => region.forget(self.shard, cell.get_id()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<()>, _: &mut IntensityMeter) -> Result<(), ActorProcessingErr> {
+        if let Some(region) = self.region.upgrade() {
+            region.forget_supervisor(self.shard);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! A supervising actor: starts its children, restarts the one that fails, gives up past its intensity.
+//!
+//! One-for-one with a delay that doubles with consecutive failures of a child. A supervisor that gives
+//! up fails itself, so that the failure travels one level up; the root's failure ends the process.
+
+use crate::{
+    error::EscalationReason,
+    intensity::{IntensityMeter, RestartIntensity},
+};
+use futures::future::BoxFuture;
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The longest delay before a restart.
+const MAX_RESTART_DELAY: Duration = Duration::from_secs(5);
+/// The first delay before a restart.
+const FIRST_RESTART_DELAY: Duration = Duration::from_millis(50);
+
+/// Starts a child, linked to the given supervisor.
+pub type StartChild = Arc<dyn Fn(ActorCell) -> BoxFuture<'static, Result<ActorCell, SpawnErr>> + Send + Sync>;
+
+/// How to make a child.
+#[derive(Clone)]
+pub struct ChildSpec {
+    /// The child's name, for logs.
+    pub name: &'static str,
+    /// Makes it.
+    pub start: StartChild,
+}
+
+impl ChildSpec {
+    /// A child called `name` that `start` makes.
+    pub fn new<F, Fut>(name: &'static str, start: F) -> Self
+    where
+        F: Fn(ActorCell) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<ActorCell, SpawnErr>> + Send + 'static,
+    {
+        Self { name, start: Arc::new(move |supervisor| Box::pin(start(supervisor))) }
+    }
+}
+
+/// The supervising actor.
+pub struct Supervisor;
+
+/// What a [`Supervisor`] is started with.
+pub struct SupervisorArgs {
+    /// Its name, for logs and escalations.
+    pub name: &'static str,
+    /// Its limit.
+    pub intensity: RestartIntensity,
+    /// What it starts, in order. Children that link themselves later are watched as well, not restarted.
+    pub children: Vec<ChildSpec>,
+}
+
+/// A running supervisor.
+pub type SupervisorHandle = ActorRef<SupervisorMessage>;
+
+/// What a supervisor understands.
+pub enum SupervisorMessage {
+    /// A restart's delay is over.
+    Restart(usize),
+}
+
+struct Child {
+    spec: ChildSpec,
+    consecutive_failures: u32,
+    started_at: Instant,
+}
+
+/// A supervisor's state.
+pub struct SupervisorState {
+    name: &'static str,
+    meter: IntensityMeter,
+    children: Vec<Child>,
+    running: HashMap<ActorId, usize>,
+}
+
+impl Supervisor {
+    /// Starts a supervisor below `parent` (or on top, without).
+    pub async fn start(args: SupervisorArgs, parent: Option<ActorCell>) -> Result<SupervisorHandle, SpawnErr> {
+        let (actor, _) = match parent {
+            Some(parent) => Actor::spawn_linked(None, Supervisor, args, parent).await?,
+            None => Actor::spawn(None, Supervisor, args).await?,
+        };
+        Ok(actor)
+    }
+}
+
+impl Actor for Supervisor {
+    type Msg = SupervisorMessage;
+    type State = SupervisorState;
+    type Arguments = SupervisorArgs;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        args: SupervisorArgs,
+    ) -> Result<SupervisorState, ActorProcessingErr> {
+        let mut state = SupervisorState {
+            name: args.name,
+            meter: IntensityMeter::new(args.intensity),
+            children: Vec::new(),
+            running: HashMap::new(),
+        };
+        for (index, spec) in args.children.into_iter().enumerate() {
+            let cell = (spec.start)(myself.get_cell()).await?;
+            state.running.insert(cell.get_id(), index);
+            state.children.push(Child { spec, consecutive_failures: 0, started_at: Instant::now() });
+        }
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        message: SupervisorMessage,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        let SupervisorMessage::Restart(index) = message;
+        let start = state.children[index].spec.start.clone();
+        match start(myself.get_cell()).await {
+            Ok(cell) => {
+                state.running.insert(cell.get_id(), index);
+                state.children[index].started_at = Instant::now();
+                Ok(())
+            }
+            Err(error) => state.child_failed(&myself, index, &error.to_string()),
+        }
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        event: SupervisionEvent,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(cell, error) => {
+                let reason = error.to_string();
+                match state.running.remove(&cell.get_id()) {
+                    Some(index) => state.child_failed(&myself, index, &reason),
+                    // A child that linked itself (a shard's supervisor): its own owner makes it anew.
+                    None => state.count(&reason),
+                }
+            }
+            SupervisionEvent::ActorTerminated(cell, _, _) => {
+                state.running.remove(&cell.get_id());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl SupervisorState {
+    fn child_failed(
+        &mut self,
+        myself: &ActorRef<SupervisorMessage>,
+        index: usize,
+        reason: &str,
+    ) -> Result<(), ActorProcessingErr> {
+        self.count(reason)?;
+        let child = &mut self.children[index];
+        if child.started_at.elapsed() > MAX_RESTART_DELAY * 2 {
+            child.consecutive_failures = 0;
+        }
+        let delay =
+            (FIRST_RESTART_DELAY * 2u32.saturating_pow(child.consecutive_failures.min(16))).min(MAX_RESTART_DELAY);
+        child.consecutive_failures += 1;
+        tracing::error!(
+            supervisor = self.name,
+            child = child.spec.name,
+            reason,
+            ?delay,
+            "a child failed; restarting it"
+        );
+        let myself = myself.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            let _ = myself.cast(SupervisorMessage::Restart(index));
+        });
+        Ok(())
+    }
+
+    fn count(&mut self, reason: &str) -> Result<(), ActorProcessingErr> {
+        if self.meter.allow(Instant::now()) {
+            return Ok(());
+        }
+        let limit = self.meter.limit();
+        Err(Box::new(EscalationReason {
+            supervisor: self.name.to_owned(),
+            max_restarts: limit.max_restarts,
+            within_ms: limit.within.as_millis() as u64,
+            last: reason.to_owned(),
+        }))
+    }
+}
