@@ -1,1 +1,67 @@
-//! tessera-actors
+//! The product's actors, a folder each, and the tree that supervises them.
+//!
+//! An actor's folder holds its contract (`mod.rs`: the reference that callers see), what it understands
+//! (`message.rs`), a pure state machine (`core.rs`: no I/O, no clock, no ractor), and the shell that decodes,
+//! applies and performs effects (`actor.rs`).
+
+pub mod ads;
+pub mod counter;
+pub mod fanout;
+pub mod inbox;
+pub mod media_pool;
+pub mod outbox;
+pub mod popular;
+pub mod restart;
+pub mod timeline;
+pub mod tree;
+pub mod upkeep;
+
+use tessera_cluster::{AskError, EntityKey};
+use tessera_domain::{PostId, UserId, hash::stable_hash_u64};
+use tessera_ports::StoreError;
+
+/// How an actor fails to serve.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ActorError {
+    /// The entity did not take the message or did not answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The store behind it failed; its determinacy says whether the write may have happened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Names the entity of one user (a timeline, an inbox).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UserKey(pub UserId);
+
+impl EntityKey for UserKey {
+    fn stable_hash(&self) -> u64 {
+        stable_hash_u64(self.0.0, 0)
+    }
+}
+
+/// Names the counter of one post in one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CounterKey {
+    /// Which post.
+    pub post_id: PostId,
+    /// Which of its shards.
+    pub shard: u16,
+}
+
+impl EntityKey for CounterKey {
+    fn stable_hash(&self) -> u64 {
+        stable_hash_u64(self.post_id.0, u64::from(self.shard))
+    }
+}
+
+/// Names an entity of which each node has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NodeSingleton;
+
+impl EntityKey for NodeSingleton {
+    fn stable_hash(&self) -> u64 {
+        0
+    }
+}
