@@ -1,1 +1,4 @@
 //! tessera-stores
+
+pub mod local_s3;
+pub mod s3;
