@@ -7,6 +7,7 @@ mod build;
 mod colors;
 mod formats;
 mod outputs;
+mod photos;
 
 use crate::{EncodedImage, Limits, MediaError, ProcessedImage, process_image};
 
