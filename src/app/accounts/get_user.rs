@@ -52,11 +52,7 @@ impl App {
     /// [`AppError::NotFound`] where there is none, it was deleted, or it blocks the viewer. Whom the viewer
     /// blocks they still see, so that the block can be lifted; posts and lists are hidden all the same.
     pub async fn get_user(&self, viewer: UserId, key: &UserKey) -> AppResult<Profile> {
-        let user = match key {
-            UserKey::Id(id) => self.ledger.users(&[*id]).await?.into_iter().next(),
-            UserKey::Name(name) => self.ledger.user_by_name(name).await?,
-        };
-        let user = user.filter(|user| user.deleted_at.is_none()).ok_or(AppError::NotFound("user"))?;
+        let user = self.account(key).await?;
         let relationship = self.ledger.relationships(viewer, &[user.id]).await?.pop().unwrap_or_default();
         if relationship.blocked_by {
             return Err(AppError::NotFound("user"));
@@ -78,5 +74,18 @@ impl App {
             return Err(AppError::Forbidden);
         }
         Ok(profile)
+    }
+
+    /// The id of the account that `key` names, whoever blocks whom.
+    pub(crate) async fn account_id(&self, key: &UserKey) -> AppResult<UserId> {
+        Ok(self.account(key).await?.id)
+    }
+
+    async fn account(&self, key: &UserKey) -> AppResult<User> {
+        let user = match key {
+            UserKey::Id(id) => self.ledger.users(&[*id]).await?.into_iter().next(),
+            UserKey::Name(name) => self.ledger.user_by_name(name).await?,
+        };
+        user.filter(|user| user.deleted_at.is_none()).ok_or(AppError::NotFound("user"))
     }
 }

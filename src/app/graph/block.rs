@@ -1,0 +1,24 @@
+//! Block an account.
+
+use crate::{App, AppError, AppResult, accounts::UserKey};
+use tessera_domain::{Invalid, UserId};
+
+impl App {
+    /// Blocks the account that `key` names and ends follows both ways. Neither sees anything of the other from
+    /// then on. Idempotent.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] where there is no such account; [`AppError::Invalid`] for oneself.
+    pub async fn block(&self, blocker: UserId, key: &UserKey) -> AppResult<()> {
+        let blocked = self.account_id(key).await?;
+        if blocked == blocker {
+            return Err(Invalid::new("id", "nobody can block themselves").into());
+        }
+        if !self.ledger.block(blocker, blocked, self.now(), self.settings.celebrity_rule).await? {
+            return Err(AppError::NotFound("user"));
+        }
+        self.timeline_follow_changed(blocker, blocked, false).await;
+        self.timeline_follow_changed(blocked, blocker, false).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! Who follows, blocks and mutes whom.
+
+mod block;
+mod follow;
+mod list_followers;
+mod list_following;
+mod mute;
+mod timeline_follow_changed;
+mod unblock;
+mod unfollow;
+mod unmute;

@@ -1,0 +1,10 @@
+//! What operators see and do.
+
+mod check_stores;
+mod create_ad;
+mod list_ads;
+mod list_jobs;
+mod retry_job;
+
+pub use create_ad::NewAd;
+pub use tessera_ports::ledger::{AdSpend, JobState, JobView};

@@ -1,0 +1,34 @@
+//! How an upload stands.
+
+use crate::{App, AppError, AppResult};
+use tessera_domain::{PostId, UploadId, UserId, upload::UploadStatus};
+
+/// An upload as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadView {
+    /// Where it stands.
+    pub status: UploadStatus,
+    /// How far, in percent.
+    pub progress_percent: u8,
+    /// The post, once completed.
+    pub post_id: Option<PostId>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl App {
+    /// How the caller's upload stands. Progress comes from the hot store and is missing without harm.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for an unknown upload and for anybody else's.
+    pub async fn get_upload(&self, user_id: UserId, id: UploadId) -> AppResult<UploadView> {
+        let found = self.ledger.upload(id).await?.filter(|upload| upload.user_id == user_id);
+        let upload = found.ok_or(AppError::NotFound("upload"))?;
+        let progress_percent = match upload.status {
+            UploadStatus::Pending | UploadStatus::Failed => 0,
+            UploadStatus::Completed => 100,
+            UploadStatus::Processing => self.hot.progress(id).await.ok().flatten().unwrap_or(0).min(99),
+        };
+        Ok(UploadView { status: upload.status, progress_percent, post_id: upload.post_id, error: upload.error })
+    }
+}

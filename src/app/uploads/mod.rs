@@ -1,0 +1,9 @@
+//! From a presigned URL to a queued media job.
+
+mod complete_upload;
+mod create_upload;
+mod get_upload;
+
+pub use create_upload::{CreatedUpload, UploadRequest};
+pub use get_upload::UploadView;
+pub use tessera_domain::upload::UploadStatus;
