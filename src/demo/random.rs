@@ -13,9 +13,9 @@ impl Random {
 
     /// A generator for one part of the world, independent of the order in which parts are made.
     pub(crate) fn for_part(seed: u64, part: &str) -> Self {
-        let hash = part.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = part
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self::new(seed.rotate_left(32) ^ hash)
     }
 

@@ -49,10 +49,10 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let noise = Noise::new(random.next_u64());
     let (night, light) = (Ramp::new(palette.night), Ramp::new(palette.light));
     let shore = random.range(0.68, 0.76);
-    let curtains: Vec<Curtain> = (0..4)
+    let curtains: Vec<Curtain> = (0..3)
         .map(|index| Curtain {
-            base: lerp(0.3, 0.56, index as f32 / 3.0) + random.range(-0.04, 0.04),
-            sway: random.range(0.07, 0.15),
+            base: lerp(0.3, 0.56, index as f32 / 2.0) + random.range(-0.04, 0.04),
+            sway: random.range(0.1, 0.22),
             tall: random.range(0.16, 0.34),
             power: random.range(0.45, 1.0),
             field: noise.sibling(10 + index),
@@ -65,16 +65,16 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
         }
         color
     });
-    stars(canvas, random, shore);
-    canvas.bloom(0.25, 0.05, 0.35);
+    canvas.bloom(0.3, 0.06, 0.25);
     hills(canvas, random, noise, shore, night.at(1.0));
     mirror(canvas, noise, shore, night.at(0.3));
+    stars(canvas, random, shore - 0.14);
     palette.mood
 }
 
 fn light_of(curtain: &Curtain, light: &Ramp, x: f32, y: f32) -> Color {
     let field = curtain.field;
-    let wander = field.fbm(x * 0.9, 0.4, 3) * 1.6 + 0.3 * field.at(x * 3.1, 7.0);
+    let wander = field.fbm(x * 1.1, 0.4, 2) * 1.7 + 0.2 * field.at(x * 3.7, 7.0);
     let hem = curtain.base + curtain.sway * wander;
     let up = (hem - y) / curtain.tall;
     if up < -0.12 {
@@ -84,18 +84,18 @@ fn light_of(curtain: &Curtain, light: &Ramp, x: f32, y: f32) -> Color {
     let fold = x * 5.0 + wander * 3.0;
     let ray = 0.45 + 0.55 * field.at(fold * 5.0, 20.0 + y * 0.4) + 0.3 * field.at(fold * 14.0, 30.0);
     let patch = smoothstep(-0.35, 0.5, field.fbm(x * 1.3, 50.0, 2));
-    let rise = smoothstep(-0.12, 0.06, up);
+    let rise = smoothstep(-0.07, 0.05, up);
     let fall = (-up.max(0.0) * (1.9 - 0.7 * ray)).exp();
-    let strength = rise * fall * (0.35 + 0.65 * ray.max(0.0)) * patch * curtain.power;
-    light.at(up * 0.42) * (strength * 0.85)
+    let strength = rise * fall * (0.25 + 0.85 * ray.max(0.0).powf(1.4)) * patch * curtain.power;
+    light.at(up * 0.42) * (strength * 1.15)
 }
 
-fn stars(canvas: &mut Canvas, random: &mut Random, shore: f32) {
+fn stars(canvas: &mut Canvas, random: &mut Random, lowest: f32) {
     let (aspect, pixel) = (canvas.aspect(), canvas.pixel());
     for _ in 0..(900.0 * aspect) as usize {
-        let at = (random.range(0.0, aspect), random.range(0.0, shore));
+        let at = (random.range(0.0, aspect), random.range(0.0, lowest));
         let magnitude = random.unit().powi(6);
-        let fade = smoothstep(shore, shore - 0.3, at.1);
+        let fade = smoothstep(lowest, lowest - 0.3, at.1);
         let tint = Color::new(0.85, 0.92, 1.0) * ((0.14 + 1.5 * magnitude) * fade);
         canvas.glow(at, pixel * (0.7 + 0.8 * magnitude), tint);
     }
@@ -133,7 +133,7 @@ fn mirror(canvas: &mut Canvas, noise: Noise, shore: f32, water: Color) {
         let wave = noise.sibling(120).fbm(x * far * 5.0, far * 40.0, 3);
         let from = (shore - below * 1.15 - wave.abs() * 0.03 * (0.2 + below * 4.0)).max(0.0);
         let reflected = above.sample(x + wave * 0.02 * (0.3 + below * 3.0), from);
-        let rim = smoothstep(0.012, 0.0, below) * 0.03;
+        let rim = smoothstep(0.008, 0.0, below) * 0.008;
         water.mix(reflected, 0.74 - below * 0.7) + Color::WHITE * rim
     });
 }

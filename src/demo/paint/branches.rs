@@ -95,7 +95,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     }
     for _ in 0..random.below(16) + 14 {
         let at = (random.range(0.0, aspect), random.range(0.1, 1.0));
-        let angle = random.range(0.0, 6.28);
+        let angle = random.range(0.0, std::f32::consts::TAU);
         let color = *random.pick(&petals);
         petal(canvas, at, angle, random.range(0.007, 0.012), color, random.range(0.5, 0.95));
     }
@@ -184,7 +184,7 @@ fn word(random: &mut Random) -> Vec<Symbol> {
 
 /// Five notched petals around a heart with stamens.
 fn blossom(canvas: &mut Canvas, random: &mut Random, at: (f32, f32), size: f32, color: Color, heart: Color) {
-    let turn = random.range(0.0, 6.28);
+    let turn = random.range(0.0, std::f32::consts::TAU);
     let squash = random.range(0.7, 1.0);
     for index in 0..5 {
         let angle = turn + index as f32 * std::f32::consts::TAU / 5.0;

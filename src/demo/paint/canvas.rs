@@ -13,11 +13,7 @@ pub(super) struct Canvas {
 
 impl Canvas {
     pub(super) fn new(width: usize, height: usize) -> Self {
-        Self {
-            width,
-            height,
-            pixels: vec![Color::BLACK; width * height],
-        }
+        Self { width, height, pixels: vec![Color::BLACK; width * height] }
     }
 
     /// Width over height, which is also the right edge.
@@ -69,11 +65,7 @@ impl Canvas {
         });
     }
 
-    fn visit(
-        &mut self,
-        [left, top, right, bottom]: [f32; 4],
-        mut change: impl FnMut(f32, f32, &mut Color),
-    ) {
+    fn visit(&mut self, [left, top, right, bottom]: [f32; 4], mut change: impl FnMut(f32, f32, &mut Color)) {
         let pixel = self.pixel();
         let first = |edge: f32| (edge / pixel).floor().max(0.0) as usize;
         let (first_column, first_row) = (first(left), first(top));
@@ -110,24 +102,13 @@ impl Canvas {
     }
 
     /// A stroke with round ends whose radius runs from the first to the second value.
-    pub(super) fn stroke(
-        &mut self,
-        from: (f32, f32),
-        to: (f32, f32),
-        radii: (f32, f32),
-        color: Color,
-        opacity: f32,
-    ) {
+    pub(super) fn stroke(&mut self, from: (f32, f32), to: (f32, f32), radii: (f32, f32), color: Color, opacity: f32) {
         let pixel = self.pixel();
         let reach = radii.0.max(radii.1) + pixel;
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let length_squared = (dx * dx + dy * dy).max(1e-12);
-        let area = [
-            from.0.min(to.0) - reach,
-            from.1.min(to.1) - reach,
-            from.0.max(to.0) + reach,
-            from.1.max(to.1) + reach,
-        ];
+        let area =
+            [from.0.min(to.0) - reach, from.1.min(to.1) - reach, from.0.max(to.0) + reach, from.1.max(to.1) + reach];
         self.stamp(area, color, |x, y| {
             let along = (((x - from.0) * dx + (y - from.1) * dy) / length_squared).clamp(0.0, 1.0);
             let distance = (x - from.0 - along * dx).hypot(y - from.1 - along * dy);
@@ -145,9 +126,7 @@ impl Canvas {
         let (left, top) = (column as usize, row as usize);
         let at = |column: usize, row: usize| self.pixels[row * self.width + column];
         let (along, down) = (column - left as f32, row - top as f32);
-        at(left, top)
-            .mix(at(left + 1, top), along)
-            .mix(at(left, top + 1).mix(at(left + 1, top + 1), along), down)
+        at(left, top).mix(at(left + 1, top), along).mix(at(left, top + 1).mix(at(left + 1, top + 1), along), down)
     }
 
     /// A blurred copy of this canvas, at about `radius` (three box blurs approach a bell curve).
@@ -162,10 +141,7 @@ impl Canvas {
                 box_blur(&target, &mut source, column, self.width, self.height, reach);
             }
         }
-        Self {
-            pixels: source,
-            ..*self
-        }
+        Self { pixels: source, ..*self }
     }
 
     /// Lets light above `threshold` spill over `radius`, as in a lens.
@@ -188,7 +164,7 @@ impl Canvas {
             let (dx, dy) = ((x - half_width) / half_width, (y - half_height) / half_height);
             color * (1.0 - vignette * smoothstep(0.35, 2.1, dx * dx + dy * dy))
         });
-        let noise = Noise::new(seed ^ 0x6772_6169_6e);
+        let noise = Noise::new(seed ^ 0x0067_7261_696e);
         let mut bytes = Vec::with_capacity(self.pixels.len() * 3);
         for (index, color) in self.pixels.iter().enumerate() {
             let (column, row) = ((index % self.width) as i32, (index / self.width) as i32);
@@ -207,14 +183,7 @@ impl Canvas {
 }
 
 /// One running-sum box blur along a row or a column, edges repeated.
-fn box_blur(
-    source: &[Color],
-    target: &mut [Color],
-    start: usize,
-    stride: usize,
-    count: usize,
-    reach: usize,
-) {
+fn box_blur(source: &[Color], target: &mut [Color], start: usize, stride: usize, count: usize, reach: usize) {
     let at = |index: isize| source[start + stride * index.clamp(0, count as isize - 1) as usize];
     let reach = reach as isize;
     let scale = 1.0 / (2 * reach + 1) as f32;
@@ -228,17 +197,9 @@ fn box_blur(
 /// Keeps colours as they are up to 0.8 and bends everything above softly towards 1.
 fn roll_off(value: f32) -> f32 {
     const KNEE: f32 = 0.8;
-    if value <= KNEE {
-        value.max(0.0)
-    } else {
-        KNEE + (1.0 - KNEE) * (1.0 - (-(value - KNEE) / (1.0 - KNEE)).exp())
-    }
+    if value <= KNEE { value.max(0.0) } else { KNEE + (1.0 - KNEE) * (1.0 - (-(value - KNEE) / (1.0 - KNEE)).exp()) }
 }
 
 fn encode_srgb(value: f32) -> f32 {
-    if value <= 0.003_130_8 {
-        value * 12.92
-    } else {
-        1.055 * value.powf(1.0 / 2.4) - 0.055
-    }
+    if value <= 0.003_130_8 { value * 12.92 } else { 1.055 * value.powf(1.0 / 2.4) - 0.055 }
 }

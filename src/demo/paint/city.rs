@@ -58,18 +58,18 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let tower = Color::hex(palette.tower);
     for layer in 0..4 {
         let nearness = layer as f32 / 3.0;
-        let air = sky.at(0.75) + glow * 0.07;
+        let air = sky.at(0.75) + glow * 0.1;
         let wall = air.mix(tower, 0.4 + 0.58 * nearness);
         street(canvas, random, quay, nearness, wall, &windows);
         // Mist between the blocks carries the city's light.
         canvas.shade(|x, y, color| {
             let low = smoothstep(quay - 0.3, quay, y) * (1.0 - nearness * 0.75);
             let drift = 0.75 + 0.5 * noise.sibling(layer).fbm(x * 2.0, y * 5.0, 3);
-            color.mix(air + glow * 0.16, (low * 0.42 * drift).clamp(0.0, 1.0))
+            color.mix(air + glow * 0.16, (low * 0.6 * drift).clamp(0.0, 1.0))
         });
     }
-    canvas.bloom(0.35, 0.018, 0.7);
-    canvas.bloom(0.6, 0.07, 0.5);
+    canvas.bloom(0.3, 0.012, 0.8);
+    canvas.bloom(0.4, 0.07, 0.9);
     wet_quay(canvas, noise, quay, tower);
     rain(canvas, random, glow);
     palette.mood
@@ -84,7 +84,7 @@ fn street(canvas: &mut Canvas, random: &mut Random, quay: f32, nearness: f32, wa
         let width = random.range(0.035, 0.09) * lerp(0.8, 1.5, nearness);
         let middle = 1.0 - ((left + width * 0.5 - center) / aspect).abs() * 1.3;
         let tall = random.range(0.12, 0.3) + random.unit().powi(3) * 0.3 * middle.max(0.1);
-        let tall = tall * lerp(1.5, 0.72, nearness);
+        let tall = (tall * lerp(1.5, 0.72, nearness)).min(quay * 0.86);
         let area = [left, quay - tall, left + width, quay];
         building(canvas, random, area, wall, nearness);
         light_windows(canvas, random, area, nearness, windows);
@@ -132,7 +132,7 @@ fn light_windows(canvas: &mut Canvas, random: &mut Random, area: [f32; 4], nearn
     let across = (0.0072 * lerp(0.75, 1.35, nearness)).max(pixel * 4.0);
     let down = across * random.range(1.15, 1.7);
     let (wide, tall) = (across * random.range(0.45, 0.7), down * random.range(0.4, 0.62));
-    let occupancy = random.range(0.12, 0.5);
+    let occupancy = random.range(0.08, 0.42);
     let tint = *random.pick(windows);
     let columns = ((right - left) / across - 0.8).max(0.0) as usize;
     let rows = ((bottom - top) / down - 1.0).max(0.0) as usize;
@@ -146,7 +146,7 @@ fn light_windows(canvas: &mut Canvas, random: &mut Random, area: [f32; 4], nearn
             }
             let light = if random.chance(0.75) { tint } else { *random.pick(windows) };
             let (x, y) = (start + column as f32 * across, top + down * (row as f32 + 0.6));
-            let power = random.range(0.35, 1.25) * lerp(0.5, 1.0, nearness);
+            let power = (0.3 + 1.5 * random.unit().powi(2)) * lerp(0.55, 1.0, nearness);
             block(canvas, [x, y, x + wide, y + tall], light * power, 0.92);
         }
     }

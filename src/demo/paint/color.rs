@@ -22,11 +22,7 @@ impl Color {
     pub(super) fn hex(code: u32) -> Self {
         let channel = |shift: u32| {
             let value = ((code >> shift) & 0xff) as f32 / 255.0;
-            if value <= 0.04045 {
-                value / 12.92
-            } else {
-                ((value + 0.055) / 1.055).powf(2.4)
-            }
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
         };
         Self::new(channel(16), channel(8), channel(0))
     }
@@ -71,11 +67,7 @@ impl Add for Color {
 
     #[inline]
     fn add(self, other: Self) -> Self {
-        Self::new(
-            self.red + other.red,
-            self.green + other.green,
-            self.blue + other.blue,
-        )
+        Self::new(self.red + other.red, self.green + other.green, self.blue + other.blue)
     }
 }
 

@@ -46,7 +46,7 @@ const PALETTES: [Palette; 4] = [
 
 const NEAR: f32 = 0.55;
 const FAR: f32 = 26.0;
-const STEPS: usize = 900;
+const STEPS: usize = 1_500;
 
 struct Sand {
     noise: Noise,
@@ -77,7 +77,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let palette = random.pick(&PALETTES);
     let noise = Noise::new(random.next_u64());
     let aspect = canvas.aspect();
-    let (sin, cos) = random.range(-0.5, 0.5).sin_cos();
+    let (sin, cos) = (random.range(0.35, 0.8) * if random.chance(0.5) { 1.0 } else { -1.0 }).sin_cos();
     let sand = Sand { noise, sin, cos };
     let horizon = random.range(0.3, 0.4);
     let sun_left = random.chance(0.5);
@@ -112,59 +112,61 @@ struct Light {
 
 impl Light {
     fn color(&self, sand: &Sand, x: f32, z: f32, height: f32, distance: f32) -> Color {
-        let reach = 0.02 + distance * 0.003;
+        let reach = 0.045 + distance * 0.006;
         let slope_x = (sand.height(x + reach, z) - height) / reach;
         let slope_z = (sand.height(x, z + reach) - height) / reach;
         // Wind ripples: a fine wave that fades before it would shimmer.
-        let fade = (-distance * 0.42).exp();
-        let warp = sand.noise.at(x * 3.0, z * 3.0) * 2.2;
-        let ripple = ((z * 46.0 + x * 12.0 + warp * 3.0).cos()) * 0.3 * fade;
+        let fade = smoothstep(4.2, 0.8, distance);
+        let warp = sand.noise.fbm(x * 1.1, z * 1.1, 2) * 5.0;
+        let ripple = (z * 34.0 + x * 9.0 + warp).cos() * 0.2 * fade;
         let grain = sand.noise.fbm(x * 40.0, z * 40.0, 2) * 0.12 * fade;
         let normal = (1.0 + slope_x * slope_x + slope_z * slope_z).sqrt();
-        let facing = (-self.toward * slope_x * 0.9 + 0.34 - slope_z * 0.28 + ripple) / normal;
-        let mut lit = smoothstep(-0.12, 0.75, facing + grain);
+        let facing = (0.4 - self.toward * slope_x * 1.1 - slope_z * 0.12 + ripple) / normal;
+        let mut lit = smoothstep(-0.1, 0.72, facing + grain);
+        let mut shadow: f32 = 0.0;
         // A few steps towards the sun find the crests that cast a shadow here.
-        for step in 1..6 {
-            let away = step as f32 * 0.28;
-            let ray = height + away * 0.34 + 0.02;
-            let over = sand.height(x + self.toward * away, z) - ray;
-            lit *= smoothstep(0.07, -0.02, over);
+        for step in 1..16 {
+            let away = step as f32 * 0.11;
+            let ray = height + away * 0.42 + 0.03;
+            let over = sand.height(x + self.toward * away, z + away * 0.25) - ray;
+            shadow = shadow.max(smoothstep(-0.03 - away * 0.04, 0.04 + away * 0.1, over));
         }
+        lit *= 1.0 - shadow;
         let color = self.shade.mix(self.lit, lit) * (0.86 + 0.34 * lit);
         color.mix(self.haze, 1.0 - (-distance * 0.062).exp())
     }
 }
 
-/// Walks away from the eye along one column and fills each span that comes into view, from the bottom up.
-fn draw_column(canvas: &mut Canvas, sand: &Sand, light: &Light, column: usize, (offset, eye, horizon): (f32, f32, f32)) {
+/// Walks away from the eye along one column; each step covers what it shows of the lines that nearer steps left free.
+fn draw_column(
+    canvas: &mut Canvas,
+    sand: &Sand,
+    light: &Light,
+    column: usize,
+    (offset, eye, horizon): (f32, f32, f32),
+) {
     let (aspect, rows) = (canvas.aspect(), canvas.height());
     let across = (column as f32 + 0.5) * canvas.pixel() - aspect * 0.5;
     let mut top = rows as f32;
-    let mut previous = None;
+    let mut lines = vec![(Color::BLACK, 0.0_f32); rows];
     for step in 0..STEPS {
         let distance = NEAR * (FAR / NEAR).powf(step as f32 / STEPS as f32);
         let (x, z) = (across * distance * 1.25 + offset, distance);
         let height = sand.height(x, z);
-        let row = (horizon + (eye - height) / distance * 0.42) * rows as f32;
+        let row = ((horizon + (eye - height) / distance * 0.42) * rows as f32).max(0.0);
         if row >= top {
-            previous = None;
             continue;
         }
         let color = light.color(sand, x, z, height, distance);
-        let below = previous.unwrap_or(color);
-        let (first, end) = (row.max(0.0) as usize, top.ceil().min(rows as f32) as usize);
-        for line in first..end {
-            let share = ((top - line as f32 - 0.5) / (top - row)).clamp(0.0, 1.0);
-            let coverage = (line as f32 + 1.0 - row).clamp(0.0, 1.0);
-            let pixel = canvas.pixel_mut(column, line);
-            // The lowest line of the span was partly covered already by the span below it.
-            let coverage = if line as f32 + 1.0 > top { 1.0 - (line as f32 + 1.0 - top) } else { coverage };
-            *pixel = pixel.mix(below.mix(color, share), coverage);
+        for (line, (sum, covered)) in lines.iter_mut().enumerate().take(top.ceil() as usize).skip(row as usize) {
+            let share = (line as f32 + 1.0).min(top) - (line as f32).max(row);
+            *sum = *sum + color * share;
+            *covered += share;
         }
         top = row;
-        previous = Some(color);
-        if row <= 0.0 {
-            break;
-        }
+    }
+    for (line, (sum, covered)) in lines.into_iter().enumerate() {
+        let pixel = canvas.pixel_mut(column, line);
+        *pixel = *pixel * (1.0 - covered).max(0.0) + sum;
     }
 }

@@ -107,12 +107,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     };
     let cell = pixel * 2.0;
     let (columns, rows) = ((aspect / cell) as usize + 1, (1.0 / cell) as usize + 1);
-    let mut ground = Ground {
-        owners: vec![0; columns * rows],
-        columns,
-        rows,
-        cell,
-    };
+    let mut ground = Ground { owners: vec![0; columns * rows], columns, rows, cell };
     let inks: Vec<Color> = palette.inks.iter().map(|&code| Color::hex(code)).collect();
     let widths = [0.021, 0.013, 0.008, 0.005, 0.0028];
     let mut owner = 0;
@@ -145,7 +140,10 @@ fn trace(ground: &mut Ground, field: &Field, start: (f32, f32), radius: f32, asp
     let margin = 0.035 + radius;
     let step = 0.004;
     let mut free = |(x, y): (f32, f32)| {
-        x > margin && y > margin && x < aspect - margin && y < 1.0 - margin
+        x > margin
+            && y > margin
+            && x < aspect - margin
+            && y < 1.0 - margin
             && ground.disc((x, y), radius + 0.0024, |owner| *owner == 0)
     };
     let mut halves = [Vec::new(), Vec::new()];
@@ -168,11 +166,7 @@ fn lay(canvas: &mut Canvas, random: &mut Random, band: &[(f32, f32)], radius: f3
     let tone = random.range(0.92, 1.08);
     for (index, pair) in band.windows(2).enumerate() {
         let along = index as f32 * 0.004;
-        let shade = if striped && (along / stripe).fract() < 0.32 {
-            ink.mix(Color::WHITE, 0.78)
-        } else {
-            ink
-        };
+        let shade = if striped && (along / stripe).fract() < 0.32 { ink.mix(Color::WHITE, 0.78) } else { ink };
         let ends = smoothstep(0.0, 3.0, index as f32) * smoothstep(0.0, 3.0, (band.len() - 1 - index) as f32);
         canvas.stroke(pair[0], pair[1], (radius * (0.9 + 0.1 * ends), radius * (0.9 + 0.1 * ends)), shade * tone, 1.0);
     }

@@ -51,13 +51,14 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let palette = random.pick(&PALETTES);
     let noise = Noise::new(random.next_u64());
     let aspect = canvas.aspect();
-    let sun = (aspect * random.range(0.25, 0.75), random.range(0.12, 0.3));
+    let sun = (aspect * random.range(0.25, 0.75), random.range(0.08, 0.2));
     let (sky, mist) = (Ramp::new(palette.sky), Color::hex(palette.mist));
     let (near, sun_color) = (Color::hex(palette.near), Color::hex(palette.sun));
     canvas.shade(|x, y, _| {
         let distance = (x - sun.0).hypot(y - sun.1);
-        sky.at(y * 1.2) + sun_color * ((-distance * 3.0).exp() * 0.35 + (-distance * 16.0).exp() * 0.5)
+        sky.at(y * 1.2) + sun_color * ((-distance * 2.6).exp() * 0.4)
     });
+    let pixel = canvas.pixel();
     for rank in 0..RANKS {
         let nearness = rank as f32 / (RANKS - 1) as f32;
         let color = mist.mix(near, lerp(0.14, 1.0, nearness.powf(1.2)));
@@ -65,8 +66,12 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
         // Each rank stands in the mist of the next hollow.
         let field = noise.sibling(40 + rank as u32);
         let floor = ground_line(noise.sibling(rank as u32), nearness);
+        let floors: Vec<f32> = (0..canvas.width()).map(|column| floor(column as f32 * pixel)).collect();
         canvas.shade(|x, y, color| {
-            let low = smoothstep(-0.24, 0.12, y - floor(x));
+            let low = smoothstep(-0.24, 0.12, y - floors[((x / pixel) as usize).min(floors.len() - 1)]);
+            if low == 0.0 {
+                return color;
+            }
             let drift = 0.62 + 0.55 * field.fbm(x * 1.7, y * 4.5, 4);
             let near_sun = (-(x - sun.0).hypot(y - sun.1) * 2.0).exp();
             let lit = mist.mix(sun_color, near_sun * 0.6);
@@ -79,15 +84,15 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
 
 /// Where a rank of trees stands.
 fn ground_line(field: Noise, nearness: f32) -> impl Fn(f32) -> f32 {
-    let base = lerp(0.44, 1.05, nearness.powf(1.1));
+    let base = lerp(0.33, 1.06, nearness.powf(1.05));
     move |x| base + field.fbm(x * lerp(1.8, 0.9, nearness), 5.0, 3) * lerp(0.1, 0.16, nearness)
 }
 
 fn plant(canvas: &mut Canvas, random: &mut Random, field: Noise, nearness: f32, (color, mist): (Color, Color)) {
     let aspect = canvas.aspect();
     let line = ground_line(field, nearness);
-    let tall = lerp(0.1, 0.62, nearness.powf(1.6));
-    let count = (aspect * lerp(85.0, 13.0, nearness.sqrt())) as usize;
+    let tall = lerp(0.13, 0.7, nearness.powf(1.5));
+    let count = (aspect * lerp(80.0, 12.0, nearness.sqrt())) as usize;
     let base = color.mix(mist, lerp(0.35, 0.05, nearness));
     for _ in 0..count {
         let x = random.range(-0.05, aspect + 0.05);
@@ -100,9 +105,8 @@ fn plant(canvas: &mut Canvas, random: &mut Random, field: Noise, nearness: f32, 
         conifer(canvas, random, (x, line(x) + 0.01), height, (color, base));
     }
     let pixel = canvas.pixel();
-    canvas.stamp([0.0, 0.2, aspect, 1.0], base, |x, y| {
-        ((y - line(x)) / pixel + 0.5).clamp(0.0, 1.0)
-    });
+    let top = lerp(0.33, 1.06, nearness.powf(1.05)) - 0.2;
+    canvas.stamp([0.0, top, aspect, 1.0], base, |x, y| ((y - line(x)) / pixel + 0.5).clamp(0.0, 1.0));
 }
 
 /// Light that comes through the crowns in wedges.
@@ -112,8 +116,8 @@ fn shafts(canvas: &mut Canvas, noise: Noise, sun: (f32, f32), sun_color: Color) 
         let (dx, dy) = (x - sun.0, y - sun.1);
         let distance = dx.hypot(dy);
         let angle = dy.atan2(dx);
-        let beam = field.fbm(angle * 3.2, 0.5, 3) + 0.4 * field.at(angle * 11.0, 4.0);
-        let reach = (-distance * 1.9).exp() * smoothstep(0.02, 0.22, distance);
-        color + sun_color * (smoothstep(0.0, 0.75, beam) * reach * 0.42 + (-distance * 5.0).exp() * 0.08)
+        let beam = field.fbm(angle * 4.2, distance * 0.5, 3);
+        let reach = (-distance * 1.5).exp() * smoothstep(0.05, 0.4, distance) * smoothstep(-0.1, 0.5, dy);
+        color + sun_color * (smoothstep(-0.1, 0.8, beam) * reach * 0.36 + (-distance * 4.0).exp() * 0.12)
     });
 }

@@ -42,14 +42,10 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let noise = Noise::new(random.next_u64());
     let aspect = canvas.aspect();
     let ramp = Ramp::new(palette.panes);
-    let sites = if random.chance(0.55) {
-        rose(random, aspect)
-    } else {
-        landscape(random, noise, aspect)
-    };
+    let sites = if random.chance(0.55) { rose(random, aspect) } else { landscape(random, noise, aspect) };
     let buckets = Buckets::new(&sites, aspect);
     let lamp = (aspect * random.range(0.35, 0.65), random.range(0.3, 0.6));
-    let lead = random.range(0.0026, 0.0036);
+    let lead = random.range(0.0022, 0.003);
     let pixel = canvas.pixel();
     canvas.shade(|x, y, _| {
         let (first, second) = buckets.nearest_two(x, y);
@@ -76,7 +72,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
 /// Rings of panes around an eye, as in a rose window, with a field of small panes around it.
 fn rose(random: &mut Random, aspect: f32) -> Vec<Site> {
     let center = (aspect * 0.5, 0.5);
-    let petals = [8, 10, 12, 16][random.below(4)];
+    let petals = [10, 12, 12, 16][random.below(4)];
     let radii = [0.055, 0.115, 0.185, 0.26, 0.335, 0.405, 0.47];
     let phase = random.range(0.0, 0.25);
     let mut sites = vec![Site { x: center.0, y: center.1, tone: 0.02 }];

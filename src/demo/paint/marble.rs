@@ -27,11 +27,7 @@ const PALETTES: [Palette; 5] = [
         inks: &[0x2a0a1a, 0x7a2240, 0xd0708a, 0xf6cfc4, 0xfff4ea],
         gold: 0xd88a50,
     },
-    Palette {
-        mood: "in sumi ink on paper",
-        inks: &[0x0c0c10, 0x33363d, 0x8a8d92, 0xe4e1d8, 0xf7f4ea],
-        gold: 0xc03a2a,
-    },
+    Palette { mood: "in sumi ink on paper", inks: &[0x0c0c10, 0x33363d, 0x8a8d92, 0xe4e1d8, 0xf7f4ea], gold: 0xc03a2a },
     Palette {
         mood: "in lagoon, sand and coral",
         inks: &[0x06303c, 0x128090, 0x7ad0c0, 0xf4e4c0, 0xfff6e4],

@@ -108,10 +108,39 @@ pub fn paint(scene: Scene, seed: u64, width: u32, height: u32) -> Picture {
         Scene::Glass | Scene::Marble => (0.3, 0.016),
         _ => (0.34, 0.022),
     };
-    Picture {
-        width,
-        height,
-        rgb: canvas.develop(vignette, grain, seed),
-        mood,
+    Picture { width, height, rgb: canvas.develop(vignette, grain, seed), mood }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scene_paints_the_same_picture_twice_and_another_for_another_seed() {
+        for scene in Scene::ALL {
+            let first = paint(scene, 5, 96, 72);
+            assert_eq!(first.rgb.len(), 96 * 72 * 3);
+            assert_eq!(first.rgb, paint(scene, 5, 96, 72).rgb, "{scene:?}");
+            assert_ne!(first.rgb, paint(scene, 6, 96, 72).rgb, "{scene:?}");
+        }
+    }
+
+    #[test]
+    fn no_picture_is_flat() {
+        for scene in Scene::ALL {
+            for seed in 0..4 {
+                let picture = paint(scene, seed, 120, 160);
+                let mean = picture.rgb.iter().map(|&value| f64::from(value)).sum::<f64>() / picture.rgb.len() as f64;
+                let spread = picture.rgb.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>();
+                let deviation = (spread / picture.rgb.len() as f64).sqrt();
+                assert!((4.0..250.0).contains(&mean) && deviation > 8.0, "{scene:?} {seed}: {mean} ± {deviation}");
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_sizes_are_clamped() {
+        let picture = paint(Scene::Dunes, 1, 0, 1);
+        assert_eq!((picture.width, picture.height), (16, 16));
     }
 }

@@ -61,6 +61,7 @@ struct Range {
     color: Color,
     /// How much haze lies at its foot, and over what depth.
     haze_depth: f32,
+    mist: f32,
 }
 
 pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
@@ -75,7 +76,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let (pixel, width) = (canvas.pixel(), canvas.width());
 
     canvas.shade(|x, y, _| {
-        let distance = (x - sun.0).hypot((y - sun.1) * 1.15);
+        let distance = (x - sun.0).hypot(y - sun.1);
         let warmth = (-distance * 3.2).exp();
         let mut color = sky.at(y / 0.62);
         let cloud = noise.fbm(x * 1.3 + 9.0, y * 7.0, 5);
@@ -92,8 +93,9 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
                 let lit_haze = haze.mix(sun_color, warmth * 0.55);
                 let relief = noise.fbm(x * 9.0, below * 16.0, 3) * 0.09;
                 let depth = (below / range.haze_depth).clamp(0.0, 1.0);
-                let mist = depth.powf(1.4) * 0.82 + noise.fbm(x * 2.1, y * 6.0, 3) * 0.12 * depth;
-                let rock = range.color.mix(lit_haze, warmth * 0.35) * (1.0 + relief);
+                let drift = noise.fbm(x * 2.1, y * 6.0, 3) * 0.12 * depth;
+                let mist = (depth.powf(1.4) * 0.82 + drift) * range.mist;
+                let rock = range.color.mix(lit_haze, warmth * 0.35 * range.mist) * (1.0 + relief);
                 color = color.mix(rock.mix(lit_haze, mist.clamp(0.0, 0.92)), coverage);
             }
         }
@@ -103,13 +105,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     palette.mood
 }
 
-fn ranges(
-    canvas: &Canvas,
-    random: &mut Random,
-    noise: Noise,
-    near: Color,
-    haze: Color,
-) -> Vec<Range> {
+fn ranges(canvas: &Canvas, random: &mut Random, noise: Noise, near: Color, haze: Color) -> Vec<Range> {
     let pixel = canvas.pixel();
     let first = random.range(0.4, 0.48);
     (0..RANGES)
@@ -129,8 +125,9 @@ fn ranges(
                 .collect();
             Range {
                 crest,
-                color: haze.mix(near, 0.22 + 0.78 * nearness.powf(0.9)),
-                haze_depth: lerp(0.16, 0.5, nearness),
+                color: haze.mix(near, 0.2 + 0.78 * nearness.powf(0.75)),
+                haze_depth: lerp(0.16, 0.4, nearness),
+                mist: lerp(1.0, 0.35, nearness.powf(1.5)),
             }
         })
         .collect()

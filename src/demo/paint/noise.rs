@@ -8,23 +8,17 @@ pub(super) struct Noise {
 
 impl Noise {
     pub(super) fn new(seed: u64) -> Self {
-        Self {
-            seed: (seed ^ (seed >> 32)) as u32,
-        }
+        Self { seed: (seed ^ (seed >> 32)) as u32 }
     }
 
     /// Another field of the same family.
     pub(super) fn sibling(self, number: u32) -> Self {
-        Self {
-            seed: self.seed.wrapping_add(number.wrapping_mul(0x9e37_79b9)),
-        }
+        Self { seed: self.seed.wrapping_add(number.wrapping_mul(0x9e37_79b9)) }
     }
 
     #[inline]
     fn hash(self, x: i32, y: i32) -> u32 {
-        let mut hash = self.seed
-            ^ (x as u32).wrapping_mul(0x85eb_ca6b)
-            ^ (y as u32).wrapping_mul(0xc2b2_ae35);
+        let mut hash = self.seed ^ (x as u32).wrapping_mul(0x85eb_ca6b) ^ (y as u32).wrapping_mul(0xc2b2_ae35);
         hash = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
         hash = (hash ^ (hash >> 12)).wrapping_mul(0x297a_2d39);
         hash ^ (hash >> 15)
@@ -61,11 +55,7 @@ impl Noise {
         let (cell_x, cell_y) = (floor_x as i32, floor_y as i32);
         let fade = |t: f32| t * t * t * (t * (t * 6.0 - 15.0) + 10.0);
         let (fade_x, fade_y) = (fade(dx), fade(dy));
-        let top = lerp(
-            self.corner(cell_x, cell_y, dx, dy),
-            self.corner(cell_x + 1, cell_y, dx - 1.0, dy),
-            fade_x,
-        );
+        let top = lerp(self.corner(cell_x, cell_y, dx, dy), self.corner(cell_x + 1, cell_y, dx - 1.0, dy), fade_x);
         let bottom = lerp(
             self.corner(cell_x, cell_y + 1, dx, dy - 1.0),
             self.corner(cell_x + 1, cell_y + 1, dx - 1.0, dy - 1.0),

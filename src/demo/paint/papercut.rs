@@ -12,30 +12,12 @@ struct Palette {
 }
 
 const PALETTES: [Palette; 6] = [
-    Palette {
-        mood: "from deep teal to cream",
-        sheets: &[0x06303a, 0x0f5a62, 0x2f8f8c, 0x8cc7b0, 0xf2e8cf],
-    },
-    Palette {
-        mood: "from plum to peach",
-        sheets: &[0x2a1038, 0x6a2458, 0xb84a68, 0xf08a72, 0xffd8b0],
-    },
-    Palette {
-        mood: "from navy to sky and white",
-        sheets: &[0x0c1a3c, 0x1f4480, 0x4f86c0, 0xa8cfe6, 0xf6f8f4],
-    },
-    Palette {
-        mood: "from brick to marigold",
-        sheets: &[0x4a1414, 0x98282a, 0xd8562e, 0xf2a03c, 0xfbe2a0],
-    },
-    Palette {
-        mood: "from forest to lime",
-        sheets: &[0x0c2a20, 0x1f5a3a, 0x4f8f4a, 0xa8c060, 0xf0efc4],
-    },
-    Palette {
-        mood: "from night violet to rose and gold",
-        sheets: &[0x150f38, 0x4a2a80, 0xa8488c, 0xf08a80, 0xf8d878],
-    },
+    Palette { mood: "from deep teal to cream", sheets: &[0x06303a, 0x0f5a62, 0x2f8f8c, 0x8cc7b0, 0xf2e8cf] },
+    Palette { mood: "from plum to peach", sheets: &[0x2a1038, 0x6a2458, 0xb84a68, 0xf08a72, 0xffd8b0] },
+    Palette { mood: "from navy to sky and white", sheets: &[0x0c1a3c, 0x1f4480, 0x4f86c0, 0xa8cfe6, 0xf6f8f4] },
+    Palette { mood: "from brick to marigold", sheets: &[0x4a1414, 0x98282a, 0xd8562e, 0xf2a03c, 0xfbe2a0] },
+    Palette { mood: "from forest to lime", sheets: &[0x0c2a20, 0x1f5a3a, 0x4f8f4a, 0xa8c060, 0xf0efc4] },
+    Palette { mood: "from night violet to rose and gold", sheets: &[0x150f38, 0x4a2a80, 0xa8488c, 0xf08a80, 0xf8d878] },
 ];
 
 struct Sheets {
@@ -78,8 +60,8 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
         let here = table.at(x, y);
         let level = here.floor();
         let sheet = |level: f32| ramp.at((level + 0.5) / sheets.count);
-        let fibre = noise.sibling(7).fbm(x * 46.0, y * 62.0, 3) * 0.035
-            + noise.sibling(8).at(x * 260.0, y * 260.0) * 0.012;
+        let fibre =
+            noise.sibling(7).fbm(x * 46.0, y * 62.0, 3) * 0.035 + noise.sibling(8).at(x * 260.0, y * 260.0) * 0.012;
         let mut shadow: f32 = 0.0;
         for step in 1..=10 {
             let away = step as f32 * 0.0034;
@@ -96,10 +78,14 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
             / (2.0 * pixel);
         let edge = (here - level) / slope.max(1e-3);
         // The cut edge shows as a bright line where it faces the light.
-        let toward = table.at(x - light.0 * pixel * 2.0, y - light.1 * pixel * 2.0) - here;
-        let rim = smoothstep(pixel * 2.6, pixel * 0.6, edge) * smoothstep(0.0, 0.004, -toward);
-        let paper = |color: Color| color * ((1.0 + fibre) * (1.0 - 0.62 * shadow));
-        let color = paper(sheet(level)).mix(Color::WHITE, rim * 0.22 * f32::from(level > 0.0));
+        let drop = here - table.at(x + light.0 * pixel * 2.0, y + light.1 * pixel * 2.0);
+        let facing = smoothstep(-0.3, 0.7, drop / (slope * pixel * 2.0).max(1e-4));
+        let rim = smoothstep(pixel * 3.2, pixel * 0.8, edge) * facing;
+        // Where sheets meet, little light gets in from any side.
+        let next = (level + 1.0 - here) / slope.max(1e-3);
+        let corner = 0.2 * (-next / 0.006).exp();
+        let paper = |color: Color| color * ((1.0 + fibre) * (1.0 - 0.62 * shadow.max(corner)));
+        let color = paper(sheet(level)).mix(Color::WHITE, rim * 0.34 * f32::from(level > 0.0));
         // Anti-aliasing across the cut: blend with the sheet below in the last pixel.
         let below = sheet((level - 1.0).max(0.0)) * 0.5;
         below.mix(color, (edge / pixel + 0.35).clamp(0.0, 1.0))

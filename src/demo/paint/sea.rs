@@ -69,13 +69,28 @@ struct Sky<'a> {
 
 impl Sky<'_> {
     fn at(&self, x: f32, y: f32) -> Color {
-        let sun_color = Color::hex(self.palette.sun);
+        let color = self.air(x, y);
         let distance = (x - self.sun.0).hypot(y - self.sun.1);
-        let mut color = self.ramp.at(y / self.horizon);
-        color = color + sun_color * ((-distance * 3.4).exp() * 0.4 + (-distance * 14.0).exp() * 0.5);
         let edge = self.pixel * 1.5;
         let disc = smoothstep(self.sun_radius + edge, self.sun_radius - edge, distance);
-        color = color.mix(sun_color * 2.2, disc);
+        self.clouded(color.mix(Color::hex(self.palette.sun) * 1.7, disc), x, y)
+    }
+
+    /// What the water mirrors: no disc, which waves break up into the glitter path.
+    fn mirrored(&self, x: f32, y: f32) -> Color {
+        self.clouded(self.air(x, y), x, y)
+    }
+
+    fn air(&self, x: f32, y: f32) -> Color {
+        let sun_color = Color::hex(self.palette.sun);
+        let distance = (x - self.sun.0).hypot(y - self.sun.1);
+        let light = (-distance * 3.4).exp() * 0.36 + (-distance * 14.0).exp() * 0.4;
+        self.ramp.at(y / self.horizon) + sun_color * light
+    }
+
+    fn clouded(&self, color: Color, x: f32, y: f32) -> Color {
+        let sun_color = Color::hex(self.palette.sun);
+        let distance = (x - self.sun.0).hypot(y - self.sun.1);
         // Clouds lie in a flat layer: they crowd together towards the horizon.
         let height = (self.horizon - y).max(0.0) + 0.09;
         let (u, v) = ((x - self.sun.0) / height * 0.34, 1.0 / height);
@@ -96,10 +111,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
         ramp: Ramp::new(palette.sky),
         palette,
         noise: Noise::new(random.next_u64()),
-        sun: (
-            canvas.aspect() * random.range(0.3, 0.7),
-            horizon - random.range(0.03, 0.17),
-        ),
+        sun: (canvas.aspect() * random.range(0.3, 0.7), horizon - random.range(0.03, 0.17)),
         sun_radius,
         horizon,
         pixel: canvas.pixel(),
@@ -118,17 +130,18 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
         let tilt = swell * (0.02 + 0.24 * below);
         let mirrored = (horizon - below * 0.86 - tilt.abs() * 0.55 - 0.002).max(0.02);
         let fresnel = (1.0 - below * 1.35).clamp(0.25, 0.94);
-        let reflected = sky.at(x + tilt * 0.5, mirrored);
+        let reflected = sky.mirrored(x + tilt * 0.5, mirrored);
         let mut color = deep.mix(reflected, fresnel * (0.82 + 0.18 * swell));
         color = color * (1.0 + swell * 0.16);
         // The glitter path: waves that face both the sun and the eye.
         let spread = sun_radius * 0.7 + below * 0.32;
         let path = (-((x - sky.sun.0) / spread).powi(2)).exp();
-        let glint = smoothstep(0.22, 0.6, swell + path * 0.35) * path;
-        color + sun_color * (glint * 1.3 / (1.0 + below * 2.0) + path * 0.07)
+        let near = smoothstep(0.12, 0.0, below) * 0.3;
+        let glint = smoothstep(0.2, 0.6, swell + path * 0.35 + near) * path;
+        color + sun_color * (glint * 1.2 / (1.0 + below * 2.0) + path * 0.12)
     });
     land(canvas, random, &sky);
-    canvas.bloom(0.75, 0.02, 0.35);
+    canvas.bloom(0.75, 0.02, 0.25);
     if random.chance(0.6) {
         boat(canvas, random, horizon, Color::hex(palette.land) * 0.7);
     }

@@ -31,12 +31,17 @@ pub(super) fn conifer(
             }
             let down = (y - area[1]) / height;
             let side = x - foot.0 - lean * height * (1.0 - down);
+            if side.abs() > half_width * 1.5 * down + pixel {
+                return 0.0;
+            }
             // Boughs: each tier widens downwards and droops, left and right out of step.
             let shift = if side < 0.0 { 0.37 } else { 0.0 };
             let droop = side.abs() / half_width * 0.9;
-            let tier = (down * tiers + shift - droop).rem_euclid(1.0);
+            let turn = down.powf(0.9) * tiers + shift - droop;
+            let tier = turn - turn.floor();
+            let bough = 0.72 + 0.42 * noise.cell(turn as i32, i32::from(side < 0.0));
             let rough = noise.at(x / pixel * 0.19, y / pixel * 0.19) * 0.25;
-            let reach = half_width * down.powf(0.85) * (0.42 + 0.58 * tier + rough);
+            let reach = half_width * down.powf(0.85) * (0.4 + 0.5 * tier + rough) * bough;
             let trunk = height * 0.012 * (0.3 + down);
             ((reach.max(trunk) - side.abs()) / pixel + 0.5).clamp(0.0, 1.0)
         });

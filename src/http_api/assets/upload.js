@@ -1,0 +1,140 @@
+// Sharing a photo: choose or drop, describe, send to the object store, wait for the post.
+
+import { Problem, call, put, sleep } from "./api.js";
+import { byId, closable, toast } from "./dom.js";
+
+const dialog = byId("upload-dialog");
+const form = byId("upload-form");
+const fileInput = byId("file");
+const preview = byId("preview");
+const submit = byId("upload-submit");
+const area = byId("progress");
+
+let chosen = null;
+let busy = false;
+
+function choose(file) {
+  if (busy) return;
+  if (!file?.type.startsWith("image/")) {
+    toast("That is not a picture.");
+    return;
+  }
+  if (preview.src) URL.revokeObjectURL(preview.src);
+  chosen = file;
+  preview.src = URL.createObjectURL(file);
+  preview.hidden = false;
+  byId("drop-hint").hidden = true;
+  area.hidden = true;
+  submit.disabled = false;
+}
+
+function reset() {
+  form.reset();
+  chosen = null;
+  if (preview.src) URL.revokeObjectURL(preview.src);
+  preview.removeAttribute("src");
+  preview.hidden = true;
+  byId("drop-hint").hidden = false;
+  area.hidden = true;
+  submit.disabled = true;
+  submit.textContent = "Share";
+}
+
+function say(text, share, failed = false) {
+  area.hidden = false;
+  area.classList.toggle("failed", failed);
+  byId("progress-bar").value = share;
+  byId("progress-text").textContent = text;
+}
+
+/** Asks until the upload has become a post; throws the reason where it has failed. */
+async function processed(uploadId) {
+  for (let pause = 150, waited = 0; waited < 180_000; waited += pause, pause = Math.min(1_000, pause * 1.3)) {
+    const upload = await call("GET", `/v1/uploads/${uploadId}`);
+    if (upload.status === "completed") return upload.post_id;
+    if (upload.status === "failed") {
+      const reason = typeof upload.error === "string" ? upload.error : upload.error?.detail ?? upload.error?.message;
+      throw new Problem(422, "failed", reason || "The photo could not be processed.");
+    }
+    const done = upload.progress > 1 ? upload.progress / 100 : upload.progress ?? 0;
+    say("Making it look good on every screen …", 0.6 + 0.4 * done);
+    await sleep(pause);
+  }
+  throw new Problem(0, "slow", "This takes longer than usual. The photo will appear when it is ready.");
+}
+
+async function share() {
+  const words = new FormData(form);
+  say("Getting ready …", 0.02);
+  const upload = await call("POST", "/v1/uploads", {
+    filename: chosen.name || "photo",
+    file_size: chosen.size,
+    content_type: chosen.type,
+  });
+  await put(upload, chosen, (done) => say(`Sending … ${Math.round(done * 100)} %`, 0.05 + 0.55 * done));
+  const text = (name) => words.get(name).trim() || undefined;
+  await call("POST", `/v1/uploads/${upload.upload_id}/complete`, { caption: text("caption"), alt_text: text("alt_text") });
+  return processed(upload.upload_id);
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!chosen || busy) return;
+  busy = true;
+  submit.disabled = true;
+  try {
+    const postId = await share();
+    dialog.close();
+    reset();
+    toast("Your photo is shared.");
+    document.dispatchEvent(new CustomEvent("tessera:shared", { detail: postId }));
+  } catch (error) {
+    say(error.message, 0, true);
+    submit.disabled = false;
+    submit.textContent = "Try again";
+  } finally {
+    busy = false;
+  }
+});
+
+fileInput.addEventListener("change", () => fileInput.files[0] && choose(fileInput.files[0]));
+
+// A photo may be dropped anywhere on the page.
+const holdsFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+let depth = 0;
+const veil = (on) => {
+  if (!on) depth = 0;
+  byId("veil").hidden = !on || dialog.open;
+  byId("drop").classList.toggle("over", on);
+};
+
+/** Opens the dialog, with a file where there is one. */
+export function openUpload(file) {
+  if (!dialog.open) {
+    if (!busy) reset();
+    dialog.showModal();
+  }
+  if (file) choose(file);
+}
+
+/** Listens for drops while `allowed` says that somebody is signed in. */
+export function startUploads(allowed) {
+  closable(dialog);
+  window.addEventListener("dragenter", (event) => {
+    if (!holdsFile(event) || !allowed()) return;
+    depth += 1;
+    veil(true);
+  });
+  window.addEventListener("dragleave", (event) => {
+    if (!holdsFile(event)) return;
+    depth -= 1;
+    if (depth <= 0) veil(false);
+  });
+  window.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());
+  window.addEventListener("drop", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    veil(false);
+    if (allowed() && event.dataTransfer.files[0]) openUpload(event.dataTransfer.files[0]);
+  });
+}
