@@ -138,5 +138,6 @@ export function card({ post, source }, open) {
     el("span", { class: "counts" }, likeButton(post), talk),
   );
   const foot = el("div", { class: "foot" }, byline, post.caption ? el("p", { class: "caption" }, richText(post.caption)) : null);
-  return el("article", { class: "card", "data-post": post.post_id }, el("div", {}, frame, foot));
+  const label = `Photo by ${post.author.display_name || post.author.username}`;
+  return el("article", { class: "card", "data-post": post.post_id, "aria-label": label }, el("div", {}, frame, foot));
 }

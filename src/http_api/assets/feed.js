@@ -51,18 +51,15 @@ function append(items) {
   return cards.length;
 }
 
-function separator(title, words, action) {
-  widths.unobserve(view.grid);
-  widths.observe(view.grid);
-  const block = el("section", { class: "separator" }, icon("check"), el("h2", {}, title), el("p", {}, words), action);
-  feed.append(block);
+/** Says that only seen photos are left; `action` continues with them. */
+function caughtUp(words, action) {
+  const title = el("h2", {}, "You’re all caught up");
+  return el("section", { class: "separator" }, icon("check"), title, el("p", {}, words), action);
 }
 
+/** The same feed from its start, with what was seen; photos that are on the page already do not come twice. */
 function continueWithSeen() {
-  view.includeSeen = true;
-  view.done = false;
-  view.cursor = null;
-  view.grid = grid();
+  Object.assign(view, { includeSeen: true, done: false, cursor: null, grid: grid() });
   load();
 }
 
@@ -71,10 +68,17 @@ function finish() {
   view.done = true;
   const empty = view.shown.size === 0;
   if (view.path === "/v1/feed" && !view.includeSeen) {
-    const words = empty ? "Here are photos that you have seen before." : "You have seen every new photo from the people you follow.";
-    const button = el("button", { type: "button", class: "secondary", onclick: () => { button.remove(); continueWithSeen(); } }, "Continue with photos you have seen");
-    separator("You’re all caught up", words, empty ? null : button);
-    if (empty) continueWithSeen();
+    if (empty) {
+      // Nothing new at all: the page is never blank, so it goes on by itself.
+      continueWithSeen();
+      return;
+    }
+    const proceed = () => {
+      button.remove();
+      continueWithSeen();
+    };
+    const button = el("button", { type: "button", class: "secondary", onclick: proceed }, "Continue with photos you have seen");
+    feed.append(caughtUp("You have seen every new photo.", button));
     return;
   }
   more.textContent = empty ? view.emptyText : "That is everything.";
@@ -92,7 +96,8 @@ async function load() {
   try {
     const page = await call("GET", `${mine.path}?${query}`);
     if (view !== mine) return;
-    append(page.items ?? []);
+    const nothingNew = mine.includeSeen && mine.shown.size === 0;
+    if (append(page.items ?? []) && nothingNew) view.grid.before(caughtUp("Here are photos that you have seen before."));
     more.textContent = "";
     byId("degraded").hidden = !page.degraded?.length;
     if (page.degraded?.length) byId("degraded").textContent = `Resting for a moment: ${page.degraded.join(", ")}.`;
