@@ -2,3 +2,4 @@
 
 pub mod local_s3;
 pub mod s3;
+pub mod sqlite;

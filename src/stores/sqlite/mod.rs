@@ -1,0 +1,197 @@
+//! The ledger on SQLite: embedded mode's only truth, one file.
+//!
+//! Writes go through the one [`writer`], which commits in groups; reads run beside it on a few
+//! read-only connections, for in write-ahead-log mode readers and the writer do not block each other.
+//! Every read is one statement of its own, so it sees all that was committed before it began.
+
+mod accounts;
+mod ads;
+mod engagement;
+mod errors;
+mod graph;
+mod jobs;
+mod maintenance;
+mod notifications;
+mod outbox;
+mod posts;
+mod rows;
+mod uploads;
+mod writer;
+
+use errors::{migration_error, refused, statement_error, unavailable};
+use futures::future::BoxFuture;
+use sqlx::{
+    Connection, Sqlite, SqliteConnection,
+    migrate::Migrator,
+    query::{QueryAs, QueryScalar},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+        SqliteSynchronous,
+    },
+};
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tessera_ports::{Determinacy, Ledger, StoreResult, ledger::LedgerWakes};
+use writer::{WriteScope, Writer, WriterResources};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./sqlite/migrations");
+
+/// How long opening waits for a predecessor that is closing the same file.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// How long a read waits for one of the connections.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How a [`SqliteLedger`] works.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// Commit all that has queued at once. Switched off only to measure what that gains.
+    pub group_commit: bool,
+    /// Read-only connections.
+    pub read_connections: u32,
+    /// Writes that may wait; past it callers wait a second and are then told `Overloaded`.
+    pub write_queue_length: usize,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { group_commit: true, read_connections: 4, write_queue_length: 4_096 }
+    }
+}
+
+/// A ledger in one SQLite file (with its `-wal`, `-shm` and `.lock` companions).
+///
+/// A commit is synced to the disk before it is answered (`synchronous = FULL`).
+#[derive(Debug)]
+pub struct SqliteLedger {
+    readers: SqlitePool,
+    writer: Writer,
+    wakes: Arc<LedgerWakes>,
+}
+
+impl SqliteLedger {
+    /// Opens the file, makes it where it is missing, and brings its schema up to date.
+    ///
+    /// Must be called on a Tokio runtime; the writer lives there.
+    ///
+    /// # Errors
+    /// `Refused`, with a sentence for the operator, when another process has the file open or when its
+    /// schema is newer than this program; `Unavailable` or `Corrupt` when the file cannot be used.
+    pub async fn open(path: impl AsRef<Path>, options: SqliteOptions) -> StoreResult<Arc<Self>> {
+        let path = path.as_ref();
+        let lock = lock(path).await?;
+        let connect = connect_options(path);
+        let writing = connect
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("journal_size_limit", "67108864")
+            .pragma("cache_size", "-65536")
+            .optimize_on_close(true, 400)
+            .thread_name(|_| "sqlite-writer".to_owned());
+        let mut connection = SqliteConnection::connect_with(&writing).await.map_err(statement_error)?;
+        MIGRATIONS.run(&mut connection).await.map_err(|error| migration_error(&path.display().to_string(), error))?;
+        sqlx::query("PRAGMA optimize = 0x10002").execute(&mut connection).await.map_err(statement_error)?;
+
+        let readers = SqlitePoolOptions::new()
+            .max_connections(options.read_connections)
+            .min_connections(options.read_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(reading_options(connect))
+            .await
+            .map_err(statement_error)?;
+        let wakes = Arc::new(LedgerWakes::default());
+        let resources = WriterResources { readers: readers.clone(), lock, wakes: Arc::clone(&wakes) };
+        let writer = Writer::start(connection, resources, options.group_commit, options.write_queue_length);
+        Ok(Arc::new(Self { readers, writer, wakes }))
+    }
+
+    /// Runs an operation on the writer; see [`Writer::write`].
+    async fn write<T, F>(&self, operation: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut WriteScope) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
+    {
+        self.writer.write(operation).await
+    }
+
+    /// All rows of a read.
+    async fn fetch_all<R>(&self, query: QueryAs<'_, Sqlite, R, SqliteArguments>) -> StoreResult<Vec<R>>
+    where
+        R: Send + Unpin + for<'r> sqlx::FromRow<'r, SqliteRow>,
+    {
+        query.fetch_all(&self.readers).await.map_err(statement_error)
+    }
+
+    /// The first row of a read, if there is one.
+    async fn fetch_optional<R>(&self, query: QueryAs<'_, Sqlite, R, SqliteArguments>) -> StoreResult<Option<R>>
+    where
+        R: Send + Unpin + for<'r> sqlx::FromRow<'r, SqliteRow>,
+    {
+        query.fetch_optional(&self.readers).await.map_err(statement_error)
+    }
+
+    /// The number that a counting read gives.
+    async fn count(&self, query: QueryScalar<'_, Sqlite, i64, SqliteArguments>) -> StoreResult<i64> {
+        query.fetch_one(&self.readers).await.map_err(statement_error)
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn wakes(&self) -> &LedgerWakes {
+        &self.wakes
+    }
+}
+
+fn connect_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("mmap_size", "268435456")
+        .pragma("temp_store", "MEMORY")
+        .statement_cache_capacity(200)
+}
+
+fn reading_options(connect: SqliteConnectOptions) -> SqliteConnectOptions {
+    connect
+        .read_only(true)
+        .pragma("cache_size", "-16384")
+        // A page of rows in one go, without waking the connection's thread in between.
+        .row_buffer_size(1_024)
+        .thread_name(|number| format!("sqlite-reader-{number}"))
+}
+
+/// Takes the lock that keeps a second writer out; the system frees it whenever the holder ends.
+async fn lock(path: &Path) -> StoreResult<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let failed = |error: std::io::Error| {
+        unavailable(Determinacy::NotDone, format!("the lock file {} cannot be used: {error}", name.display()))
+    };
+    let file = File::create(&name).map_err(failed)?;
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_WAIT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(refused(format!(
+                    "{} is in use by another process; stop that one, or use another data folder",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+}

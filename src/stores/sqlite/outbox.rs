@@ -1,0 +1,76 @@
+//! The transactional outbox. Rows are written by `WriteScope::record`.
+
+use super::{SqliteLedger, errors::corrupt, rows::*, writer::WriteScope};
+use async_trait::async_trait;
+use tessera_domain::{Timestamp, event::Event};
+use tessera_ports::{
+    StoreResult,
+    ledger::{MAX_EVENT_ATTEMPTS, OutboxCounts, OutboxEvent, OutboxLedger},
+};
+
+#[async_trait]
+impl OutboxLedger for SqliteLedger {
+    async fn claim_events(&self, limit: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<OutboxEvent>> {
+        self.write(move |scope| Box::pin(claim(scope, limit, lease_ms, now))).await
+    }
+
+    async fn acknowledge_events(&self, handled: &[(i64, u64)]) -> StoreResult<()> {
+        let handled: Vec<(i64, i64)> = handled.iter().map(|(id, token)| (*id, *token as i64)).collect();
+        let handled = serde_json::to_string(&handled).map_err(super::errors::refused)?;
+        self.write(move |scope| {
+            Box::pin(async move {
+                let delete = sqlx::query(
+                    "DELETE FROM outbox WHERE (id, lease_token) IN (
+                         SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+                );
+                scope.execute(delete.bind(handled)).await.map(|_| ())
+            })
+        })
+        .await
+    }
+
+    async fn retry_event(&self, id: i64, lease_token: u64, retry_at: Timestamp, error: &str) -> StoreResult<()> {
+        let error = error.to_owned();
+        self.write(move |scope| {
+            Box::pin(async move {
+                let update = sqlx::query(
+                    "UPDATE outbox SET due_at = ?3, last_error = ?4, lease_token = NULL
+                     WHERE id = ?1 AND lease_token = ?2",
+                );
+                let update = update.bind(id).bind(lease_token as i64).bind(retry_at.0).bind(&error);
+                scope.execute(update).await.map(|_| ())
+            })
+        })
+        .await
+    }
+
+    async fn outbox_counts(&self) -> StoreResult<OutboxCounts> {
+        let query = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM outbox WHERE is_dead = 0), (SELECT count(*) FROM outbox WHERE is_dead = 1)",
+        );
+        let (pending, dead) = self.fetch_optional::<(i64, i64)>(query).await?.unwrap_or_default();
+        Ok(OutboxCounts { pending: unsigned(pending), dead: unsigned(dead) })
+    }
+}
+
+async fn claim(scope: &mut WriteScope, page: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<OutboxEvent>> {
+    let bury = sqlx::query(
+        "UPDATE outbox SET is_dead = 1, lease_token = NULL
+         WHERE is_dead = 0 AND due_at <= ?1 AND attempts >= ?2",
+    );
+    scope.execute(bury.bind(now.0).bind(MAX_EVENT_ATTEMPTS)).await?;
+    let lease = sqlx::query_as(
+        "UPDATE outbox SET attempts = attempts + 1, lease_token = random(), due_at = ?2
+         WHERE id IN (SELECT id FROM outbox WHERE is_dead = 0 AND due_at <= ?1 ORDER BY id LIMIT ?3)
+         RETURNING id, attempts, lease_token, event",
+    );
+    let lease = lease.bind(now.0).bind(now.plus_ms(lease_ms).0).bind(limit(page));
+    let mut rows: Vec<(i64, u32, i64, String)> = scope.fetch_all(lease).await?;
+    rows.sort_unstable_by_key(|row| row.0);
+    let event = |(id, attempt, token, event): (i64, u32, i64, String)| {
+        let event: Event =
+            serde_json::from_str(&event).map_err(|error| corrupt(format!("outbox event {id}: {error}")))?;
+        Ok(OutboxEvent { id, attempt, lease_token: token as u64, event })
+    };
+    rows.into_iter().map(event).collect()
+}

@@ -1,0 +1,209 @@
+//! Uploads and their quota; the media jobs are in [`jobs`].
+
+use super::{SqliteLedger, jobs, rows::*, writer::WriteScope};
+use async_trait::async_trait;
+use tessera_domain::{
+    Timestamp, UploadId, UserId,
+    upload::{Upload, UploadStatus},
+};
+use tessera_ports::{
+    StoreResult,
+    ledger::{
+        CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, FinishedMedia, JobCounts, JobState, JobView,
+        MediaJob, NewUpload, UploadLedger,
+    },
+};
+
+/// What a user reads about an upload that was never completed.
+const EXPIRED: &str = "the upload's URL ran out before the upload was completed";
+
+#[async_trait]
+impl UploadLedger for SqliteLedger {
+    async fn create_upload(&self, new: NewUpload) -> StoreResult<CreateUploadOutcome> {
+        self.write(move |scope| Box::pin(create_upload(scope, new))).await
+    }
+
+    async fn upload(&self, id: UploadId) -> StoreResult<Option<Upload>> {
+        let query = sqlx::query_as::<_, UploadRow>("SELECT * FROM uploads WHERE id = ?1");
+        self.fetch_optional(query.bind(&id.0.as_bytes()[..])).await?.map(UploadRow::into_upload).transpose()
+    }
+
+    async fn complete_upload(
+        &self,
+        id: UploadId,
+        user_id: UserId,
+        caption: &str,
+        alt_text: &str,
+        now: Timestamp,
+        max_queued: u64,
+    ) -> StoreResult<CompleteUploadOutcome> {
+        let (caption, alt_text) = (caption.to_owned(), alt_text.to_owned());
+        self.write(move |scope| {
+            Box::pin(async move {
+                let Some(upload) = find_upload(scope, id).await?.filter(|upload| upload.user_id == user_id) else {
+                    return Ok(CompleteUploadOutcome::NotFound);
+                };
+                if upload.status != UploadStatus::Pending {
+                    return Ok(CompleteUploadOutcome::Already(upload.status));
+                }
+                if !jobs::enqueue(scope, &upload, now, max_queued).await? {
+                    return Ok(CompleteUploadOutcome::QueueFull);
+                }
+                let update =
+                    sqlx::query("UPDATE uploads SET status = 'processing', caption = ?2, alt_text = ?3 WHERE id = ?1");
+                scope.execute(update.bind(&id.0.as_bytes()[..]).bind(&caption).bind(&alt_text)).await?;
+                Ok(CompleteUploadOutcome::Queued)
+            })
+        })
+        .await
+    }
+
+    async fn claim_jobs(&self, limit: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<MediaJob>> {
+        self.write(move |scope| Box::pin(jobs::claim(scope, limit, lease_ms, now))).await
+    }
+
+    async fn extend_lease(&self, id: UploadId, lease_token: u64, lease_until: Timestamp) -> StoreResult<bool> {
+        self.write(move |scope| Box::pin(jobs::extend_lease(scope, id, lease_token, lease_until))).await
+    }
+
+    async fn finish_job(
+        &self,
+        id: UploadId,
+        lease_token: u64,
+        finished: FinishedMedia,
+    ) -> StoreResult<FinishJobOutcome> {
+        self.write(move |scope| Box::pin(jobs::finish(scope, id, lease_token, finished))).await
+    }
+
+    async fn fail_job(
+        &self,
+        id: UploadId,
+        lease_token: u64,
+        reason: &str,
+        retry_at: Option<Timestamp>,
+        _now: Timestamp,
+    ) -> StoreResult<bool> {
+        let reason = reason.to_owned();
+        self.write(move |scope| Box::pin(async move { jobs::fail(scope, id, lease_token, &reason, retry_at).await }))
+            .await
+    }
+
+    async fn release_job(&self, id: UploadId, lease_token: u64, now: Timestamp) -> StoreResult<bool> {
+        self.write(move |scope| Box::pin(jobs::release(scope, id, lease_token, now))).await
+    }
+
+    async fn sweep_uploads(&self, expired_before: Timestamp, page: usize) -> StoreResult<Vec<Upload>> {
+        self.write(move |scope| {
+            Box::pin(async move {
+                let update = sqlx::query_as::<_, UploadRow>(
+                    "UPDATE uploads SET status = 'failed', error = ?3 WHERE id IN (
+                         SELECT id FROM uploads WHERE status = 'pending' AND expires_at < ?1
+                         ORDER BY expires_at LIMIT ?2)
+                     RETURNING *",
+                );
+                let rows = scope.fetch_all(update.bind(expired_before.0).bind(limit(page)).bind(EXPIRED)).await?;
+                let swept: Vec<Upload> = rows.into_iter().map(UploadRow::into_upload).collect::<StoreResult<_>>()?;
+                for upload in &swept {
+                    move_quota(scope, upload, -1).await?;
+                }
+                Ok(swept)
+            })
+        })
+        .await
+    }
+
+    async fn jobs(&self, state: Option<JobState>, page: usize) -> StoreResult<Vec<JobView>> {
+        let query = sqlx::query_as::<_, jobs::JobRow>(
+            "SELECT * FROM media_jobs WHERE state = coalesce(?1, state) ORDER BY id LIMIT ?2",
+        );
+        let rows = self.fetch_all(query.bind(state.map(job_state)).bind(limit(page))).await?;
+        rows.into_iter().map(jobs::JobRow::into_view).collect()
+    }
+
+    async fn job_counts(&self) -> StoreResult<JobCounts> {
+        let query = sqlx::query_as("SELECT state, count(*) FROM media_jobs GROUP BY state");
+        let rows: Vec<(String, i64)> = self.fetch_all(query).await?;
+        let mut counts = JobCounts::default();
+        for (state, count) in rows {
+            match parse_job_state(&state)? {
+                JobState::Queued => counts.queued = unsigned(count),
+                JobState::Leased => counts.leased = unsigned(count),
+                JobState::Dead => counts.dead = unsigned(count),
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn retry_job(&self, id: UploadId, now: Timestamp) -> StoreResult<bool> {
+        self.write(move |scope| Box::pin(jobs::retry(scope, id, now))).await
+    }
+}
+
+/// One upload, as it stands in this transaction.
+pub(super) async fn find_upload(scope: &mut WriteScope, id: UploadId) -> StoreResult<Option<Upload>> {
+    let query = sqlx::query_as::<_, UploadRow>("SELECT * FROM uploads WHERE id = ?1");
+    scope.fetch_optional(query.bind(&id.0.as_bytes()[..])).await?.map(UploadRow::into_upload).transpose()
+}
+
+/// Fails an upload with a reason for its user, and gives its unit of quota back.
+pub(super) async fn fail_upload(scope: &mut WriteScope, id: UploadId, reason: &str) -> StoreResult<()> {
+    let update = sqlx::query_as::<_, UploadRow>(
+        "UPDATE uploads SET status = 'failed', error = ?2 WHERE id = ?1 AND status = 'processing' RETURNING *",
+    );
+    let row = scope.fetch_optional(update.bind(&id.0.as_bytes()[..]).bind(reason)).await?;
+    match row {
+        Some(row) => move_quota(scope, &row.into_upload()?, -1).await,
+        None => Ok(()),
+    }
+}
+
+/// Takes (1) or gives back (-1) the unit of quota that an upload holds, whatever the limit is now.
+pub(super) async fn move_quota(scope: &mut WriteScope, upload: &Upload, delta: i64) -> StoreResult<()> {
+    let update = sqlx::query("UPDATE upload_quota SET used = max(used + ?3, 0) WHERE user_id = ?1 AND day = ?2");
+    let update = update.bind(upload.user_id.to_i64()).bind(upload.created_at.utc_day()).bind(delta);
+    scope.execute(update).await.map(|_| ())
+}
+
+async fn create_upload(scope: &mut WriteScope, new: NewUpload) -> StoreResult<CreateUploadOutcome> {
+    let NewUpload { upload, idempotency_key, daily_quota } = new;
+    if let Some(key) = &idempotency_key {
+        let query = sqlx::query_as::<_, UploadRow>("SELECT * FROM uploads WHERE user_id = ?1 AND idempotency_key = ?2");
+        if let Some(row) = scope.fetch_optional(query.bind(upload.user_id.to_i64()).bind(key)).await? {
+            return Ok(CreateUploadOutcome::Existing(Box::new(row.into_upload()?)));
+        }
+    }
+    if find_upload(scope, upload.id).await?.is_some_and(|same| same.user_id == upload.user_id) {
+        // Sent again after an unknown outcome: it holds its unit of quota already.
+        return Ok(CreateUploadOutcome::Created);
+    }
+    let quota = daily_quota.map_or(i64::MAX, i64::from);
+    let take = sqlx::query(
+        "INSERT INTO upload_quota (user_id, day, used) SELECT ?1, ?2, 1 WHERE ?3 > 0
+         ON CONFLICT (user_id, day) DO UPDATE SET used = used + 1 WHERE used < ?3",
+    );
+    let take = take.bind(upload.user_id.to_i64()).bind(upload.created_at.utc_day()).bind(quota);
+    if scope.execute(take).await? == 0 {
+        return Ok(CreateUploadOutcome::QuotaExceeded);
+    }
+    let insert = sqlx::query(
+        "INSERT INTO uploads (id, user_id, object_key, content_type, file_size_bytes, status, caption, alt_text,
+                              error, post_id, idempotency_key, created_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    );
+    let insert = insert
+        .bind(&upload.id.0.as_bytes()[..])
+        .bind(upload.user_id.to_i64())
+        .bind(&upload.object_key)
+        .bind(&upload.content_type)
+        .bind(signed(upload.file_size_bytes))
+        .bind(upload.status.as_str())
+        .bind(&upload.caption)
+        .bind(&upload.alt_text)
+        .bind(&upload.error)
+        .bind(upload.post_id.map(|id| id.to_i64()))
+        .bind(&idempotency_key)
+        .bind(upload.created_at.0)
+        .bind(upload.expires_at.0);
+    scope.execute(insert).await?;
+    Ok(CreateUploadOutcome::Created)
+}
