@@ -1,1 +1,108 @@
-//! timeline
+//! The timeline of one user: what those they follow posted, what they have seen, and the feeds they opened.
+//!
+//! A timeline is a cache. It is activated by a reader's first request, catches up from the ledger, is
+//! pushed to while it is resident, and leaves memory when idle. Nothing is ever written for a timeline that
+//! nobody has loaded. What is durable of it is only what was seen (a checkpoint in the ledger, at most
+//! [`actor::SAVE_INTERVAL`] old after a crash); entries and open feeds lie in the hot store in between.
+
+mod actor;
+mod codec;
+mod core;
+mod message;
+mod resident_index;
+#[cfg(test)]
+mod tests;
+
+pub use actor::{TimelineActor, TimelineArgs};
+pub use core::{MAX_ENTRIES, MAX_FEED_ENTRIES};
+pub use message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice, TimelineMessage};
+pub use resident_index::ResidentIndex;
+
+use crate::{ActorError, UserKey};
+use tessera_cluster::{AskError, Deadline, Entity, Region, Reply};
+use tessera_domain::{PostId, UserId, post::PostRef};
+
+/// What callers hold of all timelines.
+#[derive(Clone)]
+pub struct TimelineRef(pub Region<TimelineActor>);
+
+impl TimelineRef {
+    /// Opens a feed: a ranked snapshot that stays as it is while its pages are read. Gives its first page.
+    pub async fn open(&self, user_id: UserId, request: OpenFeed, deadline: Deadline) -> Result<FeedPage, ActorError> {
+        let answer = self.0.ask(UserKey(user_id), deadline, |reply| TimelineMessage::Open(request, reply)).await?;
+        Ok(answer?)
+    }
+
+    /// A page of an opened feed; `None` where that feed is gone and a new one has to be opened.
+    pub async fn page(
+        &self,
+        user_id: UserId,
+        request: PageRequest,
+        deadline: Deadline,
+    ) -> Result<Option<FeedPage>, ActorError> {
+        let answer = self.0.ask(UserKey(user_id), deadline, |reply| TimelineMessage::Page(request, reply)).await?;
+        Ok(answer?)
+    }
+
+    /// Marks posts as seen: feeds opened later leave them out. Best effort.
+    pub fn served(&self, user_id: UserId, post_ids: Vec<PostId>) {
+        let _ = self.0.tell(UserKey(user_id), TimelineMessage::Served(post_ids));
+    }
+
+    /// Tells a resident timeline that its user follows or no longer follows somebody, and waits until the
+    /// next feed shows it. A timeline that is not in memory reads the graph when it is next activated.
+    pub async fn follow_changed(
+        &self,
+        user_id: UserId,
+        followee_id: UserId,
+        following: bool,
+        deadline: Deadline,
+    ) -> Result<(), ActorError> {
+        let (reply, answer) = Reply::channel();
+        let message = TimelineMessage::FollowChanged { followee_id, following, reply: Some(reply) };
+        match self.0.tell_if_active(UserKey(user_id), message) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // It cannot hear of the change, so it must not keep a state that lacks it.
+            Err(_) => {
+                self.0.reset(UserKey(user_id));
+                return Ok(());
+            }
+        }
+        match tokio::time::timeout_at(deadline.instant().into(), answer).await {
+            Ok(Ok(answer)) => Ok(answer?),
+            Ok(Err(_)) => Err(AskError::Restarted { kind: TimelineActor::KIND }.into()),
+            Err(_) => Err(AskError::Expired { kind: TimelineActor::KIND }.into()),
+        }
+    }
+
+    /// Pushes a post to a timeline if it is resident. One that cannot take it is reset, so that it catches
+    /// up from the ledger instead of missing a post. Returns whether it was resident.
+    pub fn push(&self, user_id: UserId, post: PostRef) -> bool {
+        self.tell_resident(user_id, TimelineMessage::Push(post))
+    }
+
+    /// Removes a deleted post from a resident timeline.
+    pub fn remove(&self, user_id: UserId, post_id: PostId) -> bool {
+        self.tell_resident(user_id, TimelineMessage::Remove(post_id))
+    }
+
+    /// Has a resident timeline fetch an author's posts again, whose posts are pushed from now on.
+    pub fn backfill(&self, user_id: UserId, author_id: UserId) -> bool {
+        let message = TimelineMessage::FollowChanged { followee_id: author_id, following: true, reply: None };
+        self.tell_resident(user_id, message)
+    }
+
+    /// Has a resident timeline follow the graph as it is now; used by the relay, which may be late.
+    pub fn unfollowed(&self, user_id: UserId, followee_id: UserId) -> bool {
+        let message = TimelineMessage::FollowChanged { followee_id, following: false, reply: None };
+        self.tell_resident(user_id, message)
+    }
+
+    fn tell_resident(&self, user_id: UserId, message: TimelineMessage) -> bool {
+        match self.0.tell_if_active(UserKey(user_id), message) {
+            Ok(resident) => resident,
+            Err(_) => self.0.reset(UserKey(user_id)),
+        }
+    }
+}

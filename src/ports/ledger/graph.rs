@@ -2,7 +2,11 @@
 
 use crate::StoreResult;
 use async_trait::async_trait;
-use tessera_domain::{Timestamp, UserId, celebrity::CelebrityRule, user::Relationship};
+use tessera_domain::{
+    Timestamp, UserId,
+    celebrity::{CelebrityRule, PulledAuthor},
+    user::Relationship,
+};
 
 /// The most accounts that one account may follow. It bounds what a timeline's catch-up reads.
 pub const MAX_FOLLOWEES: usize = 7_500;
@@ -78,7 +82,7 @@ pub trait GraphLedger: Send + Sync + 'static {
     async fn followees(&self, user_id: UserId) -> StoreResult<Vec<UserId>>;
 
     /// Those of `user_id`'s followees whose posts are pulled at `now` (`domain::celebrity::is_pulled`).
-    async fn pulled_followees(&self, user_id: UserId, now: Timestamp) -> StoreResult<Vec<UserId>>;
+    async fn pulled_followees(&self, user_id: UserId, now: Timestamp) -> StoreResult<Vec<PulledAuthor>>;
 
     /// Followers, newest first, after `after` (a row's position).
     async fn followers(&self, user_id: UserId, after: Option<i64>, limit: usize) -> StoreResult<Vec<FollowRow>>;

@@ -54,15 +54,10 @@ pub trait PostLedger: Send + Sync + 'static {
         limit: usize,
     ) -> StoreResult<Vec<PostRef>>;
 
-    /// What a timeline holds: the newest posts after `after` by `user_id` and by those it follows whose
-    /// posts are pushed at `now`, newest first.
-    async fn timeline_posts(
-        &self,
-        user_id: UserId,
-        after: Option<PostId>,
-        now: Timestamp,
-        limit: usize,
-    ) -> StoreResult<Vec<PostRef>>;
+    /// What a timeline holds: the newest posts after `after` by `user_id` and by those it follows who are not
+    /// celebrities now, newest first. (Who ended being one lately is in it and is pulled as well, so that
+    /// nothing is missed when the pulling ends.)
+    async fn timeline_posts(&self, user_id: UserId, after: Option<PostId>, limit: usize) -> StoreResult<Vec<PostRef>>;
 
     /// The newest posts of public accounts after `after`, newest first.
     async fn public_posts(&self, after: PostId, limit: usize) -> StoreResult<Vec<PostRef>>;

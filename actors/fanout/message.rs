@@ -1,0 +1,45 @@
+//! What a lane of the fan-out understands.
+
+use tessera_cluster::Reply;
+use tessera_domain::{PostId, UserId, post::PostRef};
+
+/// Something that the resident timelines of an author's followers must hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// A new post.
+    Post(PostRef),
+    /// A deleted post.
+    Removal(PostRef),
+    /// The author's posts are pushed from now on: fetch those that were not.
+    Backfill {
+        /// Whose.
+        author_id: UserId,
+    },
+}
+
+impl Delivery {
+    /// Whose followers it goes to.
+    pub fn author_id(&self) -> UserId {
+        match self {
+            Delivery::Post(post) | Delivery::Removal(post) => post.author_id,
+            Delivery::Backfill { author_id } => *author_id,
+        }
+    }
+
+    /// The post it is about, if it is about one.
+    pub fn post_id(&self) -> Option<PostId> {
+        match self {
+            Delivery::Post(post) | Delivery::Removal(post) => Some(post.post_id),
+            Delivery::Backfill { .. } => None,
+        }
+    }
+}
+
+/// A lane's message.
+#[derive(Debug)]
+pub enum FanoutMessage {
+    /// Deliver, and say to how many.
+    Deliver(Delivery, Reply<u64>),
+    /// Go on with what is under way.
+    Continue,
+}

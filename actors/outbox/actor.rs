@@ -1,0 +1,159 @@
+//! The relay's actor: wakes on new events, pumps until none is left, never waits inside its mailbox.
+
+use super::handler::{EVENT_TIMEOUT, EventHandler, post_of};
+use futures::{StreamExt, stream};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tessera_ports::{StoreResult, clock, ledger::OutboxEvent};
+use tokio::task::JoinHandle;
+
+/// Events claimed at once.
+const BATCH: usize = 256;
+/// Events handled side by side.
+const CONCURRENCY: usize = 32;
+/// A claimed event is this relay's for so long; longer than its handling may take.
+const LEASE_MS: i64 = 30_000;
+/// How often the relay looks without being woken: wakes are hints, and retries become due.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// The longest wait before an event is tried again.
+const MAX_RETRY_MS: i64 = 60_000;
+
+/// What the relay is started with.
+#[derive(Clone)]
+pub struct RelayArgs {
+    /// What events set in motion.
+    pub handler: Arc<EventHandler>,
+}
+
+/// The running relay.
+pub type RelayHandle = ActorRef<RelayMessage>;
+
+/// What the relay understands.
+#[derive(Debug)]
+pub enum RelayMessage {
+    /// There may be events.
+    Wake,
+    /// A round ended, having handled so many events.
+    Pumped(usize),
+}
+
+/// The relay.
+pub struct OutboxRelay;
+
+/// The relay's state.
+pub struct RelayState {
+    args: RelayArgs,
+    pumping: bool,
+    /// A wake came while a round was under way.
+    again: bool,
+    waker: JoinHandle<()>,
+}
+
+impl OutboxRelay {
+    /// Starts the relay below `supervisor`.
+    pub async fn start(args: RelayArgs, supervisor: ActorCell) -> Result<RelayHandle, SpawnErr> {
+        Ok(Actor::spawn_linked(None, OutboxRelay, args, supervisor).await?.0)
+    }
+}
+
+impl Actor for OutboxRelay {
+    type Msg = RelayMessage;
+    type State = RelayState;
+    type Arguments = RelayArgs;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<RelayMessage>,
+        args: RelayArgs,
+    ) -> Result<RelayState, ActorProcessingErr> {
+        let ledger = args.handler.ledger.clone();
+        let waker = tokio::spawn(async move {
+            loop {
+                let _ = tokio::time::timeout(POLL_INTERVAL, ledger.wakes().outbox.notified()).await;
+                if myself.cast(RelayMessage::Wake).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(RelayState { args, pumping: false, again: false, waker })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<RelayMessage>,
+        message: RelayMessage,
+        state: &mut RelayState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            RelayMessage::Wake if state.pumping => state.again = true,
+            RelayMessage::Wake => pump(state, myself),
+            RelayMessage::Pumped(count) => {
+                state.pumping = false;
+                if count == BATCH || std::mem::take(&mut state.again) {
+                    pump(state, myself);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<RelayMessage>, state: &mut RelayState) -> Result<(), ActorProcessingErr> {
+        state.waker.abort();
+        Ok(())
+    }
+}
+
+fn pump(state: &mut RelayState, myself: ActorRef<RelayMessage>) {
+    state.pumping = true;
+    let handler = state.args.handler.clone();
+    tokio::spawn(async move {
+        // In a task of its own, so that whatever happens in a round, the relay hears of its end.
+        let count = match tokio::spawn(round(handler)).await {
+            Ok(Ok(count)) => count,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the outbox cannot be read; trying again soon");
+                0
+            }
+            Err(panic) => {
+                tracing::error!(%panic, "a round of the outbox ended early; its events' leases run out");
+                0
+            }
+        };
+        let _ = myself.cast(RelayMessage::Pumped(count));
+    });
+}
+
+/// Claims a batch, handles it, acknowledges what took effect. Returns how many events were claimed.
+async fn round(handler: Arc<EventHandler>) -> StoreResult<usize> {
+    let events = handler.ledger.claim_events(BATCH, LEASE_MS, clock::now()).await?;
+    let count = events.len();
+    let handled: Vec<Option<(i64, u64)>> = stream::iter(events)
+        .map(|event| handle_one(handler.clone(), event))
+        .buffer_unordered(CONCURRENCY)
+        .collect()
+        .await;
+    let handled: Vec<(i64, u64)> = handled.into_iter().flatten().collect();
+    if !handled.is_empty() {
+        handler.ledger.acknowledge_events(&handled).await?;
+    }
+    Ok(count)
+}
+
+/// Handles one event; gives its acknowledgement, or puts it off. A panic ends this event's attempt alone.
+async fn handle_one(handler: Arc<EventHandler>, event: OutboxEvent) -> Option<(i64, u64)> {
+    let attempt = AssertUnwindSafe(tokio::time::timeout(EVENT_TIMEOUT, handler.handle(&event.event)));
+    let failure = match futures::FutureExt::catch_unwind(attempt).await {
+        Ok(Ok(Ok(()))) => return Some((event.id, event.lease_token)),
+        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(Err(_)) => format!("took longer than {} s", EVENT_TIMEOUT.as_secs()),
+        Err(_) => "its handler panicked".to_owned(),
+    };
+    tracing::warn!(event = event.id, attempt = event.attempt, post = ?post_of(&event.event), failure, "an event is put off");
+    let delay_ms = (100i64 << event.attempt.min(10)).min(MAX_RETRY_MS);
+    let retry_at = clock::now().plus_ms(delay_ms);
+    if let Err(error) = handler.ledger.retry_event(event.id, event.lease_token, retry_at, &failure).await {
+        // Its lease runs out, and it is claimed again then.
+        tracing::warn!(event = event.id, %error, "cannot put an event off");
+    }
+    None
+}

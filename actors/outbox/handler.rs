@@ -1,0 +1,182 @@
+//! What each event sets in motion.
+
+use crate::{
+    ActorError,
+    fanout::{CacheInvalidation, Delivery, FanoutRef},
+    inbox::InboxRef,
+    popular::PopularRef,
+    timeline::TimelineRef,
+};
+use std::{sync::Arc, time::Duration};
+use tessera_cluster::Deadline;
+use tessera_domain::{
+    PostId, UserId,
+    event::Event,
+    media::{self, MediaRecord, Variant},
+    notification::{NotificationKind, Signal},
+    post::PostRef,
+    user::User,
+};
+use tessera_ports::{HotStore, Ledger, ObjectStore, clock};
+
+/// One event's effects take at most this long; past it the event is tried again later.
+pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a comment adds to a post's popularity, in likes.
+const COMMENT_WEIGHT: f64 = 2.0;
+
+/// Everything that events touch.
+pub struct EventHandler {
+    /// The truth.
+    pub ledger: Arc<dyn Ledger>,
+    /// Copies of posts.
+    pub hot: Arc<dyn HotStore>,
+    /// Media of deleted posts.
+    pub objects: Arc<dyn ObjectStore>,
+    /// Resident timelines.
+    pub timelines: TimelineRef,
+    /// Pushes to them.
+    pub fanout: FanoutRef,
+    /// Notifications.
+    pub inboxes: InboxRef,
+    /// What is popular.
+    pub popular: PopularRef,
+    /// Copies in this node's memory.
+    pub caches: Arc<dyn CacheInvalidation>,
+}
+
+impl EventHandler {
+    /// Makes an event's effects take place. Called again after an error.
+    pub async fn handle(&self, event: &Event) -> Result<(), ActorError> {
+        let deadline = Deadline::after(EVENT_TIMEOUT);
+        match event {
+            Event::PostCreated { post_id, author_id } => {
+                self.post_created(PostRef { post_id: *post_id, author_id: *author_id }, deadline).await
+            }
+            Event::PostEdited { post_id } => {
+                self.caches.post_changed(*post_id);
+                self.hot.remove_posts(&[*post_id]).await?;
+                Ok(())
+            }
+            Event::PostDeleted { post_id, author_id, media, original_key } => {
+                let post = PostRef { post_id: *post_id, author_id: *author_id };
+                self.post_deleted(post, media, original_key, deadline).await
+            }
+            Event::Engaged { post_id, author_id, liked_by, unlikes, commented_by } => {
+                let post = PostRef { post_id: *post_id, author_id: *author_id };
+                self.engaged(post, liked_by, *unlikes, commented_by, deadline).await
+            }
+            Event::Followed { follower_id, followee_id } => {
+                self.graph_changed(*follower_id, *followee_id, deadline).await?;
+                let signal = Signal { kind: NotificationKind::Follow, post_id: None, actor_id: *follower_id };
+                self.inboxes.record(*followee_id, vec![signal], deadline).await
+            }
+            Event::Unfollowed { follower_id, followee_id } => {
+                self.graph_changed(*follower_id, *followee_id, deadline).await
+            }
+            Event::CelebrityChanged { author_id, .. } => {
+                self.caches.user_changed(*author_id);
+                // Asked anew: the author may have changed back since.
+                if self.author(*author_id).await?.is_some_and(|author| !author.celebrity) {
+                    self.fanout.deliver(Delivery::Backfill { author_id: *author_id }, deadline).await?;
+                }
+                Ok(())
+            }
+            Event::UserChanged { user_id } => {
+                self.caches.user_changed(*user_id);
+                Ok(())
+            }
+        }
+    }
+
+    async fn post_created(&self, post: PostRef, deadline: Deadline) -> Result<(), ActorError> {
+        // Unknown only if the account is gone: then nobody needs the post.
+        let Some(author) = self.author(post.author_id).await? else { return Ok(()) };
+        // Readers pull a celebrity's posts (section 3, `fanout_on_write`).
+        if !author.celebrity {
+            self.fanout.deliver(Delivery::Post(post), deadline).await?;
+        }
+        if !author.private {
+            self.popular.created(post);
+        }
+        Ok(())
+    }
+
+    /// Section 7, `invalidate_cache`: counts what was really removed.
+    async fn post_deleted(
+        &self,
+        post: PostRef,
+        media: &MediaRecord,
+        original_key: &str,
+        deadline: Deadline,
+    ) -> Result<(), ActorError> {
+        let in_memory = self.caches.post_changed(post.post_id);
+        let in_hot_store = self.hot.remove_posts(&[post.post_id]).await?;
+        let in_timelines = self.fanout.deliver(Delivery::Removal(post), deadline).await?;
+        self.popular.removed(post.post_id);
+        self.objects.delete(&keys_of(post.author_id, media, original_key)).await?;
+        let removed = in_memory + in_hot_store + in_timelines;
+        tracing::debug!(post = %post.post_id, removed, "invalidated a deleted post");
+        Ok(())
+    }
+
+    async fn engaged(
+        &self,
+        post: PostRef,
+        liked_by: &[UserId],
+        unlikes: u32,
+        commented_by: &[UserId],
+        deadline: Deadline,
+    ) -> Result<(), ActorError> {
+        let weight = liked_by.len() as f64 - f64::from(unlikes) + COMMENT_WEIGHT * commented_by.len() as f64;
+        if weight != 0.0 && self.author(post.author_id).await?.is_some_and(|author| !author.private) {
+            self.popular.engaged(post, weight, clock::now());
+        }
+        let likes = liked_by.iter().map(|actor| (NotificationKind::Like, *actor));
+        let comments = commented_by.iter().map(|actor| (NotificationKind::Comment, *actor));
+        // Nobody is told of what they did themselves.
+        let foreign = likes.chain(comments).filter(|(_, actor_id)| *actor_id != post.author_id);
+        let signals: Vec<Signal> =
+            foreign.map(|(kind, actor_id)| Signal { kind, post_id: Some(post.post_id), actor_id }).collect();
+        if signals.is_empty() {
+            return Ok(());
+        }
+        self.inboxes.record(post.author_id, signals, deadline).await
+    }
+
+    /// The event may be late, so the ledger is asked how things stand now.
+    async fn graph_changed(
+        &self,
+        follower_id: UserId,
+        followee_id: UserId,
+        deadline: Deadline,
+    ) -> Result<(), ActorError> {
+        let relationships = self.ledger.relationships(follower_id, &[followee_id]).await?;
+        let following = relationships.first().is_some_and(|relationship| relationship.following);
+        self.timelines.follow_changed(follower_id, followee_id, following, deadline).await?;
+        for user_id in [follower_id, followee_id] {
+            self.caches.user_changed(user_id);
+        }
+        Ok(())
+    }
+
+    async fn author(&self, author_id: UserId) -> Result<Option<User>, ActorError> {
+        Ok(self.ledger.users(&[author_id]).await?.into_iter().next())
+    }
+}
+
+/// The keys of all objects of a post.
+fn keys_of(author_id: UserId, media: &MediaRecord, original_key: &str) -> Vec<String> {
+    let variants = Variant::ALL.iter().map(|variant| media::variant_key(author_id, media.upload_id, *variant));
+    variants.chain(std::iter::once(original_key.to_owned())).collect()
+}
+
+/// Whether an event is about this post; for logs.
+pub(super) fn post_of(event: &Event) -> Option<PostId> {
+    match event {
+        Event::PostCreated { post_id, .. }
+        | Event::PostEdited { post_id }
+        | Event::PostDeleted { post_id, .. }
+        | Event::Engaged { post_id, .. } => Some(*post_id),
+        _ => None,
+    }
+}

@@ -1,0 +1,325 @@
+//! The timeline's shell: loads, registers for pushes, applies messages to the core, saves.
+//!
+//! Loading has two steps. First the graph is read and the timeline registers in the resident index; only
+//! then the posts are read, and what is pushed meanwhile is merged. So whichever way a new post races the
+//! activation, it is read or pushed or both, and the merge drops doubles.
+
+use super::{
+    codec,
+    core::{MAX_ENTRIES, TimelineCore},
+    message::{LoadedTimeline, TimelineMessage},
+    resident_index::{Registration, ResidentIndex},
+};
+use crate::UserKey;
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tessera_cluster::{Entity, EntityContext, Passivation, Reply};
+use tessera_domain::{
+    PostId, Timestamp, UserId,
+    celebrity::PulledAuthor,
+    hash::{stable_hash, stable_hash_u64},
+};
+use tessera_ports::{Determinacy, HotStore, Ledger, StoreError, StoreResult, clock};
+
+/// What was seen is saved at most this long after it was shown.
+pub(super) const SAVE_INTERVAL: Duration = Duration::from_secs(10);
+/// A load that takes longer has failed.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A save that takes longer has failed.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests that wait for the load; further ones are refused by the mailbox's bound.
+const MAX_PENDING: usize = 1_024;
+/// A post's id is a little older than its commit; catching up reads this much further back.
+const CATCH_UP_MARGIN_MS: i64 = 2 * 60 * 1_000;
+
+/// What all timelines of a node share.
+pub struct TimelineArgs {
+    /// The truth.
+    pub ledger: Arc<dyn Ledger>,
+    /// Snapshots.
+    pub hot: Arc<dyn HotStore>,
+    /// Who follows whom among the residents.
+    pub residents: Arc<ResidentIndex>,
+}
+
+enum Phase {
+    /// Nothing is known yet and nothing is under way (as after a failed load).
+    Empty,
+    Loading,
+    Ready,
+}
+
+/// The timeline of one user.
+pub struct TimelineActor {
+    user_id: UserId,
+    args: Arc<TimelineArgs>,
+    core: TimelineCore,
+    registration: Registration,
+    phase: Phase,
+    /// Requests that came before the load was done.
+    pending: Vec<TimelineMessage>,
+    followees_hash: u64,
+    saved_change: u64,
+    save_scheduled: bool,
+    saving: bool,
+    opened: u64,
+    /// While this lies in the future a failed save is not tried again for a passivation.
+    leave_without_saving_at: Option<Instant>,
+}
+
+impl Entity for TimelineActor {
+    type Key = UserKey;
+    type Message = TimelineMessage;
+    type Args = TimelineArgs;
+    const KIND: &'static str = "timeline";
+
+    fn activate(key: UserKey, args: &Arc<TimelineArgs>, context: &EntityContext<Self>) -> Self {
+        let mut timeline = Self {
+            user_id: key.0,
+            args: args.clone(),
+            core: TimelineCore::default(),
+            registration: Registration::new(args.residents.clone(), key.0),
+            phase: Phase::Empty,
+            pending: Vec::new(),
+            followees_hash: 0,
+            saved_change: 0,
+            save_scheduled: false,
+            saving: false,
+            opened: 0,
+            leave_without_saving_at: None,
+        };
+        timeline.begin_loading(context);
+        timeline
+    }
+
+    fn handle(&mut self, message: TimelineMessage, context: &EntityContext<Self>) {
+        match message {
+            TimelineMessage::Push(post) => {
+                self.core.push(post);
+            }
+            TimelineMessage::Remove(post_id) => {
+                self.core.remove(post_id);
+            }
+            TimelineMessage::FolloweesRead(Ok(followees)) => self.followees_read(followees, context),
+            TimelineMessage::FolloweesRead(Err(error)) => self.load_failed(&error),
+            TimelineMessage::Loaded(result) => match *result {
+                Ok(loaded) => self.loaded(loaded, context),
+                Err(error) => self.load_failed(&error),
+            },
+            TimelineMessage::Saved { change, error } => self.saved(change, error),
+            TimelineMessage::SaveDue => {
+                self.save_scheduled = false;
+                self.save(context);
+            }
+            request if !matches!(self.phase, Phase::Ready) => {
+                if self.pending.len() < MAX_PENDING {
+                    self.pending.push(request);
+                }
+                if matches!(self.phase, Phase::Empty) {
+                    self.begin_loading(context);
+                }
+            }
+            request => self.serve(request, context),
+        }
+    }
+
+    fn passivate(&mut self, context: &EntityContext<Self>) -> Passivation {
+        match self.phase {
+            Phase::Loading => Passivation::Busy,
+            Phase::Empty => Passivation::Ready,
+            Phase::Ready if self.core.change() == self.saved_change => Passivation::Ready,
+            // The stores are down: memory is worth more than what was seen in the last seconds.
+            Phase::Ready if self.leave_without_saving_at.is_some_and(|at| Instant::now() >= at) => Passivation::Ready,
+            Phase::Ready => {
+                self.leave_without_saving_at.get_or_insert_with(|| Instant::now() + 3 * SAVE_TIMEOUT);
+                self.save(context);
+                Passivation::Saving
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.core.heap_bytes() + self.registration.heap_bytes()
+    }
+}
+
+impl TimelineActor {
+    fn serve(&mut self, request: TimelineMessage, context: &EntityContext<Self>) {
+        let now = clock::now();
+        match request {
+            TimelineMessage::Open(request, reply) => {
+                self.opened += 1;
+                let feed_id = stable_hash_u64(self.user_id.0 ^ self.opened.rotate_left(32), now.0 as u64);
+                reply.send(Ok(self.core.open(request, feed_id, now)));
+            }
+            TimelineMessage::Page(request, reply) => reply.send(Ok(self.core.page(request, now))),
+            TimelineMessage::Served(post_ids) => self.core.served(&post_ids),
+            TimelineMessage::FollowChanged { followee_id, following: false, reply } => {
+                self.registration.remove(followee_id);
+                self.core.remove_author(followee_id);
+                self.followees_hash = 0;
+                if let Some(reply) = reply {
+                    reply.send(Ok(()));
+                }
+            }
+            TimelineMessage::FollowChanged { followee_id, following: true, reply } => {
+                self.registration.add(followee_id);
+                self.followees_hash = 0;
+                self.backfill(followee_id, reply, context);
+            }
+            TimelineMessage::BackfillRead { author_id, posts, reply } => {
+                let result = posts.map(|posts| {
+                    // Unless the user changed their mind meanwhile.
+                    if self.registration.contains(author_id) {
+                        self.core.merge(posts);
+                    }
+                });
+                if let Some(reply) = reply {
+                    reply.send(result);
+                }
+            }
+            _ => {}
+        }
+        self.schedule_save(context);
+    }
+
+    fn begin_loading(&mut self, context: &EntityContext<Self>) {
+        self.phase = Phase::Loading;
+        let (ledger, user_id) = (self.args.ledger.clone(), self.user_id);
+        context.spawn(async move {
+            let followees = within(LOAD_TIMEOUT, ledger.followees(user_id)).await;
+            TimelineMessage::FolloweesRead(followees)
+        });
+    }
+
+    fn followees_read(&mut self, followees: Vec<UserId>, context: &EntityContext<Self>) {
+        for followee in &followees {
+            self.registration.add(*followee);
+        }
+        let (args, user_id) = (self.args.clone(), self.user_id);
+        context.spawn(async move {
+            let loaded = within(LOAD_TIMEOUT, load(&args, user_id, followees)).await;
+            TimelineMessage::Loaded(Box::new(loaded))
+        });
+    }
+
+    fn loaded(&mut self, loaded: LoadedTimeline, context: &EntityContext<Self>) {
+        let (entries, feeds) = loaded.snapshot.map(|snapshot| (snapshot.entries, snapshot.feeds)).unwrap_or_default();
+        self.core.merge(entries);
+        self.core.merge(loaded.posts);
+        self.core.restore(loaded.seen, feeds);
+        self.followees_hash = loaded.followees_hash;
+        self.saved_change = self.core.change();
+        self.phase = Phase::Ready;
+        for request in std::mem::take(&mut self.pending) {
+            self.serve(request, context);
+        }
+    }
+
+    fn load_failed(&mut self, error: &StoreError) {
+        tracing::warn!(user = %self.user_id, %error, "cannot load a timeline");
+        self.phase = Phase::Empty;
+        for request in std::mem::take(&mut self.pending) {
+            match request {
+                TimelineMessage::Open(_, reply) => reply.send(Err(error.clone())),
+                TimelineMessage::Page(_, reply) => reply.send(Err(error.clone())),
+                // The graph is read anew with the next load.
+                TimelineMessage::FollowChanged { reply: Some(reply), .. } => reply.send(Ok(())),
+                _ => {}
+            }
+        }
+    }
+
+    fn backfill(&mut self, author_id: UserId, reply: Option<Reply<StoreResult<()>>>, context: &EntityContext<Self>) {
+        let ledger = self.args.ledger.clone();
+        context.spawn(async move {
+            let posts = within(LOAD_TIMEOUT, ledger.posts_by_author(author_id, None, MAX_ENTRIES)).await;
+            TimelineMessage::BackfillRead { author_id, posts, reply }
+        });
+    }
+
+    fn schedule_save(&mut self, context: &EntityContext<Self>) {
+        if !self.save_scheduled && self.core.change() != self.saved_change {
+            self.save_scheduled = true;
+            context.after(SAVE_INTERVAL, TimelineMessage::SaveDue);
+        }
+    }
+
+    fn save(&mut self, context: &EntityContext<Self>) {
+        if self.saving || self.core.change() == self.saved_change {
+            return;
+        }
+        self.saving = true;
+        let (args, user_id, change) = (self.args.clone(), self.user_id, self.core.change());
+        let seen = codec::encode_seen(self.core.seen());
+        let snapshot = codec::encode_snapshot(&self.core, self.followees_hash, clock::now());
+        context.spawn(async move {
+            let checkpoint = [(user_id, seen)];
+            let saving = async { args.ledger.put_timeline_checkpoints(&checkpoint).await };
+            let (durable, hot) = tokio::join!(
+                within(SAVE_TIMEOUT, saving),
+                within(SAVE_TIMEOUT, args.hot.put_timeline(user_id, snapshot))
+            );
+            if let Err(error) = hot {
+                tracing::debug!(user = %user_id, %error, "cannot save a timeline's snapshot; it will be rebuilt");
+            }
+            TimelineMessage::Saved { change, error: durable.err() }
+        });
+    }
+
+    fn saved(&mut self, change: u64, error: Option<StoreError>) {
+        self.saving = false;
+        match error {
+            None => {
+                self.saved_change = change;
+                self.leave_without_saving_at = None;
+            }
+            Some(error) => tracing::warn!(user = %self.user_id, %error, "cannot save what was seen"),
+        }
+    }
+}
+
+/// Reads what a timeline needs, after it registered for the posts of `followees`.
+async fn load(args: &TimelineArgs, user_id: UserId, followees: Vec<UserId>) -> StoreResult<LoadedTimeline> {
+    let now = clock::now();
+    let (pulled, checkpoint, snapshot) = tokio::join!(
+        args.ledger.pulled_followees(user_id, now),
+        args.ledger.timeline_checkpoint(user_id),
+        args.hot.timeline(user_id)
+    );
+    let followees_hash = hash_of(&followees, &pulled?);
+    let seen = checkpoint?.and_then(|bytes| codec::decode_seen(&bytes)).unwrap_or_default();
+    // Without the hot store, or after a change of the graph, everything is read from the ledger.
+    let snapshot = snapshot.ok().flatten().and_then(|bytes| codec::decode_snapshot(&bytes));
+    let snapshot = snapshot.filter(|snapshot| snapshot.followees_hash == followees_hash);
+    let after = snapshot.as_ref().map(|snapshot| catch_up_from(snapshot.saved_at));
+    let posts = args.ledger.timeline_posts(user_id, after, MAX_ENTRIES).await?;
+    Ok(LoadedTimeline { snapshot, seen, posts, followees_hash })
+}
+
+fn catch_up_from(saved_at: Timestamp) -> PostId {
+    PostId::first_at(saved_at.plus_ms(-CATCH_UP_MARGIN_MS))
+}
+
+/// A hash of those whose posts are pushed; never 0, which stands for "changed since it was loaded".
+fn hash_of(followees: &[UserId], pulled: &[PulledAuthor]) -> u64 {
+    let celebrities = pulled.iter().filter(|author| author.ended_at.is_none()).map(|author| author.author_id);
+    let celebrities: HashSet<UserId> = celebrities.collect();
+    let mut pushed: Vec<u64> = followees.iter().filter(|id| !celebrities.contains(id)).map(|id| id.0).collect();
+    pushed.sort_unstable();
+    let bytes: Vec<u8> = pushed.iter().flat_map(|id| id.to_le_bytes()).collect();
+    stable_hash(&bytes).max(1)
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable {
+            store: "ledger",
+            determinacy: Determinacy::Unknown,
+            detail: format!("no answer within {} s", limit.as_secs()),
+        })
+    })
+}

@@ -1,0 +1,64 @@
+//! How a timeline is written down: a version byte, then `bincode`.
+//!
+//! `bincode` is used here and in the wire format only, so that it can be replaced in one file. What cannot
+//! be read is treated as missing, never as an error: a timeline rebuilds from the ledger.
+
+use super::core::{OpenedFeed, TimelineCore};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tessera_domain::{Timestamp, post::PostRef, seen_filter::SeenFilter};
+
+/// Written in front of everything; other versions are ignored.
+const VERSION: u8 = 1;
+/// Nothing larger is read (a full timeline with three full feeds is about 200 kB).
+const MAX_BYTES: usize = 4 << 20;
+
+/// The hot store's copy of a timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct TimelineSnapshot {
+    /// Of whom it holds posts; after a change of the graph it is of no use.
+    pub(super) followees_hash: u64,
+    pub(super) saved_at: Timestamp,
+    pub(super) entries: Vec<PostRef>,
+    pub(super) feeds: Vec<OpenedFeed>,
+}
+
+pub(super) fn encode_snapshot(core: &TimelineCore, followees_hash: u64, saved_at: Timestamp) -> Bytes {
+    let entries = core.entries().copied().collect();
+    encode(&TimelineSnapshot { followees_hash, saved_at, entries, feeds: core.feeds().to_vec() }).into()
+}
+
+pub(super) fn decode_snapshot(bytes: &[u8]) -> Option<TimelineSnapshot> {
+    decode(bytes)
+}
+
+pub(super) fn encode_seen(seen: &SeenFilter) -> Vec<u8> {
+    encode(seen)
+}
+
+pub(super) fn decode_seen(bytes: &[u8]) -> Option<SeenFilter> {
+    decode(bytes).filter(SeenFilter::is_sound)
+}
+
+fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    let config = bincode::config::standard();
+    match bincode::serde::encode_into_std_write(value, &mut bytes, config) {
+        Ok(_) => bytes,
+        Err(error) => {
+            // Only a type that serde cannot describe fails here; an empty text reads back as missing.
+            tracing::error!(%error, "cannot encode a timeline");
+            Vec::new()
+        }
+    }
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (version, body) = bytes.split_first()?;
+    if *version != VERSION || body.len() > MAX_BYTES {
+        return None;
+    }
+    let config = bincode::config::standard().with_limit::<MAX_BYTES>();
+    let (value, read) = bincode::serde::decode_from_slice(body, config).ok()?;
+    (read == body.len()).then_some(value)
+}

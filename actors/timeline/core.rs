@@ -1,0 +1,200 @@
+//! The pure state machine of a timeline (sections 2 and 3): entries, what was seen, opened feeds.
+
+use super::message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice};
+use serde::{Deserialize, Serialize};
+use std::collections::{HashSet, VecDeque};
+use tessera_domain::{
+    PostId, Timestamp, UserId,
+    feed::{Candidate, FeedEntry, Source},
+    post::PostRef,
+    ranking,
+    seen_filter::SeenFilter,
+    stitch::stitch,
+};
+
+/// A timeline keeps this many of the newest posts (section 3, `fanout_worker`).
+pub const MAX_ENTRIES: usize = 1_000;
+/// An opened feed holds at most this many places.
+pub const MAX_FEED_ENTRIES: usize = 2_000;
+/// This many feeds may be open at once; the one used longest ago closes.
+const MAX_OPEN_FEEDS: usize = 3;
+/// An opened feed that nobody read for this long closes.
+const OPEN_FEED_TTL_MS: i64 = 30 * 60 * 1_000;
+
+/// A ranked snapshot that pages walk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct OpenedFeed {
+    id: u64,
+    /// First what was unseen when it was opened, then what had been seen.
+    entries: Vec<FeedEntry>,
+    unseen: u32,
+    last_used: Timestamp,
+}
+
+/// State of one timeline.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TimelineCore {
+    /// Newest first, each post once.
+    entries: VecDeque<PostRef>,
+    seen: SeenFilter,
+    /// Opened last comes last.
+    feeds: Vec<OpenedFeed>,
+    /// Grows with every change worth saving.
+    change: u64,
+}
+
+impl TimelineCore {
+    /// Takes a post in, whatever order posts come in. Returns whether it was new to the timeline.
+    pub(super) fn push(&mut self, post: PostRef) -> bool {
+        let place = self.entries.partition_point(|entry| entry.post_id > post.post_id);
+        let known = self.entries.get(place).is_some_and(|entry| entry.post_id == post.post_id);
+        if known || place >= MAX_ENTRIES {
+            return false;
+        }
+        self.entries.insert(place, post);
+        self.entries.truncate(MAX_ENTRIES);
+        true
+    }
+
+    /// Takes many posts in.
+    pub(super) fn merge(&mut self, posts: impl IntoIterator<Item = PostRef>) {
+        for post in posts {
+            self.push(post);
+        }
+    }
+
+    /// Lets go of a post. Returns whether it was there.
+    pub(super) fn remove(&mut self, post_id: PostId) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.post_id != post_id);
+        self.entries.len() < before
+    }
+
+    /// Lets go of an author's posts. Opened feeds keep their places, so that cursors keep their meaning; what
+    /// may no longer be shown is dropped when it is hydrated.
+    pub(super) fn remove_author(&mut self, author_id: UserId) {
+        self.entries.retain(|entry| entry.author_id != author_id);
+        self.change += 1;
+    }
+
+    /// Marks posts as seen.
+    pub(super) fn served(&mut self, post_ids: &[PostId]) {
+        let new = post_ids.iter().filter(|post_id| self.seen.insert(**post_id)).count();
+        self.change += u64::from(new > 0);
+    }
+
+    /// Opens a feed and gives its first page.
+    ///
+    /// Seen posts are taken out before stitching, so that pages are full as long as unseen posts exist, and
+    /// stand behind the unseen ones for readers who want to go on. `feed_id` is new to this timeline and
+    /// seeds the mix.
+    pub(super) fn open(&mut self, request: OpenFeed, feed_id: u64, now: Timestamp) -> FeedPage {
+        let pushed: Vec<Candidate> = self.entries.iter().map(|entry| candidate(entry, Source::Following)).collect();
+        let mut social = ranking::newest_first(&[&pushed, &request.pulled]);
+        let mut taken: HashSet<PostId> = social.iter().map(|candidate| candidate.post_id).collect();
+        if let Some(below) = request.below {
+            social.retain(|candidate| candidate.post_id < below);
+        }
+        let mut fresh = |candidates: Vec<Candidate>| -> Vec<Candidate> {
+            candidates.into_iter().filter(|candidate| taken.insert(candidate.post_id)).collect()
+        };
+        let recommended = fresh(request.recommended);
+        let ads = fresh(request.ads);
+        let (seen_social, unseen_social) = self.split_by_seen(social);
+        let (seen_recommended, unseen_recommended) = self.split_by_seen(recommended);
+
+        let unseen = stitch(&unseen_social, &unseen_recommended, &ads, request.ratios, feed_id, MAX_FEED_ENTRIES);
+        let unseen_count = unseen.len() as u32;
+        let room = MAX_FEED_ENTRIES - unseen.len();
+        let seen = seen_social.into_iter().chain(seen_recommended).take(room);
+        let entries = unseen
+            .into_iter()
+            .map(|candidate| FeedEntry { candidate, seen: false })
+            .chain(seen.map(|candidate| FeedEntry { candidate, seen: true }))
+            .collect();
+        self.close_feeds(now);
+        let feed = OpenedFeed { id: feed_id, entries, unseen: unseen_count, last_used: now };
+        let page = feed.page(0, request.limit, request.include_seen);
+        self.feeds.push(feed);
+        self.change += 1;
+        page
+    }
+
+    /// Reads on in an opened feed.
+    pub(super) fn page(&mut self, request: PageRequest, now: Timestamp) -> Option<FeedPage> {
+        let feed = match request.snapshot {
+            SnapshotChoice::Id(id) => self.feeds.iter_mut().find(|feed| feed.id == id),
+            SnapshotChoice::Latest => self.feeds.last_mut(),
+        }?;
+        if now.since_ms(feed.last_used) > OPEN_FEED_TTL_MS {
+            return None;
+        }
+        feed.last_used = now;
+        Some(feed.page(request.position, request.limit, request.include_seen))
+    }
+
+    /// Bytes held on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let feeds: usize = self.feeds.iter().map(|feed| feed.entries.capacity() * size_of::<FeedEntry>()).sum();
+        self.entries.capacity() * size_of::<PostRef>() + feeds + self.seen.heap_bytes()
+    }
+
+    /// The number of the last change worth saving.
+    pub(super) fn change(&self) -> u64 {
+        self.change
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &PostRef> {
+        self.entries.iter()
+    }
+
+    pub(super) fn feeds(&self) -> &[OpenedFeed] {
+        &self.feeds
+    }
+
+    pub(super) fn seen(&self) -> &SeenFilter {
+        &self.seen
+    }
+
+    /// Takes over what was seen and the feeds that were open before the timeline left memory.
+    pub(super) fn restore(&mut self, seen: SeenFilter, feeds: Vec<OpenedFeed>) {
+        self.seen = seen;
+        self.feeds = feeds;
+        self.feeds.retain(|feed| feed.unseen as usize <= feed.entries.len());
+        self.feeds.truncate(MAX_OPEN_FEEDS);
+    }
+
+    fn split_by_seen(&self, candidates: Vec<Candidate>) -> (Vec<Candidate>, Vec<Candidate>) {
+        candidates.into_iter().partition(|candidate| self.seen.contains(candidate.post_id))
+    }
+
+    fn close_feeds(&mut self, now: Timestamp) {
+        self.feeds.retain(|feed| now.since_ms(feed.last_used) <= OPEN_FEED_TTL_MS);
+        while self.feeds.len() >= MAX_OPEN_FEEDS {
+            let oldest = self.feeds.iter().enumerate().min_by_key(|(_, feed)| feed.last_used);
+            match oldest.map(|(place, _)| place) {
+                Some(place) => drop(self.feeds.remove(place)),
+                None => break,
+            }
+        }
+    }
+}
+
+impl OpenedFeed {
+    fn page(&self, position: u32, limit: usize, include_seen: bool) -> FeedPage {
+        let end = if include_seen { self.entries.len() } else { self.unseen as usize };
+        let from = (position as usize).min(end);
+        let to = from.saturating_add(limit).min(end);
+        FeedPage {
+            snapshot_id: self.id,
+            entries: self.entries[from..to].to_vec(),
+            next_position: to as u32,
+            more: to < end,
+            caught_up: to >= self.unseen as usize,
+        }
+    }
+}
+
+fn candidate(entry: &PostRef, source: Source) -> Candidate {
+    Candidate { post_id: entry.post_id, author_id: entry.author_id, source }
+}

@@ -1,0 +1,127 @@
+//! What a timeline understands.
+
+use super::codec::TimelineSnapshot;
+use tessera_cluster::Reply;
+use tessera_domain::{
+    PostId, UserId,
+    feed::{Candidate, FeedEntry},
+    post::PostRef,
+    seen_filter::SeenFilter,
+    stitch::FeedRatios,
+};
+use tessera_ports::{StoreError, StoreResult};
+
+/// Asks for a new feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenFeed {
+    /// The newest posts of the celebrities that the user follows, and the user's own.
+    pub pulled: Vec<Candidate>,
+    /// Recommended posts, best first.
+    pub recommended: Vec<Candidate>,
+    /// Ads, best first.
+    pub ads: Vec<Candidate>,
+    /// Leaves out social posts from this one on: continues a feed whose snapshot is gone.
+    pub below: Option<PostId>,
+    /// The mix, normalised.
+    pub ratios: FeedRatios,
+    /// Entries on the first page.
+    pub limit: usize,
+    /// Whether the page goes on into what was seen before.
+    pub include_seen: bool,
+}
+
+/// Which opened feed a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotChoice {
+    /// This one.
+    Id(u64),
+    /// The one opened last.
+    Latest,
+}
+
+/// Asks for a page of an opened feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Which feed.
+    pub snapshot: SnapshotChoice,
+    /// How many entries to skip.
+    pub position: u32,
+    /// How many entries to give.
+    pub limit: usize,
+    /// Whether the feed goes on into what was seen before.
+    pub include_seen: bool,
+}
+
+/// A page of an opened feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedPage {
+    /// The feed it is of.
+    pub snapshot_id: u64,
+    /// The entries, in order.
+    pub entries: Vec<FeedEntry>,
+    /// Where the next page begins.
+    pub next_position: u32,
+    /// Whether there is a next page.
+    pub more: bool,
+    /// Whether nothing unseen is left after this page.
+    pub caught_up: bool,
+}
+
+/// What a timeline needs to begin: read after it registered for pushes.
+#[derive(Debug)]
+pub struct LoadedTimeline {
+    /// The last snapshot, if it is of the same followees.
+    pub(super) snapshot: Option<TimelineSnapshot>,
+    /// What was seen, from the ledger's checkpoint.
+    pub(super) seen: SeenFilter,
+    /// Posts that the ledger has for it (since the snapshot, if there is one).
+    pub(super) posts: Vec<PostRef>,
+    /// A hash of those it follows whose posts are pushed.
+    pub(super) followees_hash: u64,
+}
+
+/// A timeline's message.
+#[derive(Debug)]
+pub enum TimelineMessage {
+    /// A post by somebody the user follows.
+    Push(PostRef),
+    /// A post is gone.
+    Remove(PostId),
+    /// Open a feed.
+    Open(OpenFeed, Reply<StoreResult<FeedPage>>),
+    /// Read on in a feed.
+    Page(PageRequest, Reply<StoreResult<Option<FeedPage>>>),
+    /// These were shown to the user.
+    Served(Vec<PostId>),
+    /// The user follows somebody, or no longer does.
+    FollowChanged {
+        /// Whom.
+        followee_id: UserId,
+        /// Whether they do now.
+        following: bool,
+        /// Answered once the next feed shows it.
+        reply: Option<Reply<StoreResult<()>>>,
+    },
+    /// Result of reading the graph, the first step of loading.
+    FolloweesRead(StoreResult<Vec<UserId>>),
+    /// Result of the second step of loading.
+    Loaded(Box<StoreResult<LoadedTimeline>>),
+    /// Posts of an author that the user follows now.
+    BackfillRead {
+        /// Whose.
+        author_id: UserId,
+        /// The posts.
+        posts: StoreResult<Vec<PostRef>>,
+        /// Who waits for it.
+        reply: Option<Reply<StoreResult<()>>>,
+    },
+    /// Time to save, if there is anything to save.
+    SaveDue,
+    /// A save ended.
+    Saved {
+        /// The change number that was saved.
+        change: u64,
+        /// Why it failed, if it did.
+        error: Option<StoreError>,
+    },
+}
