@@ -1,1 +1,0 @@
-//! A wrapper that makes any adapter fail on a seed.

@@ -1,0 +1,184 @@
+//! Every port over [`Faulty`]: one line per method.
+
+use super::Faulty;
+use crate::{
+    HotStore, Ledger, ObjectStore, StoreResult,
+    ledger::*,
+    object_store::{ObjectBody, ObjectInfo, PresignedPut},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::ops::RangeInclusive;
+use tessera_domain::{
+    CommentId, NotificationId, PostId, Timestamp, UploadId, UserId,
+    ads::Ad,
+    celebrity::{CelebrityRule, PulledAuthor},
+    counters::{CounterOperation, Counts, ShardCounts},
+    notification::{Notification, Signal},
+    post::{Comment, Post, PostRef},
+    upload::Upload,
+    user::{Relationship, User, Username},
+};
+
+/// Implements a port over the wrapper: each method meets its fate on the way to the adapter's.
+/// What stands after the methods is taken over as it is.
+macro_rules! over_faulty {
+    ($port:ident {
+        $( fn $method:ident($($argument:ident: $argument_type:ty),* $(,)?) -> $answer:ty; )*
+    } $( as it is { $($plain:tt)* } )?) => {
+        #[async_trait]
+        impl<T: $port + ?Sized> $port for Faulty<T> {
+            $(
+                async fn $method(&self, $($argument: $argument_type),*) -> StoreResult<$answer> {
+                    self.meet_fate(stringify!($method), self.inner.$method($($argument),*)).await
+                }
+            )*
+            $( $($plain)* )?
+        }
+    };
+}
+
+over_faulty!(AccountLedger {
+    fn create_user(user: NewUser) -> CreateUserOutcome;
+    fn credentials(username: &Username) -> Option<(UserId, String)>;
+    fn create_session(token_hash: TokenHash, user_id: UserId, created_at: Timestamp, expires_at: Timestamp) -> ();
+    fn session_user(token_hash: TokenHash, now: Timestamp) -> Option<UserId>;
+    fn delete_session(token_hash: TokenHash) -> bool;
+    fn users(ids: &[UserId]) -> Vec<User>;
+    fn user_by_name(username: &Username) -> Option<User>;
+    fn update_profile(user_id: UserId, change: ProfileChange) -> Option<User>;
+    fn saved_reply(scope: &str, key: &str, now: Timestamp) -> Option<SavedReply>;
+    fn save_reply(scope: &str, key: &str, reply: SavedReply, now: Timestamp) -> ();
+});
+
+over_faulty!(GraphLedger {
+    fn follow(follower_id: UserId, followee_id: UserId, now: Timestamp, rule: CelebrityRule) -> FollowOutcome;
+    fn unfollow(follower_id: UserId, followee_id: UserId, now: Timestamp, rule: CelebrityRule) -> bool;
+    fn block(blocker_id: UserId, blocked_id: UserId, now: Timestamp, rule: CelebrityRule) -> bool;
+    fn unblock(blocker_id: UserId, blocked_id: UserId) -> ();
+    fn mute(muter_id: UserId, muted_id: UserId, now: Timestamp) -> bool;
+    fn unmute(muter_id: UserId, muted_id: UserId) -> ();
+    fn relationships(viewer_id: UserId, others: &[UserId]) -> Vec<Relationship>;
+    fn followees(user_id: UserId) -> Vec<UserId>;
+    fn pulled_followees(user_id: UserId, now: Timestamp) -> Vec<PulledAuthor>;
+    fn followers(user_id: UserId, after: Option<i64>, limit: usize) -> Vec<FollowRow>;
+    fn following(user_id: UserId, after: Option<i64>, limit: usize) -> Vec<FollowRow>;
+});
+
+over_faulty!(UploadLedger {
+    fn create_upload(new: NewUpload) -> CreateUploadOutcome;
+    fn upload(id: UploadId) -> Option<Upload>;
+    fn complete_upload(
+        id: UploadId,
+        user_id: UserId,
+        caption: &str,
+        alt_text: &str,
+        now: Timestamp,
+        max_queued: u64,
+    ) -> CompleteUploadOutcome;
+    fn claim_jobs(limit: usize, lease_ms: i64, now: Timestamp) -> Vec<MediaJob>;
+    fn extend_lease(id: UploadId, lease_token: u64, lease_until: Timestamp) -> bool;
+    fn finish_job(id: UploadId, lease_token: u64, finished: FinishedMedia) -> FinishJobOutcome;
+    fn fail_job(id: UploadId, lease_token: u64, reason: &str, retry_at: Option<Timestamp>, now: Timestamp) -> bool;
+    fn release_job(id: UploadId, lease_token: u64, now: Timestamp) -> bool;
+    fn sweep_uploads(expired_before: Timestamp, limit: usize) -> Vec<Upload>;
+    fn jobs(state: Option<JobState>, limit: usize) -> Vec<JobView>;
+    fn job_counts() -> JobCounts;
+    fn retry_job(id: UploadId, now: Timestamp) -> bool;
+});
+
+over_faulty!(PostLedger {
+    fn posts(ids: &[PostId]) -> Vec<Post>;
+    fn edit_post(
+        id: PostId,
+        editor_id: UserId,
+        caption: Option<(String, Vec<String>)>,
+        alt_text: Option<String>,
+        now: Timestamp,
+    ) -> ChangePostOutcome;
+    fn delete_post(id: PostId, user_id: UserId, now: Timestamp) -> ChangePostOutcome;
+    fn posts_by_author(author_id: UserId, before: Option<PostId>, limit: usize) -> Vec<PostRef>;
+    fn recent_posts(author_ids: &[UserId], after: Option<PostId>, limit: usize) -> Vec<PostRef>;
+    fn timeline_posts(user_id: UserId, after: Option<PostId>, limit: usize) -> Vec<PostRef>;
+    fn public_posts(after: PostId, limit: usize) -> Vec<PostRef>;
+});
+
+over_faulty!(EngagementLedger {
+    fn apply_counter_batch(
+        post_id: PostId,
+        shard: u16,
+        operations: &[CounterOperation],
+        now: Timestamp,
+    ) -> CounterBatch;
+    fn shard_counts(ids: &[PostId]) -> Vec<(PostId, ShardCounts)>;
+    fn liked_by(user_id: UserId, ids: &[PostId]) -> Vec<PostId>;
+    fn likers(post_id: PostId, after: Option<i64>, limit: usize) -> Vec<LikeRow>;
+    fn comments(post_id: PostId, after: Option<CommentId>, limit: usize) -> Vec<Comment>;
+    fn comment(id: CommentId) -> Option<Comment>;
+    fn engagement_hours(since: Timestamp, limit: usize) -> Vec<EngagementHour>;
+});
+
+over_faulty!(NotificationLedger {
+    fn record_signals(user_id: UserId, signals: &[(Signal, NotificationId)], now: Timestamp) -> Vec<Notification>;
+    fn notifications(user_id: UserId, after: Option<NotificationPosition>, limit: usize) -> Vec<Notification>;
+    fn mark_read(user_id: UserId, up_to: NotificationId) -> u64;
+    fn unread_count(user_id: UserId) -> u64;
+});
+
+over_faulty!(OutboxLedger {
+    fn claim_events(limit: usize, lease_ms: i64, now: Timestamp) -> Vec<OutboxEvent>;
+    fn acknowledge_events(handled: &[(i64, u64)]) -> ();
+    fn retry_event(id: i64, lease_token: u64, retry_at: Timestamp, error: &str) -> ();
+    fn outbox_counts() -> OutboxCounts;
+});
+
+over_faulty!(AdLedger {
+    fn put_ad(ad: Ad) -> bool;
+    fn ads(now: Timestamp, active_only: bool, limit: usize) -> Vec<AdSpend>;
+    fn impressions_of(user_id: UserId, day: i64) -> Vec<AdImpressions>;
+    fn add_impressions(day: i64, impressions: &[AdImpressions]) -> ();
+});
+
+over_faulty!(MaintenanceLedger {
+    fn timeline_checkpoint(user_id: UserId) -> Option<Vec<u8>>;
+    fn put_timeline_checkpoints(checkpoints: &[(UserId, Vec<u8>)]) -> ();
+    fn id_floor() -> Timestamp;
+    fn rebuild_counters() -> u64;
+    fn purge_expired(before: Timestamp) -> u64;
+    fn check() -> ();
+} as it is {
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+});
+
+over_faulty!(HotStore {
+    fn posts(ids: &[PostId]) -> Vec<Option<Post>>;
+    fn put_posts(posts: &[Post]) -> ();
+    fn remove_posts(ids: &[PostId]) -> u64;
+    fn counts(ids: &[PostId]) -> Vec<Option<Counts>>;
+    fn fill_counts(post_id: PostId, rows: &[ShardCounts]) -> ();
+    fn update_counts(post_id: PostId, rows: &[ShardCounts]) -> ();
+    fn timeline(user_id: UserId) -> Option<Bytes>;
+    fn put_timeline(user_id: UserId, snapshot: Bytes) -> ();
+    fn remove_timeline(user_id: UserId) -> bool;
+    fn put_progress(upload_id: UploadId, percent: u8) -> ();
+    fn progress(upload_id: UploadId) -> Option<u8>;
+    fn check() -> ();
+});
+
+over_faulty!(ObjectStore {
+    fn presign_put(key: &str, content_type: &str, size_bytes: u64, valid_seconds: u64) -> PresignedPut;
+    fn head(key: &str) -> Option<ObjectInfo>;
+    fn get(key: &str, max_bytes: u64) -> Option<Bytes>;
+    fn open(key: &str, range: Option<RangeInclusive<u64>>) -> Option<ObjectBody>;
+    fn put(key: &str, content_type: &str, bytes: Bytes) -> ();
+    fn delete(keys: &[String]) -> ();
+    fn check() -> ();
+});
+
+impl<T: Ledger + ?Sized> Ledger for Faulty<T> {
+    fn wakes(&self) -> &LedgerWakes {
+        self.inner.wakes()
+    }
+}
