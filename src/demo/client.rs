@@ -127,3 +127,70 @@ async fn refused(name: &str, response: Response) -> DemoError {
     let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
     DemoError::Refused { call: name.to_owned(), status, code: text("code"), detail: text("detail") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// A server that gives one canned answer a connection; returns its address and the requests it will have seen.
+    async fn server(answers: Vec<&'static str>) -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = format!("http://{}", listener.local_addr().expect("bound"));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let requests = seen.clone();
+        tokio::spawn(async move {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.expect("a connection");
+                let mut buffer = vec![0; 16_384];
+                let length = stream.read(&mut buffer).await.expect("a request");
+                requests.lock().expect("unpoisoned").push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+                stream.write_all(answer.as_bytes()).await.expect("a reader");
+            }
+        });
+        (address, seen)
+    }
+
+    const BUSY: &str =
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_busy_server_is_asked_again_with_the_same_idempotency_key() {
+        let created = "HTTP/1.1 201 Created\r\ncontent-length: 13\r\nconnection: close\r\n\r\n{\"token\":\"t\"}";
+        let (address, seen) = server(vec![BUSY, BUSY, created]).await;
+        let client = Client::new(&address).expect("a client");
+        let body = serde_json::json!({ "username": "mira" });
+        let reply = client.call(Method::POST, "/v1/users", None, Some(&body)).await.expect("patience");
+        assert_eq!(reply["token"], "t");
+        let seen = seen.lock().expect("unpoisoned");
+        let key = |request: &String| {
+            request.lines().find(|line| line.starts_with("idempotency-key")).map(str::to_owned).expect("a key")
+        };
+        assert_eq!(seen.len(), 3);
+        assert!(seen.iter().all(|request| key(request) == key(&seen[0])));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_keeps_its_code_and_is_not_repeated() {
+        let problem =
+            "HTTP/1.1 409 Conflict\r\ncontent-length: 25\r\nconnection: close\r\n\r\n{\"code\":\"username_taken\"}";
+        let (address, seen) = server(vec![problem]).await;
+        let client = Client::new(&address).expect("a client");
+        let error = client.call(Method::POST, "/v1/users", None, None).await.expect_err("refused");
+        assert!(matches!(&error, DemoError::Refused { status: 409, code, .. } if code == "username_taken"), "{error}");
+        assert_eq!(seen.lock().expect("unpoisoned").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn uploads_carry_the_signed_headers_and_leave_the_length_to_the_client() {
+        let (address, seen) = server(vec!["HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"]).await;
+        let client = Client::new(&address).expect("a client");
+        let headers = serde_json::json!({ "content-type": "image/jpeg", "content-length": "999", "host": "elsewhere" });
+        client.put(&format!("{address}/bucket/key"), &headers, vec![1, 2, 3]).await.expect("accepted");
+        let request = seen.lock().expect("unpoisoned")[0].clone();
+        assert!(request.contains("content-type: image/jpeg") && request.contains("content-length: 3"), "{request}");
+        assert!(!request.contains("elsewhere"));
+    }
+}
