@@ -37,9 +37,10 @@ pub trait HotStore: Send + Sync + 'static {
     /// Per shard the row with the highest version stays, so racing an update never loses it.
     async fn fill_counts(&self, post_id: PostId, rows: &[ShardCounts]) -> StoreResult<()>;
 
-    /// Moves shards of a mirror that exists; does nothing where there is none.
+    /// Moves shards of a mirror that exists; where there is none, none appears.
     ///
-    /// A row older (by version) than what the mirror holds is ignored.
+    /// A row older (by version) than what the mirror holds is ignored. Rows that come before their mirror
+    /// are kept for a minute out of sight, so that a fill which read the ledger before them does not lose them.
     async fn update_counts(&self, post_id: PostId, rows: &[ShardCounts]) -> StoreResult<()>;
 
     /// The last snapshot of a user's timeline.
