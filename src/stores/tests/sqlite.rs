@@ -1,0 +1,186 @@
+//! The SQLite ledger: the conformance suite, and what only this adapter promises.
+
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tempfile::TempDir;
+use tessera_domain::{UserId, counters::CounterOperation};
+use tessera_ports::{
+    Ledger, StoreError,
+    conformance::{self, World},
+    ledger::{CreateUserOutcome, MaintenanceLedger},
+};
+use tessera_stores::sqlite::{SqliteLedger, SqliteOptions};
+
+fn ledger_file(folder: &TempDir) -> PathBuf {
+    folder.path().join("ledger.sqlite")
+}
+
+async fn open(path: &Path) -> Arc<SqliteLedger> {
+    SqliteLedger::open(path, SqliteOptions::default()).await.expect("the ledger opens")
+}
+
+async fn expect_refusal(path: &Path, words: &str) {
+    match SqliteLedger::open(path, SqliteOptions::default()).await {
+        Err(StoreError::Refused { detail, .. }) => assert!(detail.contains(words), "{detail:?} says {words:?}"),
+        Err(other) => panic!("refused with the wrong error: {other}"),
+        Ok(_) => panic!("it opened"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keeps_the_ledgers_guarantees() {
+    let folder = TempDir::new().expect("a folder");
+    let number = AtomicUsize::new(0);
+    conformance::ledger(|| {
+        let path = folder.path().join(format!("{}.sqlite", number.fetch_add(1, Ordering::Relaxed)));
+        async move { open(&path).await as Arc<dyn Ledger> }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_failing_operation_does_not_disturb_its_group() {
+    let folder = TempDir::new().expect("a folder");
+    let ledger = open(&ledger_file(&folder)).await;
+    let world = World::new(ledger);
+    let user_id = world.user().await;
+    let sessions = (0..200_u8).map(|number| {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move {
+            // Every third session is for nobody, which the foreign key refuses.
+            let owner = if number % 3 == 0 { UserId(7) } else { user_id };
+            let token = [number; 32];
+            let made = world.ledger.create_session(token, owner, world.now(), world.now().plus_ms(1_000)).await;
+            let found = world.ledger.session_user(token, world.now()).await.expect("session_user");
+            (number, made, found)
+        })
+    });
+    for session in sessions.collect::<Vec<_>>() {
+        let (number, made, found) = session.await.expect("no panic");
+        if number % 3 == 0 {
+            assert!(matches!(made, Err(StoreError::Refused { .. })), "{number}: {made:?}");
+            assert_eq!(found, None, "{number}: nothing of a failed operation stays");
+        } else {
+            made.expect("its neighbours succeed");
+            assert_eq!(found, Some(user_id), "{number}: what was acknowledged is seen");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_acknowledged_survives_a_reopening() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder);
+    let world = World::new(open(&path).await);
+    let users = world.users(300).await;
+    let post_id = world.post(users[0]).await;
+    let likes: Vec<_> = users.iter().map(|user_id| CounterOperation::Like { user_id: *user_id }).collect();
+    world.apply(post_id, 3, &likes).await;
+    drop(world);
+
+    let world = World::new(open(&path).await);
+    assert_eq!(world.ledger.users(&users).await.expect("users").len(), 300, "every account");
+    assert_eq!(world.counts(post_id).await.likes, 300, "every like");
+    world.ledger.close().await;
+    assert!(world.ledger.delete_session([0; 32]).await.is_err(), "a closed ledger takes no writes");
+    assert!(world.ledger.users(&users).await.is_err(), "nor reads");
+
+    let world = World::new(open(&path).await);
+    assert!(world.ledger.id_floor().await.expect("id_floor") >= users[299].created_at(), "the floor is known");
+    world.ledger.check().await.expect("a reopened ledger is healthy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_opener_is_refused_until_the_first_one_closes() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder);
+    let first = open(&path).await;
+    expect_refusal(&path, "in use by another process").await;
+    first.close().await;
+    open(&path).await.check().await.expect("it opens after the first one closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder);
+    open(&path).await.close().await;
+    let mut connection = raw(&path).await;
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'from the future', 1, x'00', 0)",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("a migration from the future");
+    connection.close().await.expect("close");
+    expect_refusal(&path, "newer than this program knows").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_database_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder);
+    std::fs::write(&path, "a text, and not a database at all. ".repeat(200)).expect("a file");
+    let opened = SqliteLedger::open(&path, SqliteOptions::default()).await;
+    assert!(matches!(opened, Err(StoreError::Corrupt { .. })), "{:?}", opened.err());
+    let missing = folder.path().join("no/such/folder/ledger.sqlite");
+    let opened = SqliteLedger::open(&missing, SqliteOptions::default()).await;
+    assert!(matches!(opened, Err(StoreError::Unavailable { .. })), "{:?}", opened.err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_writers_at_once_are_all_served() {
+    let folder = TempDir::new().expect("a folder");
+    let options = SqliteOptions { write_queue_length: 8, ..SqliteOptions::default() };
+    let ledger = SqliteLedger::open(ledger_file(&folder), options).await.expect("the ledger opens");
+    let world = World::new(ledger);
+    let writers: Vec<_> = (0..32)
+        .map(|_| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move {
+                for _ in 0..25 {
+                    let made = world.ledger.create_user(world.new_user()).await.expect("create_user");
+                    assert_eq!(made, CreateUserOutcome::Created);
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("a short queue makes writers wait, not fail");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rebuilding_repairs_what_was_tampered_with() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder);
+    let world = World::new(open(&path).await);
+    let (author, fan) = (world.user().await, world.user().await);
+    world.follow(fan, author).await;
+    let post_id = world.post(author).await;
+    world.apply(post_id, 2, &[CounterOperation::Like { user_id: fan }]).await;
+    let mut connection = raw(&path).await;
+    sqlx::raw_sql("UPDATE counters SET likes = 99; UPDATE users SET follower_count = 5, post_count = 0")
+        .execute(&mut connection)
+        .await
+        .expect("tampering");
+    connection.close().await.expect("close");
+    // One counter row, and two accounts.
+    assert_eq!(world.ledger.rebuild_counters().await.expect("rebuild_counters"), 3);
+    assert_eq!(world.counts(post_id).await.likes, 1);
+    let account = world.account(author).await;
+    assert_eq!((account.follower_count, account.post_count), (1, 1));
+    assert_eq!(world.ledger.rebuild_counters().await.expect("rebuild_counters"), 0, "then nothing is wrong");
+}
+
+async fn raw(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path);
+    SqliteConnection::connect_with(&options).await.expect("a connection")
+}
