@@ -56,9 +56,13 @@ impl S3Options {
     /// What is wrong with the options, for the operator.
     pub(super) fn validate(&self) -> Result<(), String> {
         for endpoint in [Some(&self.endpoint), self.public_endpoint.as_ref()].into_iter().flatten() {
-            let scheme = endpoint.parse::<Uri>().ok().and_then(|uri| uri.scheme_str().map(str::to_owned));
-            if !matches!(scheme.as_deref(), Some("http" | "https")) {
+            let uri = endpoint.parse::<Uri>().map_err(|error| format!("the S3 endpoint {endpoint:?}: {error}"))?;
+            if !matches!(uri.scheme_str(), Some("http" | "https")) {
                 return Err(format!("the S3 endpoint {endpoint:?} is no http or https URL"));
+            }
+            // The path is signed: a proxy that adds or strips a prefix would break every signature.
+            if uri.path() != "/" || uri.query().is_some() {
+                return Err(format!("the S3 endpoint {endpoint:?} must have no path and no query"));
             }
         }
         if self.bucket.is_empty() || self.region.is_empty() {

@@ -168,10 +168,10 @@ async fn a_server_without_batches_gets_single_deletes() {
 #[tokio::test]
 async fn urls_are_signed_for_the_address_that_clients_reach() {
     let mut options = options(SocketAddr::from(([127, 0, 0, 1], 9)));
-    options.public_endpoint = Some("https://photos.example/storage".to_owned());
+    options.public_endpoint = Some("https://photos.example:9000/".to_owned());
     let store = S3ObjectStore::new(options).unwrap();
     let presigned = store.presign_put("uploads/1/2/3.jpg", "image/jpeg", 5, 900).await.unwrap();
-    let path = "https://photos.example/storage/bucket/uploads/1/2/3.jpg?";
+    let path = "https://photos.example:9000/bucket/uploads/1/2/3.jpg?";
     assert!(presigned.url.starts_with(path), "{}", presigned.url);
     assert!(!presigned.url.contains("secret"));
     for valid_seconds in [u64::MAX, 604_801] {
@@ -191,6 +191,7 @@ fn senseless_options_are_refused() {
     assert!(S3ObjectStore::new(good()).is_ok());
     assert!(refused(|options| options.endpoint = "127.0.0.1:9000".to_owned()));
     assert!(refused(|options| options.public_endpoint = Some("ftp://photos.example".to_owned())));
+    assert!(refused(|options| options.endpoint.push_str("/storage")));
     assert!(refused(|options| options.bucket.clear()));
     assert!(refused(|options| options.max_attempts = 0));
     assert!(!format!("{:?}", good()).contains("secret"));

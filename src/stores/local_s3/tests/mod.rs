@@ -1,5 +1,6 @@
 //! The server as clients meet it: over TCP, through the SDK and through a plain HTTP client.
 
+mod conformance;
 mod credentials;
 mod limits;
 mod objects;
@@ -107,6 +108,10 @@ fn any_port() -> SocketAddr {
 }
 
 fn store(server: &LocalS3, credentials: &LocalCredentials) -> S3ObjectStore {
+    store_of(server, credentials, BUCKET)
+}
+
+fn store_of(server: &LocalS3, credentials: &LocalCredentials, bucket: &str) -> S3ObjectStore {
     let LocalCredentials { access_key, secret_key } = credentials.clone();
-    S3ObjectStore::new(S3Options::new(server.endpoint(), BUCKET, "us-east-1", access_key, secret_key)).unwrap()
+    S3ObjectStore::new(S3Options::new(server.endpoint(), bucket, "us-east-1", access_key, secret_key)).unwrap()
 }
