@@ -1,7 +1,8 @@
 //! Pixels in memory, eight bits a channel, and what is done to their geometry.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8x3, U8x4};
+use fast_image_resize::{PixelTrait, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, RgbaImage};
 
@@ -55,16 +56,28 @@ impl Raster {
     }
 
     fn resize(&self, width: u32, height: u32, options: &ResizeOptions) -> Result<Self, MediaError> {
-        let pixel_type = match self.channels {
-            Channels::Rgb => PixelType::U8x3,
-            Channels::Rgba | Channels::Cmyk => PixelType::U8x4,
+        let pixels = match self.channels {
+            Channels::Rgb => self.resize_as::<U8x3>(width, height, options)?,
+            // Alpha weighs the colours, so that what is invisible does not bleed into edges.
+            Channels::Rgba => self.resize_as::<U8x4>(width, height, &options.use_alpha(true))?,
+            Channels::Cmyk => self.resize_as::<U8x4>(width, height, &options.use_alpha(false))?,
         };
-        let source = ImageRef::new(self.width, self.height, &self.pixels, pixel_type).map_err(MediaError::encoding)?;
-        let mut target = Image::new(width, height, pixel_type);
-        // Alpha weighs the colours, so that what is invisible does not bleed into edges; black ink is no alpha.
-        let options = options.use_alpha(self.channels == Channels::Rgba);
-        Resizer::new().resize(&source, &mut target, &options).map_err(MediaError::encoding)?;
-        Ok(Self { width, height, channels: self.channels, pixels: target.into_vec() })
+        Ok(Self { width, height, channels: self.channels, pixels })
+    }
+
+    /// Typed, because the untyped call compiles every pixel type there is, which takes minutes.
+    fn resize_as<P: PixelTrait>(
+        &self,
+        width: u32,
+        height: u32,
+        options: &ResizeOptions,
+    ) -> Result<Vec<u8>, MediaError> {
+        let source =
+            TypedImageRef::<P>::from_buffer(self.width, self.height, &self.pixels).map_err(MediaError::encoding)?;
+        let mut pixels = vec![0; width as usize * height as usize * self.channels.count()];
+        let mut target = TypedImage::<P>::from_buffer(width, height, &mut pixels).map_err(MediaError::encoding)?;
+        Resizer::new().resize_typed(&source, &mut target, options).map_err(MediaError::encoding)?;
+        Ok(pixels)
     }
 
     /// Turned and mirrored as EXIF asks. CMYK must have become RGB before.
