@@ -1,0 +1,100 @@
+//! What the operators' listener asks of the node around it. The composition root implements it.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The node, as its operators need it.
+#[async_trait]
+pub trait AdminHooks: Send + Sync + 'static {
+    /// What is missing before this node can serve, stores excepted: `joining the cluster`, `draining` and so on.
+    /// Empty when nothing is.
+    async fn missing(&self) -> Vec<String>;
+
+    /// All metrics in the Prometheus text format.
+    fn metrics(&self) -> String;
+
+    /// Begins to drain the node and returns at once. Repeating it is harmless.
+    async fn drain(&self);
+
+    /// The cluster as this node sees it.
+    async fn cluster(&self) -> ClusterView;
+
+    /// The actors of this node, by kind.
+    async fn actors(&self) -> Vec<ActorsView>;
+
+    /// The circuit breakers of this node.
+    async fn breakers(&self) -> Vec<BreakerView>;
+
+    /// Forces a breaker into `state` (`closed`, `open`, `half_open`, `disabled`, `forced_open`); false where there
+    /// is no such breaker.
+    async fn set_breaker(&self, name: &str, state: &str) -> bool;
+
+    /// Kills an actor named like `timeline:42`. Only asked where chaos is allowed.
+    async fn kill(&self, target: &str) -> KillOutcome;
+}
+
+/// The cluster as one node sees it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ClusterView {
+    /// The node that answers.
+    pub this_node: String,
+    /// The epoch of the shard map.
+    pub epoch: u64,
+    /// How many shards there are.
+    pub shards: u32,
+    /// All members.
+    pub nodes: Vec<NodeView>,
+}
+
+/// A member of the cluster.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct NodeView {
+    /// Its name.
+    pub name: String,
+    /// joining, ready or draining.
+    pub status: String,
+    /// Where it listens for its peers; empty where it is alone.
+    pub address: String,
+    /// How many shards it owns.
+    pub shards: u32,
+}
+
+/// The actors of one kind on one node.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ActorsView {
+    /// timeline, counter and so on.
+    pub kind: String,
+    /// How many are active.
+    pub active: u64,
+    /// Messages waiting in all their mailboxes.
+    pub mailbox_depth: u64,
+    /// Restarts since the node started.
+    pub restarts: u64,
+}
+
+/// A circuit breaker.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BreakerView {
+    /// Its name.
+    pub name: String,
+    /// closed, open, half_open, disabled or forced_open.
+    pub state: String,
+    /// Failed calls in the window, 0 to 1; null below the minimum number of calls.
+    pub failure_rate: Option<f64>,
+    /// Slow calls in the window, 0 to 1; null below the minimum number of calls.
+    pub slow_call_rate: Option<f64>,
+    /// Calls refused while it was open.
+    pub not_permitted: u64,
+}
+
+/// What became of a kill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KillOutcome {
+    /// It was alive and is not any more.
+    Killed,
+    /// Nothing of that name is active on this node.
+    NotActive,
+    /// The name names no kind of actor; says what would be right.
+    Invalid(String),
+}

@@ -1,0 +1,96 @@
+//! `GET /admin/jobs`, `POST /admin/jobs/{id}/retry`
+
+use crate::{
+    EdgeResult, Problem,
+    extract::{Json, Limit, Path, Query},
+    present::Rfc3339,
+};
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tessera_app::{
+    App,
+    operators::{JobState, JobView},
+};
+use tessera_domain::{UploadId, UserId};
+use utoipa::{IntoParams, ToSchema};
+
+const STATES: [(&str, JobState); 3] =
+    [("queued", JobState::Queued), ("leased", JobState::Leased), ("dead", JobState::Dead)];
+
+/// Which jobs.
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(super) struct JobsQuery {
+    /// queued, leased or dead; all, where missing.
+    state: Option<String>,
+    /// At most so many.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
+    limit: Limit,
+}
+
+/// A media job.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Job {
+    /// The job's id, which is its upload's.
+    #[schema(value_type = String, example = "019a2b3c-4d5e-7f60-8192-a3b4c5d6e7f8")]
+    id: UploadId,
+    /// Whose upload.
+    #[schema(value_type = String)]
+    user_id: UserId,
+    /// queued, leased or dead.
+    state: &'static str,
+    /// Attempts spent.
+    attempts: u32,
+    /// The last failure.
+    last_error: Option<String>,
+    /// When it was queued.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Rfc3339,
+}
+
+impl From<JobView> for Job {
+    fn from(job: JobView) -> Self {
+        Self {
+            id: job.upload_id,
+            user_id: job.user_id,
+            state: STATES.iter().find(|(_, state)| *state == job.state).map_or("queued", |(word, _)| word),
+            attempts: job.attempts,
+            last_error: job.last_error,
+            created_at: Rfc3339(job.created_at),
+        }
+    }
+}
+
+/// Media jobs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Jobs {
+    /// Oldest first.
+    items: Vec<Job>,
+}
+
+/// Media jobs, oldest first.
+#[utoipa::path(get, path = "/admin/jobs", tag = "jobs", params(JobsQuery),
+    responses((status = 200, description = "Jobs", body = Jobs)))]
+pub(super) async fn list_jobs(State(app): State<Arc<App>>, Query(query): Query<JobsQuery>) -> EdgeResult<Json<Jobs>> {
+    let state = match query.state.as_deref() {
+        None => None,
+        Some(asked) => {
+            let found = STATES.iter().find(|(word, _)| *word == asked).map(|(_, state)| *state);
+            Some(found.ok_or_else(|| Problem::invalid("state", "must be queued, leased or dead"))?)
+        }
+    };
+    let jobs = app.list_jobs(state, query.limit.0).await?;
+    Ok(Json(Jobs { items: jobs.into_iter().map(Job::from).collect() }))
+}
+
+/// Queues a dead job anew with all its attempts.
+#[utoipa::path(post, path = "/admin/jobs/{id}/retry", tag = "jobs",
+    params(("id" = String, Path, description = "The job's id")),
+    responses((status = 202, description = "Queued")))]
+pub(super) async fn retry_job(State(app): State<Arc<App>>, Path(id): Path<UploadId>) -> EdgeResult<StatusCode> {
+    app.retry_job(id).await?;
+    Ok(StatusCode::ACCEPTED)
+}

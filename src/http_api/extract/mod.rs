@@ -1,0 +1,15 @@
+//! What handlers take: like axum's extractors, but every refusal is a problem that names the field.
+
+mod caller;
+mod cursor;
+mod json;
+mod limit;
+mod path;
+mod query;
+
+pub use caller::Caller;
+pub use cursor::{Cursor, CursorKind};
+pub use json::{Json, MAX_JSON_BYTES, OptionalJson};
+pub use limit::{Limit, PageQuery};
+pub use path::Path;
+pub use query::Query;

@@ -1,0 +1,25 @@
+//! Admission: so many requests at once, and none for longer than the time-out.
+
+use crate::{EdgeState, Problem};
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tessera_app::AppError;
+
+/// Serves the request if there is room, and answers 503 when it takes too long. A body that streams on
+/// after the handler returned is bounded by its connection, not by this.
+pub(crate) async fn admit(State(state): State<EdgeState>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = state.permits.try_acquire() else {
+        return Problem::from(AppError::Overloaded("requests at the edge")).into_response();
+    };
+    let limit = state.settings.request_timeout;
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let words = format!("no answer within {} ms", limit.as_millis());
+            Problem::from(AppError::Unavailable(words)).into_response()
+        }
+    }
+}

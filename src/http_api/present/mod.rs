@@ -1,0 +1,9 @@
+//! How values look in JSON.
+
+mod list;
+mod rfc3339;
+mod user;
+
+pub use list::ListBody;
+pub use rfc3339::Rfc3339;
+pub use user::{ProfileBody, RelationshipBody, UserBody};

@@ -1,0 +1,70 @@
+//! The public router: every area's routes inside the guards.
+
+use crate::{
+    EdgeSettings, EdgeState, Problem, accounts,
+    extract::MAX_JSON_BYTES,
+    graph,
+    guard::{admit, catch_panics, identify, in_context, limit_rate, replay_or_run},
+    media,
+    openapi::{DocumentHead, add_problems},
+    problem::kinds,
+    uploads, web,
+};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+};
+use http::{Method, Uri};
+use std::sync::Arc;
+use tessera_app::App;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+/// All public routes and their description. A new area is one line here.
+fn routes() -> OpenApiRouter<EdgeState> {
+    OpenApiRouter::with_openapi(DocumentHead::openapi())
+        .merge(accounts::routes())
+        .merge(graph::routes())
+        .merge(uploads::routes())
+        .merge(media::routes())
+        .merge(web::routes())
+}
+
+/// The OpenAPI document of the public listener, generated from its routes.
+pub fn openapi_document() -> utoipa::openapi::OpenApi {
+    let mut document = routes().into_openapi();
+    add_problems(&mut document);
+    document
+}
+
+/// The router of the public listener.
+pub fn router(app: Arc<App>, settings: EdgeSettings) -> Router {
+    let state = EdgeState::new(app, settings);
+    let (router, _) = routes().split_for_parts();
+    guarded(router, &state).with_state(state)
+}
+
+/// Puts the guards around routes; the last one added is the outermost.
+pub(crate) fn guarded(router: Router<EdgeState>, state: &EdgeState) -> Router<EdgeState> {
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
+        .layer(from_fn_with_state(state.clone(), replay_or_run))
+        .layer(from_fn_with_state(state.clone(), limit_rate))
+        .layer(from_fn_with_state(state.clone(), identify))
+        .layer(from_fn_with_state(state.clone(), admit))
+        .layer(catch_panics())
+        .layer(from_fn(in_context))
+}
+
+/// No route has this path.
+pub(crate) async fn not_found(uri: Uri) -> Problem {
+    Problem::new(kinds::NOT_FOUND, format!("nothing is served at {}", uri.path()))
+}
+
+/// The path's route does not take this method.
+pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    Problem::new(kinds::METHOD_NOT_ALLOWED, format!("{} does not take {method}", uri.path()))
+}

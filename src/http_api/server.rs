@@ -1,0 +1,167 @@
+//! The HTTP server under a router: HTTP/1.1 and HTTP/2 on one port, every wait and every size bounded.
+
+use crate::guard::PeerAddress;
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+use tower::ServiceExt;
+
+/// What every HTTP/2 connection begins with (RFC 9113, 3.4).
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Bounds of a listener.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Most connections at once; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Largest head of a request, in bytes.
+    pub max_header_bytes: usize,
+    /// How long a client may take to send a request's head, and how long an idle connection is kept.
+    pub header_read_timeout: Duration,
+    /// How long requests under way may take to finish once shutdown began.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_header_bytes: 32 * 1024,
+            header_read_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Serves `router` on `listener` until `shutdown` resolves. Then it stops accepting, lets requests under way
+/// finish for as long as `options.drain_timeout`, cuts off what is left, and returns.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let options = Arc::new(options);
+    let permits = Arc::new(Semaphore::new(options.max_connections));
+    let (stop, stopping) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        while connections.try_join_next().is_some() {}
+        let (permit, stream, peer) = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        let connection = Connection { router: router.clone(), options: options.clone(), stopping: stopping.clone() };
+        connections.spawn(async move {
+            if let Err(error) = connection.serve(stream, peer).await {
+                tracing::debug!(%peer, %error, "connection ended");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    stop.send_replace(true);
+    let drained = timeout(options.drain_timeout, async { while connections.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!(connections = connections.len(), "connections cut off at the end of the drain");
+        connections.shutdown().await;
+    }
+}
+
+/// The next connection, once there is room for it. Errors of `accept` (too many open files and the like) pass.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
+    let permit = permits.clone().acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (permit, stream, peer),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+struct Connection {
+    router: Router,
+    options: Arc<ServeOptions>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn serve(
+        mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        stream.set_nodelay(true)?;
+        let http2 = tokio::select! {
+            protocol = speaks_http2(&stream, self.options.header_read_timeout) => protocol?,
+            _ = self.stopping.wait_for(|stopping| *stopping) => return Ok(()),
+        };
+        let router = self.router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(PeerAddress(peer));
+            request.map(axum::body::Body::new)
+        });
+        let builder = builder(&self.options, http2);
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        tokio::pin!(connection);
+        tokio::select! {
+            result = connection.as_mut() => return result,
+            _ = self.stopping.wait_for(|stopping| *stopping) => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
+    }
+}
+
+fn builder(options: &ServeOptions, http2: bool) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder = if http2 { builder.http2_only() } else { builder.http1_only() };
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_read_timeout)
+        .max_buf_size(options.max_header_bytes.max(8 * 1024));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(200)
+        .keep_alive_interval(options.header_read_timeout)
+        .keep_alive_timeout(options.header_read_timeout);
+    builder
+}
+
+/// Looks at the first bytes without taking them. hyper-util's own detection waits for them for ever; here the
+/// wait is bounded, so that connections which send nothing do not add up.
+async fn speaks_http2(stream: &TcpStream, limit: Duration) -> io::Result<bool> {
+    let deadline = Instant::now() + limit;
+    let mut seen = [0; HTTP2_PREFACE.len()];
+    loop {
+        let Ok(count) = tokio::time::timeout_at(deadline, stream.peek(&mut seen)).await else {
+            return Err(io::ErrorKind::TimedOut.into());
+        };
+        match count? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count if seen[..count] != HTTP2_PREFACE[..count] => return Ok(false),
+            count if count == HTTP2_PREFACE.len() => return Ok(true),
+            _ if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
+            // Part of the preface: the rest is on its way, and peek would return at once again.
+            _ => sleep(Duration::from_millis(5)).await,
+        }
+    }
+}

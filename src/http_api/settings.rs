@@ -1,0 +1,73 @@
+//! What an operator may set of the public edge.
+
+use bytes::Bytes;
+use std::time::Duration;
+
+/// So many requests per minute, and so many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Sustained rate.
+    pub per_minute: u32,
+    /// Taken at once before the rate counts.
+    pub burst: u32,
+}
+
+/// Rate limits per class of request.
+#[derive(Debug, Clone)]
+pub struct RateSettings {
+    /// False turns all of them off.
+    pub enabled: bool,
+    /// Sign-up and log-in, per address.
+    pub credentials: Quota,
+    /// Writes, per token.
+    pub writes: Quota,
+    /// Reads, per token.
+    pub reads: Quota,
+    /// Everything that needs no token, and what brings a wrong one, per address.
+    pub anonymous: Quota,
+}
+
+impl Default for RateSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            credentials: Quota { per_minute: 10, burst: 20 },
+            writes: Quota { per_minute: 600, burst: 200 },
+            reads: Quota { per_minute: 1_800, burst: 400 },
+            anonymous: Quota { per_minute: 6_000, burst: 2_000 },
+        }
+    }
+}
+
+/// What the public edge needs to know.
+#[derive(Debug, Clone)]
+pub struct EdgeSettings {
+    /// How browsers reach this edge, without a slash at the end: `https://photos.example`.
+    pub public_url: String,
+    /// Where presigned uploads go, without a slash at the end, if that is another origin; the page may connect there.
+    pub upload_origin: Option<String>,
+    /// Believe `X-Forwarded-For`. Only right behind a proxy that sets it.
+    pub trust_forwarded: bool,
+    /// Rate limits.
+    pub rates: RateSettings,
+    /// Past it a request is answered 503.
+    pub request_timeout: Duration,
+    /// Requests served at the same time; past it they are refused as overloaded.
+    pub max_concurrent_requests: usize,
+    /// The people whom a demo lets visitors sign in as, as JSON; `None` outside demos.
+    pub demo_people: Option<Bytes>,
+}
+
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            upload_origin: None,
+            trust_forwarded: false,
+            rates: RateSettings::default(),
+            request_timeout: Duration::from_secs(15),
+            max_concurrent_requests: 4_096,
+            demo_people: None,
+        }
+    }
+}

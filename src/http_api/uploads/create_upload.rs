@@ -1,0 +1,75 @@
+//! `POST /v1/uploads`
+
+use crate::{
+    EdgeResult, EdgeState,
+    extract::{Caller, Json},
+    present::Rfc3339,
+};
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tessera_app::uploads::UploadRequest;
+use tessera_domain::UploadId;
+use utoipa::ToSchema;
+
+/// What is to be uploaded.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewUpload {
+    /// The file's name; only for the client's own use.
+    #[schema(example = "sunset.jpg")]
+    filename: String,
+    /// Exact size in bytes.
+    #[schema(example = 2_485_760)]
+    file_size: u64,
+    /// Content type.
+    #[schema(example = "image/jpeg")]
+    content_type: String,
+}
+
+/// An open upload and how to send its bytes.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UploadTicket {
+    /// The upload's id.
+    #[schema(value_type = String, example = "019a2b3c-4d5e-7f60-8192-a3b4c5d6e7f8")]
+    upload_id: UploadId,
+    /// Where the original will lie.
+    object_key: String,
+    /// Where to PUT the bytes, straight to the object store.
+    presigned_url: String,
+    /// How to send them.
+    #[schema(example = "PUT")]
+    method: &'static str,
+    /// Headers to send as they are; they are signed.
+    headers: BTreeMap<String, String>,
+    /// When the URL runs out.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Rfc3339,
+}
+
+/// Opens an upload: takes it from the day's quota and signs a URL for exactly this size and type.
+#[utoipa::path(post, path = "/v1/uploads", tag = "uploads", request_body = NewUpload,
+    responses((status = 201, description = "Where to PUT the bytes", body = UploadTicket)))]
+pub(super) async fn create_upload(
+    State(state): State<EdgeState>,
+    caller: Caller,
+    Json(body): Json<NewUpload>,
+) -> EdgeResult<(StatusCode, Json<UploadTicket>)> {
+    let request = UploadRequest {
+        filename: body.filename,
+        file_size_bytes: body.file_size,
+        content_type: body.content_type,
+        idempotency_key: caller.idempotency_key,
+    };
+    let created = state.app.create_upload(caller.user_id, request).await?;
+    let ticket = UploadTicket {
+        upload_id: created.upload_id,
+        object_key: created.object_key,
+        presigned_url: created.presigned_url,
+        method: "PUT",
+        headers: created.headers.into_iter().collect(),
+        expires_at: Rfc3339(created.expires_at),
+    };
+    Ok((StatusCode::CREATED, Json(ticket)))
+}

@@ -1,0 +1,16 @@
+//! Uploads.
+
+mod complete_upload;
+mod create_upload;
+mod get_upload;
+
+use crate::EdgeState;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The area's routes.
+pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
+    OpenApiRouter::default()
+        .routes(routes!(create_upload::create_upload))
+        .routes(routes!(complete_upload::complete_upload))
+        .routes(routes!(get_upload::get_upload))
+}
