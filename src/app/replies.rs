@@ -38,9 +38,7 @@ impl App {
     pub async fn saved_reply(&self, scope: &ReplyScope, key: &str) -> AppResult<Option<SavedReply>> {
         match scope {
             ReplyScope::User(id) => Ok(self.ledger.saved_reply(&id.to_string(), key, self.now()).await?),
-            ReplyScope::Address(address) => {
-                Ok(self.volatile_replies.0.get(&(address.clone(), key.to_owned())).await)
-            }
+            ReplyScope::Address(address) => Ok(self.volatile_replies.0.get(&(address.clone(), key.to_owned())).await),
         }
     }
 

@@ -50,7 +50,8 @@ impl PasswordHasher {
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> AppResult<T> {
         let admitted =
             self.admitted.clone().try_acquire_owned().map_err(|_| AppError::Overloaded("password hashing"))?;
-        let running = self.running.clone().acquire_owned().await.map_err(|error| AppError::Internal(error.to_string()))?;
+        let running =
+            self.running.clone().acquire_owned().await.map_err(|error| AppError::Internal(error.to_string()))?;
         tokio::task::spawn_blocking(move || {
             let result = work();
             drop((running, admitted));

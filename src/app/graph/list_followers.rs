@@ -44,8 +44,7 @@ impl App {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let (users, relationships) =
-            tokio::try_join!(self.ledger.users(ids), self.ledger.relationships(viewer, ids))?;
+        let (users, relationships) = tokio::try_join!(self.ledger.users(ids), self.ledger.relationships(viewer, ids))?;
         let mut users: HashMap<UserId, _> = users.into_iter().map(|user| (user.id, user)).collect();
         let pairs = ids.iter().zip(relationships);
         let profiles = pairs.filter_map(|(id, relationship)| Some(Profile { user: users.remove(id)?, relationship }));

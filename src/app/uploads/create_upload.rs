@@ -70,8 +70,7 @@ impl App {
         };
         // Signed before the quota is taken: signing is local, and its failure must cost nothing.
         let signed = self.sign(&upload, now).await?;
-        let new =
-            NewUpload { upload: upload.clone(), idempotency_key, daily_quota: self.settings.daily_upload_quota };
+        let new = NewUpload { upload: upload.clone(), idempotency_key, daily_quota: self.settings.daily_upload_quota };
         match self.ledger.create_upload(new).await? {
             CreateUploadOutcome::Created => Ok(signed),
             CreateUploadOutcome::Existing(first) => self.sign_again(&upload, *first, now).await,
