@@ -7,7 +7,9 @@
 pub mod ads;
 pub mod counter;
 pub mod fanout;
+mod group_commit;
 pub mod inbox;
+mod limited;
 pub mod media_pool;
 pub mod outbox;
 pub mod popular;
@@ -16,9 +18,13 @@ pub mod timeline;
 pub mod tree;
 pub mod upkeep;
 
+use std::sync::Arc;
 use tessera_cluster::{AskError, EntityKey};
 use tessera_domain::{PostId, UserId, hash::stable_hash_u64};
 use tessera_ports::StoreError;
+
+/// Makes ids that are unique in the whole installation: the application's id source, as the actors see it.
+pub type NextId = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// How an actor fails to serve.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -1,1 +1,74 @@
-//! popular
+//! What is popular now: posts of the last 24 hours by decayed engagement, one list per node.
+//!
+//! It loads itself from the ledger when it is activated, hears of what happens on this node meanwhile, and
+//! loads itself again every few minutes, so that the nodes of a cluster agree. Only posts of public accounts
+//! belong here: the ledger leaves the others out, and callers of [`PopularRef::created`] and
+//! [`PopularRef::engaged`] do the same. (The visibility of each post is checked again when it is shown.)
+
+mod actor;
+mod core;
+mod message;
+#[cfg(test)]
+mod tests;
+
+pub use actor::{PopularActor, PopularArgs, PopularSettings};
+pub use message::PopularMessage;
+
+use self::core::Change;
+use crate::{ActorError, NodeSingleton, restart};
+use std::time::Duration;
+use tessera_cluster::{Deadline, Region, RegionSettings};
+use tessera_domain::{PostId, Timestamp, post::PostRef};
+
+/// Limits for the region of this entity, of which there is one.
+pub fn region_settings() -> RegionSettings {
+    restart::region(10_000, Duration::from_secs(3_600), 64 * 1024 * 1024)
+}
+
+/// What is popular on this node. Cheap to clone.
+#[derive(Clone)]
+pub struct PopularRef(Region<PopularActor>);
+
+impl PopularRef {
+    /// The entity that lives in `region`.
+    pub fn new(region: Region<PopularActor>) -> Self {
+        Self(region)
+    }
+
+    /// The `limit` most popular posts of the last 24 hours with their scores, strongest first; at most 1,000.
+    ///
+    /// The list lags what it was told by up to a quarter of a second. Before the first load it waits for it.
+    ///
+    /// # Errors
+    /// A store's error where nothing could be loaded so far.
+    pub async fn top(&self, limit: usize, deadline: Deadline) -> Result<Vec<(PostRef, f64)>, ActorError> {
+        Ok(self.0.ask(NodeSingleton, deadline, |reply| PopularMessage::Top { limit, reply }).await??)
+    }
+
+    /// Tells of an engagement with a public account's post; a negative weight takes one back. Best effort:
+    /// what is lost comes with the next load.
+    pub fn engaged(&self, post: PostRef, weight: f64, at: Timestamp) {
+        self.tell(Change::Engaged { post, weight, at });
+    }
+
+    /// Tells of a public account's new post. Best effort.
+    pub fn created(&self, post: PostRef) {
+        self.tell(Change::Created(post));
+    }
+
+    /// Tells that a post is gone. Best effort: readers check again.
+    pub fn removed(&self, post_id: PostId) {
+        self.tell(Change::Removed(post_id));
+    }
+
+    /// The region, for the tree: what it is doing.
+    pub fn region(&self) -> &Region<PopularActor> {
+        &self.0
+    }
+
+    fn tell(&self, change: Change) {
+        if let Err(error) = self.0.tell(NodeSingleton, PopularMessage::Change(change)) {
+            tracing::debug!(%error, "a change of what is popular was lost until the next load");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The counter's shell: gathers operations, commits batches, mirrors, replies.
+
+use super::message::{CounterAnswer, CounterMessage};
+use crate::{
+    ActorError, CounterKey,
+    group_commit::{GroupCommit, GroupCommitLimits, Step},
+    limited::limited,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tessera_cluster::{AskError, Entity, EntityContext, Passivation, Reply};
+use tessera_domain::counters::CounterOperation;
+use tessera_ports::{HotStore, Ledger, StoreResult, clock, ledger::CounterBatch};
+
+/// A counter's timing and bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CounterSettings {
+    /// The least time between the starts of two batches of one counter; an idle counter commits at once.
+    pub coalesce: Duration,
+    /// The most operations in one batch.
+    pub batch_operations: usize,
+    /// The most operations that wait in one counter; past it callers get `Overloaded`.
+    pub waiting_operations: usize,
+    /// How long a commit may take.
+    pub commit_limit: Duration,
+    /// How long the mirror may take. Past it the answer goes out all the same.
+    pub mirror_limit: Duration,
+}
+
+impl Default for CounterSettings {
+    fn default() -> Self {
+        Self {
+            coalesce: Duration::from_millis(2),
+            batch_operations: 256,
+            waiting_operations: 4_096,
+            commit_limit: Duration::from_secs(5),
+            mirror_limit: Duration::from_millis(200),
+        }
+    }
+}
+
+/// What all counters share.
+pub struct CounterArgs {
+    /// The truth.
+    pub ledger: Arc<dyn Ledger>,
+    /// The mirror.
+    pub hot: Arc<dyn HotStore>,
+    /// Timing and bounds.
+    pub settings: CounterSettings,
+}
+
+type AnswerPort = Reply<Result<CounterAnswer, ActorError>>;
+
+struct Waiter {
+    operation: CounterOperation,
+    reply: AnswerPort,
+}
+
+/// One counter. Its state is what waits; all that counts is in the ledger.
+pub struct CounterActor {
+    args: Arc<CounterArgs>,
+    batches: GroupCommit<Waiter>,
+}
+
+impl Entity for CounterActor {
+    type Key = CounterKey;
+    type Message = CounterMessage;
+    type Args = CounterArgs;
+    const KIND: &'static str = "counter";
+
+    fn activate(_: CounterKey, args: &Arc<CounterArgs>, _: &EntityContext<Self>) -> Self {
+        let limits = GroupCommitLimits {
+            linger: Duration::ZERO,
+            spacing: args.settings.coalesce,
+            batch_weight: args.settings.batch_operations,
+            waiting_weight: args.settings.waiting_operations,
+        };
+        Self { args: args.clone(), batches: GroupCommit::new(limits) }
+    }
+
+    fn handle(&mut self, message: CounterMessage, context: &EntityContext<Self>) {
+        match message {
+            CounterMessage::Apply { operation, reply } => {
+                if let Err(refused) = self.batches.push(Waiter { operation, reply }, 1, Instant::now()) {
+                    refused.reply.send(Err(AskError::Overloaded { kind: Self::KIND }.into()));
+                }
+            }
+            CounterMessage::BatchDue => self.batches.woken(),
+            CounterMessage::BatchEnded => self.batches.finished(),
+        }
+        match self.batches.step(Instant::now(), |waiter| waiter.reply.is_abandoned()) {
+            Step::Nothing => {}
+            Step::WakeAfter(delay) => context.after(delay, CounterMessage::BatchDue),
+            Step::Start(batch) => context.spawn(commit(self.args.clone(), context.key(), batch)),
+        }
+    }
+
+    fn passivate(&mut self, _: &EntityContext<Self>) -> Passivation {
+        if self.batches.is_idle() { Passivation::Ready } else { Passivation::Busy }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.batches.heap_bytes()
+    }
+}
+
+/// Commits one batch and answers its callers. They are answered from here and not from the mailbox, so that
+/// an answer never waits behind new operations.
+async fn commit(args: Arc<CounterArgs>, key: CounterKey, batch: Vec<Waiter>) -> CounterMessage {
+    let (operations, replies): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|waiter| (waiter.operation, waiter.reply)).unzip();
+    let work = args.ledger.apply_counter_batch(key.post_id, key.shard, &operations, clock::now());
+    let result = limited("ledger", args.settings.commit_limit, work).await;
+    if let Ok(batch) = &result
+        && !batch.rows.is_empty()
+    {
+        let mirror = args.hot.update_counts(key.post_id, &batch.rows);
+        if let Err(error) = limited("hot store", args.settings.mirror_limit, mirror).await {
+            tracing::debug!(post_id = %key.post_id, %error, "the counter's mirror lags until its next fill");
+        }
+    }
+    answer(result, replies);
+    CounterMessage::BatchEnded
+}
+
+fn answer(result: StoreResult<CounterBatch>, replies: Vec<AnswerPort>) {
+    match result {
+        Ok(CounterBatch { outcomes, totals, .. }) => replies
+            .into_iter()
+            .zip(outcomes)
+            .for_each(|(reply, outcome)| reply.send(Ok(CounterAnswer { outcome, totals }))),
+        Err(error) => replies.into_iter().for_each(|reply| reply.send(Err(error.clone().into()))),
+    }
+}

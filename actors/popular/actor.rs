@@ -1,0 +1,143 @@
+//! The shell around the list of popular posts: loads it, keeps early callers waiting, answers.
+
+use super::{
+    core::PopularCore,
+    message::{LedgerView, PopularMessage},
+};
+use crate::{NodeSingleton, limited::limited};
+use std::{sync::Arc, time::Duration};
+use tessera_cluster::{Entity, EntityContext, Passivation, Reply};
+use tessera_domain::{PostId, post::PostRef, time::DAY_MS};
+use tessera_ports::{Ledger, StoreError, StoreResult, clock, ledger::MAX_PAGE};
+
+/// The most callers that wait for the first load.
+const WAITING_CALLERS: usize = 1_024;
+
+/// Timing of the list of popular posts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PopularSettings {
+    /// How often it is loaded from the ledger.
+    pub refresh_interval: Duration,
+    /// How soon it is tried again after a failed load.
+    pub retry_interval: Duration,
+    /// How long a load may take.
+    pub load_limit: Duration,
+}
+
+impl Default for PopularSettings {
+    fn default() -> Self {
+        Self {
+            refresh_interval: Duration::from_secs(300),
+            retry_interval: Duration::from_secs(2),
+            load_limit: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What the entity is made of.
+pub struct PopularArgs {
+    /// The truth.
+    pub ledger: Arc<dyn Ledger>,
+    /// Timing.
+    pub settings: PopularSettings,
+}
+
+/// Whether there is anything to answer from.
+enum Readiness {
+    /// The first load is under way; these wait for it.
+    Loading(Vec<(usize, Reply<StoreResult<Vec<(PostRef, f64)>>>)>),
+    /// No load succeeded so far; the last one failed so.
+    Failed(StoreError),
+    /// Loaded at least once.
+    Ready,
+}
+
+/// What is popular on this node.
+pub struct PopularActor {
+    args: Arc<PopularArgs>,
+    core: PopularCore,
+    readiness: Readiness,
+}
+
+impl Entity for PopularActor {
+    type Key = NodeSingleton;
+    type Message = PopularMessage;
+    type Args = PopularArgs;
+    const KIND: &'static str = "popular";
+
+    fn activate(_: NodeSingleton, args: &Arc<PopularArgs>, context: &EntityContext<Self>) -> Self {
+        let mut entity =
+            Self { args: args.clone(), core: PopularCore::new(), readiness: Readiness::Loading(Vec::new()) };
+        entity.load(context);
+        entity
+    }
+
+    fn handle(&mut self, message: PopularMessage, context: &EntityContext<Self>) {
+        match message {
+            PopularMessage::Top { limit, reply } => self.top(limit, reply),
+            PopularMessage::Change(change) => self.core.change(change, clock::now()),
+            PopularMessage::Load => self.load(context),
+            PopularMessage::Loaded(result) => self.loaded(result, context),
+        }
+    }
+
+    fn passivate(&mut self, _: &EntityContext<Self>) -> Passivation {
+        Passivation::Busy
+    }
+
+    fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.core.heap_bytes()
+    }
+}
+
+impl PopularActor {
+    fn top(&mut self, limit: usize, reply: Reply<StoreResult<Vec<(PostRef, f64)>>>) {
+        match &mut self.readiness {
+            Readiness::Ready => reply.send(Ok(self.core.top(limit, clock::now()))),
+            Readiness::Failed(error) => reply.send(Err(error.clone())),
+            Readiness::Loading(waiting) if waiting.len() < WAITING_CALLERS => waiting.push((limit, reply)),
+            Readiness::Loading(_) => reply.send(Err(StoreError::Overloaded { store: "popular posts" })),
+        }
+    }
+
+    fn load(&mut self, context: &EntityContext<Self>) {
+        self.core.load_began();
+        let args = self.args.clone();
+        context.spawn(async move {
+            PopularMessage::Loaded(limited("ledger", args.settings.load_limit, view(args.ledger.as_ref())).await)
+        });
+    }
+
+    fn loaded(&mut self, result: StoreResult<LedgerView>, context: &EntityContext<Self>) {
+        let now = clock::now();
+        let outcome = match result {
+            Ok(view) => {
+                self.core.loaded(view, now);
+                context.after(self.args.settings.refresh_interval, PopularMessage::Load);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot load what is popular; trying again");
+                self.core.load_failed();
+                context.after(self.args.settings.retry_interval, PopularMessage::Load);
+                Err(error)
+            }
+        };
+        let after = match (&self.readiness, &outcome) {
+            (_, Ok(())) | (Readiness::Ready, Err(_)) => Readiness::Ready,
+            (_, Err(error)) => Readiness::Failed(error.clone()),
+        };
+        if let Readiness::Loading(waiting) = std::mem::replace(&mut self.readiness, after) {
+            for (limit, reply) in waiting {
+                reply.send(outcome.clone().map(|()| self.core.top(limit, now)));
+            }
+        }
+    }
+}
+
+async fn view(ledger: &dyn Ledger) -> StoreResult<LedgerView> {
+    let since = clock::now().plus_ms(-DAY_MS);
+    let engagement = ledger.engagement_hours(since, MAX_PAGE).await?;
+    let newest = ledger.public_posts(PostId::first_at(since), MAX_PAGE).await?;
+    Ok(LedgerView { engagement, newest })
+}
