@@ -1,5 +1,7 @@
 //! How failures are told, against servers that fail on purpose. Everything that works is tested with `local_s3`.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should panic")]
+
 use super::*;
 use parking_lot::Mutex;
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! The server as clients meet it: over TCP, through the SDK and through a plain HTTP client.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should panic")]
+
 mod conformance;
 mod credentials;
 mod limits;
