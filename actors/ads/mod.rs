@@ -1,1 +1,83 @@
-//! ads
+//! Which ads to show, and what was shown: one entity per node in front of the ledger's campaigns.
+//!
+//! It keeps the active campaigns with today's spend, adds what it has not flushed yet, and asks the ledger per
+//! user what they saw today, outside its mailbox and only while there is something to show. It errs on the
+//! careful side: while a read and a flush race, impressions count twice and never zero times, so budgets and caps
+//! hold on one node. Days are UTC days.
+
+mod actor;
+mod core;
+mod message;
+#[cfg(test)]
+mod tests;
+
+pub use actor::{AdsActor, AdsArgs, AdsSettings};
+pub use message::{AdCandidate, AdsMessage};
+
+use crate::{ActorError, NodeSingleton, restart};
+use std::time::Duration;
+use tessera_cluster::{Deadline, Region, RegionSettings};
+use tessera_domain::{AdId, UserId};
+
+/// Limits for the region of this entity, of which there is one.
+pub fn region_settings() -> RegionSettings {
+    restart::region(10_000, Duration::from_secs(3_600), 64 * 1024 * 1024)
+}
+
+/// The ads of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct AdsRef(Region<AdsActor>);
+
+impl AdsRef {
+    /// The entity that lives in `region`.
+    pub fn new(region: Region<AdsActor>) -> Self {
+        Self(region)
+    }
+
+    /// Up to `limit` ads to show to `user_id`: active, with budget left, below the user's cap, the one
+    /// furthest behind its schedule first. Answered without any I/O where no ad could be shown to anybody.
+    ///
+    /// # Errors
+    /// A store's error where campaigns or the user's impressions cannot be read; `Overloaded` where too many
+    /// callers wait for them.
+    pub async fn candidates(
+        &self,
+        user_id: UserId,
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<AdCandidate>, ActorError> {
+        Ok(self.0.ask(NodeSingleton, deadline, |reply| AdsMessage::Candidates { user_id, limit, reply }).await??)
+    }
+
+    /// Tells that these ads were shown to `user_id`, one impression each. Best effort: impressions are made
+    /// durable within a fraction of a second, and those of a crash's last moment are lost.
+    pub fn shown(&self, user_id: UserId, ad_ids: Vec<AdId>) {
+        if !ad_ids.is_empty() {
+            self.tell(AdsMessage::Shown { user_id, ad_ids });
+        }
+    }
+
+    /// Tells that campaigns changed. Best effort: they are looked at every few seconds anyway.
+    pub fn refresh(&self) {
+        self.tell(AdsMessage::Refresh);
+    }
+
+    /// Makes all impressions durable that were told so far: for an orderly end.
+    ///
+    /// # Errors
+    /// The store's error; the impressions stay and are tried again.
+    pub async fn flush(&self, deadline: Deadline) -> Result<(), ActorError> {
+        Ok(self.0.ask(NodeSingleton, deadline, |reply| AdsMessage::Flush { reply }).await??)
+    }
+
+    /// The region, for the tree: what it is doing.
+    pub fn region(&self) -> &Region<AdsActor> {
+        &self.0
+    }
+
+    fn tell(&self, message: AdsMessage) {
+        if let Err(error) = self.0.tell(NodeSingleton, message) {
+            tracing::warn!(%error, "the ads did not hear of a change");
+        }
+    }
+}
