@@ -14,6 +14,7 @@ pub mod media_pool;
 pub mod outbox;
 pub mod popular;
 pub mod restart;
+pub mod sweeper;
 pub mod timeline;
 pub mod tree;
 pub mod upkeep;

@@ -12,8 +12,9 @@ pub const ENTITY: RestartIntensity = RestartIntensity { max_restarts: 5, within:
 pub const SHARD: RestartIntensity = RestartIntensity { max_restarts: 50, within: Duration::from_secs(10) };
 /// A group of the tree.
 pub const GROUP: RestartIntensity = RestartIntensity { max_restarts: 20, within: Duration::from_secs(60) };
-/// The root: past it the process ends and its peers (or its service manager) take over.
-pub const ROOT: RestartIntensity = RestartIntensity { max_restarts: 3, within: Duration::from_secs(60) };
+/// The root restarts nothing: a group that gave up could not help itself within [`GROUP`], so the process ends
+/// and its peers (or its service manager) take over.
+pub const ROOT: RestartIntensity = RestartIntensity { max_restarts: 0, within: Duration::from_secs(60) };
 
 /// A region's settings with this policy.
 pub fn region(mailbox_capacity: usize, idle_after: Duration, memory_budget_bytes: usize) -> RegionSettings {

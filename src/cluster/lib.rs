@@ -28,7 +28,7 @@ pub use intensity::{IntensityMeter, RestartIntensity};
 pub use region::Region;
 pub use region_settings::{RegionSettings, RegionStats};
 pub use shard_map::{NodeName, SHARDS, ShardId, ShardMap};
-pub use supervisor::{ChildSpec, Supervisor, SupervisorHandle};
+pub use supervisor::{ChildSpec, Supervisor, SupervisorArgs, SupervisorHandle};
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::task::JoinHandle;
 
 /// The longest delay before a restart.
 const MAX_RESTART_DELAY: Duration = Duration::from_secs(5);
@@ -80,13 +81,15 @@ pub struct SupervisorState {
 }
 
 impl Supervisor {
-    /// Starts a supervisor below `parent` (or on top, without).
-    pub async fn start(args: SupervisorArgs, parent: Option<ActorCell>) -> Result<SupervisorHandle, SpawnErr> {
-        let (actor, _) = match parent {
-            Some(parent) => Actor::spawn_linked(None, Supervisor, args, parent).await?,
-            None => Actor::spawn(None, Supervisor, args).await?,
-        };
-        Ok(actor)
+    /// Starts a supervisor below `parent` (or on top, without). The join handle ends when it gave up.
+    pub async fn start(
+        args: SupervisorArgs,
+        parent: Option<ActorCell>,
+    ) -> Result<(SupervisorHandle, JoinHandle<()>), SpawnErr> {
+        match parent {
+            Some(parent) => Actor::spawn_linked(None, Supervisor, args, parent).await,
+            None => Actor::spawn(None, Supervisor, args).await,
+        }
     }
 }
 

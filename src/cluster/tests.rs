@@ -87,7 +87,7 @@ async fn region(settings: impl FnOnce(&mut RegionSettings)) -> Region<Counting> 
     };
     settings(&mut chosen);
     let args = SupervisorArgs { name: "test", intensity: restarts, children: vec![] };
-    let root = Supervisor::start(args, None).await.expect("root starts");
+    let (root, _) = Supervisor::start(args, None).await.expect("root starts");
     let node = NodeName("only".into());
     Region::new(Arc::default(), chosen, node.clone(), ShardMap::single(node), root.get_cell())
 }

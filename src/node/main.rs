@@ -1,2 +1,82 @@
-//! The `tessera` binary.
-fn main() {}
+//! The `tessera` binary: one program that is a node, a demo, an operator's tool and a bench.
+
+mod bench;
+mod cli;
+mod compose;
+mod config;
+mod ctl;
+mod demo;
+mod hooks;
+mod local_objects;
+mod maintain;
+mod serve;
+mod telemetry;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use config::Config;
+use std::process::ExitCode;
+
+// Actors come and go: an allocator that gives memory back matters more than a fast one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What ends a command: words for the operator and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened and what to do.
+    pub message: String,
+    /// 2 for start-up problems and wrong use, 1 for everything later.
+    pub code: u8,
+}
+
+impl Failure {
+    /// A problem that kept the command from starting.
+    pub fn start_up(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 2 }
+    }
+
+    /// A problem while the command ran.
+    pub fn running(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 1 }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("tessera: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), "tessera", &mut std::io::stdout());
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::start_up(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(settings) => serve::run(settings.load()?).await,
+            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Ctl(arguments) => ctl::run(arguments).await,
+            Command::Bench(arguments) => bench::run(arguments).await,
+            Command::Migrate(settings) => maintain::migrate(prepared(settings)?).await,
+            Command::Rebuild { what, settings } => maintain::rebuild(prepared(settings)?, what).await,
+            Command::Completions { .. } => Ok(()),
+        }
+    })
+}
+
+fn prepared(settings: cli::Settings) -> Result<Config, Failure> {
+    let config = settings.load()?;
+    telemetry::start_logging(&config).map_err(Failure::start_up)?;
+    Ok(config)
+}

@@ -1,0 +1,20 @@
+//! The configuration: layers of TOML, checked against the defaults, then turned into a validated [`Config`].
+//!
+//! `cluster.toml` at the repository's root is both the documentation and the defaults: it is compiled in, and
+//! a key that does not stand there does not exist.
+
+mod layers;
+#[cfg(test)]
+mod tests;
+mod validated;
+
+pub use layers::load;
+pub use validated::{Config, LedgerUrl};
+
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../../../cluster.toml");
+
+/// What is wrong with a configuration, in words for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);

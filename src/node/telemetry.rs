@@ -1,0 +1,27 @@
+//! Logs to standard error and metrics for Prometheus.
+
+use crate::config::Config;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// Sets up logging as `config` says. `RUST_LOG` wins over `log.level`.
+pub fn start_logging(config: &Config) -> Result<(), String> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(directives) => EnvFilter::try_new(directives),
+        Err(_) => EnvFilter::try_new(&config.log_level),
+    };
+    let filter = filter.map_err(|error| format!("log.level: {error}"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if config.log_json {
+        builder.json().try_init()
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).try_init()
+    };
+    started.map_err(|error| error.to_string())
+}
+
+/// Starts collecting metrics; the handle renders them.
+pub fn start_metrics() -> Result<PrometheusHandle, String> {
+    PrometheusBuilder::new().install_recorder().map_err(|error| error.to_string())
+}
