@@ -129,11 +129,11 @@ function showAccount() {
 }
 
 function notificationWords(notification) {
-  const actors = notification.actors ?? (notification.actor ? [notification.actor] : []);
-  const others = Math.max(0, (notification.actor_count ?? actors.length) - 1);
+  const actors = notification.actors ?? [];
+  const others = Math.max(0, notification.actor_count - 1);
   const who = nameOf(actors[0]) + (others ? ` and ${plural(others, "other", "others")}` : "");
   const did = { like: "liked your photo", comment: "commented on your photo", follow: others ? "follow you" : "follows you" };
-  return { actor: actors[0], words: `${who} ${did[notification.kind ?? notification.type] ?? "did something"}` };
+  return { actor: actors[0], words: `${who} ${did[notification.kind]}` };
 }
 
 function notificationRow(notification) {
@@ -143,11 +143,11 @@ function notificationRow(notification) {
     if (notification.post_id) openPostById(notification.post_id);
     else if (actor) go(`#/@${actor.username}`);
   };
-  const when = timeAgo(notification.updated_at ?? notification.created_at);
+  const when = timeAgo(notification.updated_at);
   return el("button", { type: "button", class: notification.read ? "" : "unread", onclick: open }, avatar(actor), el("span", {}, words, when));
 }
 
-const unread = (page) => (page.items ?? []).some((item) => !item.read);
+const unread = (page) => page.unread_count > 0;
 
 async function showNotifications() {
   try {
@@ -158,7 +158,7 @@ async function showNotifications() {
       : el("p", { class: "empty" }, "Nothing yet. Likes, comments and new followers will show here.");
     showList("Notifications", rows);
     byId("unread").hidden = true;
-    if (unread(page)) await call("POST", "/v1/notifications/read", { up_to: items[0].id ?? items[0].notification_id });
+    if (unread(page)) await call("POST", "/v1/notifications/read", { up_to: items[0].id });
   } catch (error) {
     complain(error);
   }

@@ -35,9 +35,11 @@ export function fillFrame(frame, post, { large = false, sizes = "100vw" } = {}) 
     frame.append(video);
     return;
   }
+  // The ladder of the API: `large` is as wide as the media says, `medium` fits into 640 pixels.
+  const mediumWidth = Math.round(media.width * Math.min(1, 640 / Math.max(media.width, media.height)));
   const image = el("img", {
     src: large ? media.large ?? media.medium : media.medium ?? media.large,
-    srcset: media.medium && media.large ? `${media.medium} 640w, ${media.large} 1080w` : null,
+    srcset: media.medium && media.large && mediumWidth ? `${media.medium} ${mediumWidth}w, ${media.large} ${media.width}w` : null,
     sizes,
     alt: post.alt_text || `Photo by ${post.author?.display_name || post.author?.username || "somebody"}`,
     width: media.width,
@@ -49,7 +51,9 @@ export function fillFrame(frame, post, { large = false, sizes = "100vw" } = {}) 
   image.addEventListener("load", show);
   if (image.complete && image.naturalWidth) show();
   const source = (url, type) => url && el("source", { srcset: url, type });
-  const picture = el("picture", {}, source(media.avif, "image/avif"), source(media.webp, "image/webp"), image);
+  // AVIF and WebP are made for the feed; the dialog wants the largest picture there is.
+  const sources = large ? [] : [source(media.avif, "image/avif"), source(media.webp, "image/webp")];
+  const picture = el("picture", {}, sources, image);
   frame.append(...[placeholder, picture].filter(Boolean));
 }
 

@@ -68,9 +68,9 @@ function commentLine(post, comment) {
     avatar(comment.author, "small"),
     el("div", { class: "text" }, profileLink(comment.author), " ", richText(comment.text), timeAgo(comment.created_at)),
   );
-  if (comment.author?.id === session.user?.id) {
+  if ([comment.author?.id, post.author.id].includes(session.user?.id)) {
     const remove = deleteButton("Delete", async () => {
-      await call("DELETE", `/v1/comments/${comment.comment_id ?? comment.id}`);
+      await call("DELETE", `/v1/comments/${comment.id}`);
       line.remove();
       post.comment_count = Math.max(0, post.comment_count - 1);
       showComments(post);
@@ -112,7 +112,7 @@ function commentForm(post, list, more) {
       list.append(line);
       line.scrollIntoView({ block: "nearest" });
       input.value = "";
-      post.comment_count += 1;
+      post.comment_count = made?.comment_count ?? post.comment_count + 1;
       showComments(post);
     } catch (error) {
       complain(error);

@@ -53,11 +53,9 @@ async function processed(uploadId) {
     const upload = await call("GET", `/v1/uploads/${uploadId}`);
     if (upload.status === "completed") return upload.post_id;
     if (upload.status === "failed") {
-      const reason = typeof upload.error === "string" ? upload.error : upload.error?.detail ?? upload.error?.message;
-      throw new Problem(422, "failed", reason || "The photo could not be processed.");
+      throw new Problem(422, "failed", upload.error || "The photo could not be processed.");
     }
-    const done = upload.progress > 1 ? upload.progress / 100 : upload.progress ?? 0;
-    say("Making it look good on every screen …", 0.6 + 0.4 * done);
+    say("Making it look good on every screen …", 0.6 + (0.4 * (upload.progress ?? 0)) / 100);
     await sleep(pause);
   }
   throw new Problem(0, "slow", "This takes longer than usual. The photo will appear when it is ready.");
