@@ -76,7 +76,7 @@ pub enum MediaError {
         /// The limit.
         max_alloc_bytes: u64,
     },
-    /// Colour profile, EXIF or text beyond [`crate::Limits::max_metadata_bytes`].
+    /// Colour profile or text beyond [`crate::Limits::max_metadata_bytes`].
     #[error("The picture carries more than {} MB of metadata.", megabytes(*.max_metadata_bytes))]
     MetadataTooLarge {
         /// The limit.
@@ -136,10 +136,11 @@ fn megabytes(bytes: u64) -> u64 {
     bytes.div_ceil(1024 * 1024)
 }
 
-/// "a PNG" for a type that we accept, the type itself otherwise.
+/// "a PNG" for a type that is accepted, the type itself otherwise.
 fn name_of_type(declared: &str) -> &str {
     match ImageFormat::from_content_type(declared) {
         Some(format) => format.with_article(),
+        None if declared.is_empty() => "of no type",
         None => declared,
     }
 }

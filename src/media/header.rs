@@ -52,7 +52,7 @@ pub(crate) fn read_header(bytes: &[u8], format: ImageFormat, limits: &Limits) ->
     match format {
         ImageFormat::Jpeg => jpeg::read(bytes, limits),
         ImageFormat::Png => png::read(bytes),
-        ImageFormat::WebP => webp::read(bytes),
+        ImageFormat::WebP => webp::read(bytes, limits),
         ImageFormat::Gif => gif::read(bytes),
     }
 }

@@ -18,7 +18,7 @@ pub struct Limits {
     /// 8-bit copy where one is needed, and a decoder's own planes (a progressive JPEG keeps its coefficients). What follows
     /// the decoder works on at most 1080x1080 pixels and adds some 25 MB. Default 512 MiB.
     pub max_alloc_bytes: u64,
-    /// Colour profile, EXIF and text chunks, each in bytes and after inflation. Default 8 MiB.
+    /// Colour profile and, in a PNG, EXIF and text with it, in bytes after inflation. Default 8 MiB.
     pub max_metadata_bytes: u64,
     /// Scans of a progressive JPEG: each may cost a pass over the whole picture. Default 100.
     pub max_jpeg_scans: u32,

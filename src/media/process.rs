@@ -70,7 +70,7 @@ pub struct ProcessedImage {
 /// calling thread and the same bytes give the same result; keep it off async threads.
 ///
 /// # Errors
-/// [`MediaError`], each a sentence for the uploader. A panic in a decoder becomes [`MediaError::Corrupt`].
+/// [`MediaError`], each a sentence for the uploader. A panic, in a decoder or in `progress`, becomes [`MediaError::Corrupt`].
 pub fn process_image(
     bytes: &[u8],
     declared_content_type: &str,

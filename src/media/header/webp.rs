@@ -3,21 +3,28 @@
 use image::metadata::Orientation;
 
 use super::{Header, Reader, exif_orientation};
-use crate::{ImageFormat, MediaError};
+use crate::{ImageFormat, Limits, MediaError};
 
 const FORMAT: ImageFormat = ImageFormat::WebP;
 
 /// Output, a canvas or lossless frame of four bytes and the planes of a lossy one, per pixel.
 const DECODE_BYTES_PER_PIXEL: u64 = 10;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Header, MediaError> {
+pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> {
     let mut reader = Reader::new(bytes);
     let mut size = None;
     let mut frames = 0;
     let mut orientation = Orientation::NoTransforms;
     reader.take(12); // `RIFF`, the length and `WEBP`: `sniff` has seen them.
-    while let Some((kind, body)) = next_chunk(&mut reader) {
+    while let Some(Chunk { kind, length, body }) = next_chunk(&mut reader) {
         match kind {
+            // The decoder allocates these by their stated length.
+            b"ICCP" | b"EXIF" if body.len() < length => {
+                return Err(MediaError::corrupt(FORMAT, "a chunk is cut short"));
+            }
+            b"ICCP" if length as u64 > limits.max_metadata_bytes => {
+                return Err(MediaError::MetadataTooLarge { max_metadata_bytes: limits.max_metadata_bytes });
+            }
             // The first of these stands first in the file and rules; a canvas holds all its frames.
             b"VP8X" | b"VP8 " | b"VP8L" if size.is_none() => size = read_size(kind, body),
             b"ANMF" => frames += 1,
@@ -37,15 +44,22 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, MediaError> {
     })
 }
 
-/// The next chunk; the last one may be cut short, which the decoder will notice.
-fn next_chunk<'a>(reader: &mut Reader<'a>) -> Option<(&'a [u8], &'a [u8])> {
+struct Chunk<'a> {
+    kind: &'a [u8],
+    /// As stated.
+    length: usize,
+    /// As long as stated, or what the file has of it.
+    body: &'a [u8],
+}
+
+fn next_chunk<'a>(reader: &mut Reader<'a>) -> Option<Chunk<'a>> {
     let kind = reader.take(4)?;
     let length = reader.u32_le()? as usize;
     let body = reader.take(length.min(reader.rest.len()))?;
     if length % 2 == 1 {
         reader.take(1); // Chunks are padded to even lengths.
     }
-    Some((kind, body))
+    Some(Chunk { kind, length, body })
 }
 
 fn read_size(kind: &[u8], body: &[u8]) -> Option<(u32, u32)> {

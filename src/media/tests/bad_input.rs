@@ -23,7 +23,7 @@ fn types_that_lie_or_are_unknown() {
     let photo = jpeg(&quadrants(16, 16));
     check_refused(&photo, "image/png", "type_mismatch", "This file says it is a PNG but contains a JPEG.");
     check_refused(&photo, "video/mp4", "type_mismatch", "This file says it is video/mp4 but contains a JPEG.");
-    check_refused(&photo, "", "type_mismatch", "This file says it is  but contains a JPEG.");
+    check_refused(&photo, "", "type_mismatch", "This file says it is of no type but contains a JPEG.");
     check_refused(b"", "image/jpeg", "empty_file", "The file is empty.");
     let unknown = "This file is not a picture that we can read. Please upload a JPEG, PNG, WebP or GIF.";
     check_refused(&[0; 4096], "image/jpeg", "unknown_format", unknown);
@@ -133,6 +133,14 @@ fn metadata_bombs_cost_nothing() {
     let photo = with_segment(&with_segment(&jpeg(&quadrants(16, 16)), 0xe2, &part), 0xe2, &other_part);
     check_refused_within(&limits, &photo, "image/jpeg", "metadata_too_large", sentence);
 
+    let webp = write(quadrants(16, 16), ImageFormat::WebP);
+    let file = webp_with_profile(&webp, 16, 16, &vec![0; 100_001]);
+    check_refused_within(&limits, &file, "image/webp", "metadata_too_large", sentence);
+    let endless = [b"ICCP".as_slice(), &[0xf0, 0xff, 0xff, 0xff]].concat();
+    let file = extended_webp(&webp, (16, 16), 0x20, &endless, &[]);
+    let sentence = "The file is damaged or incomplete and cannot be opened as a WebP.";
+    check_refused(&file, "image/webp", "corrupt_file", sentence);
+
     // A profile that inflates to 100 MB: ignored at the limit, as a broken one is.
     let bomb = [b"bomb\0\0".as_slice(), &deflated_zeros(100_000_000)].concat();
     assert!(bomb.len() < 1_000_000);
@@ -200,6 +208,13 @@ fn stray_bytes_before_the_end_are_forgiven() {
     let end = photo.len() - 2;
     photo.splice(end..end, [0; 7]);
     assert!(process(&photo, "image/jpeg").is_ok());
+}
+
+#[test]
+fn a_panic_inside_ends_that_picture_alone() {
+    let photo = jpeg(&quadrants(16, 16));
+    let error = process_image(&photo, "image/jpeg", &Limits::default(), &|_| panic!("on purpose")).unwrap_err();
+    assert_eq!(error.code(), "corrupt_file");
 }
 
 #[test]

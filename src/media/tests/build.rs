@@ -114,17 +114,28 @@ pub(super) fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// A WebP of one lossy or lossless chunk as an extended one, with an EXIF chunk behind.
 pub(super) fn webp_with_exif(webp: &[u8], width: u32, height: u32, exif: &[u8]) -> Vec<u8> {
-    let mut body = Vec::from(*b"WEBPVP8X\x0a\0\0\0\x08\0\0\0");
-    body.extend(&(width - 1).to_le_bytes()[..3]);
-    body.extend(&(height - 1).to_le_bytes()[..3]);
-    body.extend(&webp[12..]);
-    body.extend(b"EXIF");
-    body.extend(u32::try_from(exif.len()).unwrap().to_le_bytes());
-    body.extend(exif);
-    body.extend(vec![0; exif.len() % 2]);
+    extended_webp(webp, (width, height), 0x08, &[], &chunk(b"EXIF", exif))
+}
+
+pub(super) fn webp_with_profile(webp: &[u8], width: u32, height: u32, profile: &[u8]) -> Vec<u8> {
+    extended_webp(webp, (width, height), 0x20, &chunk(b"ICCP", profile), &[])
+}
+
+/// A WebP of one lossy or lossless chunk as an extended one, with flags and other chunks around.
+pub(super) fn extended_webp(webp: &[u8], size: (u32, u32), flags: u8, before: &[u8], after: &[u8]) -> Vec<u8> {
+    let mut body = Vec::from(*b"WEBPVP8X\x0a\0\0\0");
+    body.extend([flags, 0, 0, 0]);
+    body.extend(&(size.0 - 1).to_le_bytes()[..3]);
+    body.extend(&(size.1 - 1).to_le_bytes()[..3]);
+    body.extend([before, &webp[12..], after].concat());
     [b"RIFF".as_slice(), &u32::try_from(body.len()).unwrap().to_le_bytes(), &body].concat()
+}
+
+/// A RIFF chunk, padded to an even length.
+fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+    [kind.as_slice(), &length, body, &vec![0; body.len() % 2]].concat()
 }
 
 /// Decodes an AVIF: walks the boxes to the items' places, decodes AV1 by libaom, converts by the container's `colr`.

@@ -44,6 +44,8 @@ fn wide_gamut_becomes_srgb() {
         assert_ne!(picture, patches(), "the numbers differ");
         let bytes = profile.encode().unwrap();
         check_patches(&with_profile(&jpeg(&picture), &bytes), "image/jpeg", 7.0);
+        let webp = webp_with_profile(&write(picture.clone(), image::ImageFormat::WebP), 320, 160, &bytes);
+        check_patches(&webp, "image/webp", 7.0);
         check_patches(&png_with_profile(&picture, bytes), "image/png", 7.0);
     }
 }
