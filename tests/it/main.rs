@@ -1,0 +1,3 @@
+//! The tests of the built product, through its public API.
+
+mod layers;
