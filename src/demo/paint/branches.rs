@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::color::{Color, Ramp};
-use super::noise::{Noise, lerp, smoothstep};
+use super::noise::{Noise, length, lerp, smoothstep};
 use crate::random::Random;
 
 struct Palette {
@@ -109,7 +109,7 @@ fn ground(canvas: &mut Canvas, noise: Noise, palette: &Palette, disc: (f32, f32)
         let wash = noise.fbm(x * 1.4, y * 1.9, 4);
         let fibre = noise.sibling(9).at(x * 14.0 + wash * 3.0, y * 190.0) * 0.014;
         let mut color = ramp.at(y + wash * 0.08);
-        let distance = (x - disc.0).hypot(y - disc.1);
+        let distance = length(x - disc.0, y - disc.1);
         let inside = smoothstep(radius + pixel, radius - pixel, distance);
         let bokashi = 0.62 + 0.38 * smoothstep(disc.1 + radius, disc.1 - radius * 0.6, y);
         color = color.mix(sun, inside * bokashi * (0.94 + 0.1 * wash));

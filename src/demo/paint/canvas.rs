@@ -3,7 +3,7 @@
 //! Painters measure in picture heights: `y` runs from 0 (top) to 1, `x` from 0 to [`Canvas::aspect`].
 
 use super::color::Color;
-use super::noise::{Noise, smoothstep};
+use super::noise::{Noise, length, smoothstep};
 
 pub(super) struct Canvas {
     width: usize,
@@ -85,7 +85,7 @@ impl Canvas {
         let pixel = self.pixel();
         let reach = radius + pixel;
         self.stamp([x - reach, y - reach, x + reach, y + reach], color, |px, py| {
-            let distance = (px - x).hypot(py - y);
+            let distance = length(px - x, py - y);
             ((radius - distance) / pixel + 0.5).clamp(0.0, 1.0) * opacity
         });
     }
@@ -111,7 +111,7 @@ impl Canvas {
             [from.0.min(to.0) - reach, from.1.min(to.1) - reach, from.0.max(to.0) + reach, from.1.max(to.1) + reach];
         self.stamp(area, color, |x, y| {
             let along = (((x - from.0) * dx + (y - from.1) * dy) / length_squared).clamp(0.0, 1.0);
-            let distance = (x - from.0 - along * dx).hypot(y - from.1 - along * dy);
+            let distance = length(x - from.0 - along * dx, y - from.1 - along * dy);
             let radius = radii.0 + (radii.1 - radii.0) * along;
             // Strokes thinner than a pixel fade instead of breaking up.
             let thinness = (radius * 2.0 / pixel).min(1.0);
@@ -134,12 +134,8 @@ impl Canvas {
         let reach = ((radius * self.height as f32 * 0.6) as usize).max(1);
         let (mut source, mut target) = (self.pixels.clone(), self.pixels.clone());
         for _ in 0..3 {
-            for row in 0..self.height {
-                box_blur(&source, &mut target, row * self.width, 1, self.width, reach);
-            }
-            for column in 0..self.width {
-                box_blur(&target, &mut source, column, self.width, self.height, reach);
-            }
+            blur_rows(&source, &mut target, self.width, reach);
+            blur_columns(&target, &mut source, self.width, reach);
         }
         Self { pixels: source, ..*self }
     }
@@ -182,15 +178,39 @@ impl Canvas {
     }
 }
 
-/// One running-sum box blur along a row or a column, edges repeated.
-fn box_blur(source: &[Color], target: &mut [Color], start: usize, stride: usize, count: usize, reach: usize) {
-    let at = |index: isize| source[start + stride * index.clamp(0, count as isize - 1) as usize];
-    let reach = reach as isize;
+/// A running-sum box blur along every row, edges repeated.
+fn blur_rows(source: &[Color], target: &mut [Color], width: usize, reach: usize) {
     let scale = 1.0 / (2 * reach + 1) as f32;
-    let mut sum = (-reach..=reach).fold(Color::BLACK, |sum, index| sum + at(index));
-    for index in 0..count as isize {
-        target[start + stride * index as usize] = sum * scale;
-        sum = sum + at(index + reach + 1) + at(index - reach) * -1.0;
+    for (from, to) in source.chunks_exact(width).zip(target.chunks_exact_mut(width)) {
+        let mut sum = (0..reach).fold(from[0] * (reach + 1) as f32, |sum, column| sum + from[column.min(width - 1)]);
+        for (column, value) in to.iter_mut().enumerate() {
+            sum = sum + from[(column + reach).min(width - 1)];
+            *value = sum * scale;
+            sum = sum + from[column.saturating_sub(reach)] * -1.0;
+        }
+    }
+}
+
+/// The same along every column, a whole row of running sums at a time, so that memory is read in order.
+fn blur_columns(source: &[Color], target: &mut [Color], width: usize, reach: usize) {
+    let scale = 1.0 / (2 * reach + 1) as f32;
+    let rows: Vec<&[Color]> = source.chunks_exact(width).collect();
+    let last = rows.len() - 1;
+    let mut sums: Vec<Color> = rows[0].iter().map(|&color| color * (reach + 1) as f32).collect();
+    let add = |sums: &mut [Color], row: &[Color], sign: f32| {
+        for (sum, &color) in sums.iter_mut().zip(row) {
+            *sum = *sum + color * sign;
+        }
+    };
+    for row in 0..reach {
+        add(&mut sums, rows[row.min(last)], 1.0);
+    }
+    for (row, line) in target.chunks_exact_mut(width).enumerate() {
+        add(&mut sums, rows[(row + reach).min(last)], 1.0);
+        for (value, &sum) in line.iter_mut().zip(&sums) {
+            *value = sum * scale;
+        }
+        add(&mut sums, rows[row.saturating_sub(reach)], -1.0);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::color::{Color, Ramp};
-use super::noise::{Noise, smoothstep};
+use super::noise::{Noise, length, smoothstep};
 use crate::random::Random;
 
 struct Palette {
@@ -84,7 +84,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let sun = (if sun_left { -0.08 } else { aspect + 0.08 }, horizon - 0.1);
     let (sky, haze) = (Ramp::new(palette.sky), Color::hex(palette.haze));
     canvas.shade(|x, y, _| {
-        let distance = (x - sun.0).hypot(y - sun.1);
+        let distance = length(x - sun.0, y - sun.1);
         let cloud = smoothstep(0.1, 0.7, noise.sibling(8).fbm(x * 1.4, y * 9.0, 5));
         sky.at(y / horizon).mix(haze, cloud * 0.4) + haze * ((-distance * 2.6).exp() * 0.5)
     });
@@ -125,8 +125,8 @@ impl Light {
         let mut lit = smoothstep(-0.1, 0.72, facing + grain);
         let mut shadow: f32 = 0.0;
         // A few steps towards the sun find the crests that cast a shadow here.
-        for step in 1..16 {
-            let away = step as f32 * 0.11;
+        for step in 1..12 {
+            let away = step as f32 * 0.15;
             let ray = height + away * 0.42 + 0.03;
             let over = sand.height(x + self.toward * away, z + away * 0.25) - ray;
             shadow = shadow.max(smoothstep(-0.03 - away * 0.04, 0.04 + away * 0.1, over));
@@ -154,7 +154,8 @@ fn draw_column(
         let (x, z) = (across * distance * 1.25 + offset, distance);
         let height = sand.height(x, z);
         let row = ((horizon + (eye - height) / distance * 0.42) * rows as f32).max(0.0);
-        if row >= top {
+        // Hidden, or too little to see: the next step shows it.
+        if row > top - 0.6 {
             continue;
         }
         let color = light.color(sand, x, z, height, distance);

@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::color::{Color, Ramp};
-use super::noise::{Noise, lerp, smoothstep};
+use super::noise::{Noise, length, lerp, smoothstep};
 use super::trees::conifer;
 use crate::random::Random;
 
@@ -55,27 +55,29 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let (sky, mist) = (Ramp::new(palette.sky), Color::hex(palette.mist));
     let (near, sun_color) = (Color::hex(palette.near), Color::hex(palette.sun));
     canvas.shade(|x, y, _| {
-        let distance = (x - sun.0).hypot(y - sun.1);
+        let distance = length(x - sun.0, y - sun.1);
         sky.at(y * 1.2) + sun_color * ((-distance * 2.6).exp() * 0.4)
     });
     let pixel = canvas.pixel();
     for rank in 0..RANKS {
         let nearness = rank as f32 / (RANKS - 1) as f32;
         let color = mist.mix(near, lerp(0.14, 1.0, nearness.powf(1.2)));
-        plant(canvas, random, noise.sibling(rank as u32), nearness, (color, mist));
+        let line = ground_line(noise.sibling(rank as u32), nearness);
+        let floors: Vec<f32> = (0..canvas.width()).map(|column| line(column as f32 * pixel)).collect();
+        let below = |x: f32, y: f32| y - floors[((x / pixel) as usize).min(floors.len() - 1)];
+        let base = plant(canvas, random, &line, nearness, (color, mist));
+        canvas.shade(|x, y, behind| behind.mix(base, below(x, y) / pixel + 0.5));
         // Each rank stands in the mist of the next hollow.
         let field = noise.sibling(40 + rank as u32);
-        let floor = ground_line(noise.sibling(rank as u32), nearness);
-        let floors: Vec<f32> = (0..canvas.width()).map(|column| floor(column as f32 * pixel)).collect();
         canvas.shade(|x, y, color| {
-            let low = smoothstep(-0.24, 0.12, y - floors[((x / pixel) as usize).min(floors.len() - 1)]);
-            if low == 0.0 {
+            let low = smoothstep(-0.24, 0.12, below(x, y)) * lerp(0.85, 0.12, nearness);
+            if low < 0.004 {
                 return color;
             }
-            let drift = 0.62 + 0.55 * field.fbm(x * 1.7, y * 4.5, 4);
-            let near_sun = (-(x - sun.0).hypot(y - sun.1) * 2.0).exp();
+            let drift = 0.62 + 0.55 * field.fbm(x * 1.7, y * 4.5, 3);
+            let near_sun = (-length(x - sun.0, y - sun.1) * 2.0).exp();
             let lit = mist.mix(sun_color, near_sun * 0.6);
-            color.mix(lit, (low * drift * lerp(0.85, 0.12, nearness)).clamp(0.0, 1.0))
+            color.mix(lit, low * drift)
         });
     }
     shafts(canvas, noise, sun, sun_color);
@@ -88,9 +90,15 @@ fn ground_line(field: Noise, nearness: f32) -> impl Fn(f32) -> f32 {
     move |x| base + field.fbm(x * lerp(1.8, 0.9, nearness), 5.0, 3) * lerp(0.1, 0.16, nearness)
 }
 
-fn plant(canvas: &mut Canvas, random: &mut Random, field: Noise, nearness: f32, (color, mist): (Color, Color)) {
+/// Plants one rank; gives the colour of the ground it stands on.
+fn plant(
+    canvas: &mut Canvas,
+    random: &mut Random,
+    line: impl Fn(f32) -> f32,
+    nearness: f32,
+    (color, mist): (Color, Color),
+) -> Color {
     let aspect = canvas.aspect();
-    let line = ground_line(field, nearness);
     let tall = lerp(0.13, 0.7, nearness.powf(1.5));
     let count = (aspect * lerp(80.0, 12.0, nearness.sqrt())) as usize;
     let base = color.mix(mist, lerp(0.35, 0.05, nearness));
@@ -104,9 +112,7 @@ fn plant(canvas: &mut Canvas, random: &mut Random, field: Noise, nearness: f32, 
         let height = tall * random.range(0.55, 1.2);
         conifer(canvas, random, (x, line(x) + 0.01), height, (color, base));
     }
-    let pixel = canvas.pixel();
-    let top = lerp(0.33, 1.06, nearness.powf(1.05)) - 0.2;
-    canvas.stamp([0.0, top, aspect, 1.0], base, |x, y| ((y - line(x)) / pixel + 0.5).clamp(0.0, 1.0));
+    base
 }
 
 /// Light that comes through the crowns in wedges.
@@ -114,7 +120,7 @@ fn shafts(canvas: &mut Canvas, noise: Noise, sun: (f32, f32), sun_color: Color) 
     let field = noise.sibling(90);
     canvas.shade(|x, y, color| {
         let (dx, dy) = (x - sun.0, y - sun.1);
-        let distance = dx.hypot(dy);
+        let distance = length(dx, dy);
         let angle = dy.atan2(dx);
         let beam = field.fbm(angle * 4.2, distance * 0.5, 3);
         let reach = (-distance * 1.5).exp() * smoothstep(0.05, 0.4, distance) * smoothstep(-0.1, 0.5, dy);

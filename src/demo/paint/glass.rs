@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::color::{Color, Ramp};
-use super::noise::{Noise, smoothstep};
+use super::noise::{Noise, length, smoothstep};
 use crate::random::Random;
 
 struct Palette {
@@ -51,13 +51,13 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
         let (first, second) = buckets.nearest_two(x, y);
         // Distance to the border between the two nearest panes.
         let (dx, dy) = (second.x - first.x, second.y - first.y);
-        let span = dx.hypot(dy).max(1e-6);
+        let span = length(dx, dy).max(1e-6);
         let (mx, my) = ((first.x + second.x) * 0.5 - x, (first.y + second.y) * 0.5 - y);
         let edge = (mx * dx + my * dy) / span;
         let seed = noise.cell((first.x * 4_096.0) as i32, (first.y * 4_096.0) as i32);
         let streak = noise.sibling(5).fbm(x * 9.0 + seed * 40.0, y * 22.0 + seed * 90.0, 4);
         let seedy = noise.sibling(6).at(x * 120.0, y * 120.0);
-        let light = 0.62 + 0.6 * (-((x - lamp.0).hypot(y - lamp.1) * 1.7).powi(2)).exp();
+        let light = 0.62 + 0.6 * (-(length(x - lamp.0, y - lamp.1) * 1.7).powi(2)).exp();
         let body = 0.72 + 0.28 * smoothstep(0.0, 0.03, edge) + 0.24 * streak + 0.03 * seedy;
         let glass = ramp.at(first.tone + streak * 0.045) * (light * body * (0.8 + 0.45 * seed));
         let came = smoothstep(lead + pixel, lead - pixel, edge);
@@ -94,8 +94,8 @@ fn rose(random: &mut Random, aspect: f32) -> Vec<Site> {
     while tries < 5_000 && sites.len() < 640 {
         tries += 1;
         let (x, y) = (random.range(-0.05, aspect + 0.05), random.range(-0.05, 1.05));
-        let apart = sites.iter().all(|site| (site.x - x).hypot(site.y - y) > 0.05);
-        if (x - center.0).hypot(y - center.1) > 0.52 && apart {
+        let apart = sites.iter().all(|site| length(site.x - x, site.y - y) > 0.05);
+        if length(x - center.0, y - center.1) > 0.52 && apart {
             sites.push(Site { x, y, tone: random.range(0.72, 1.0) });
         }
     }
@@ -111,11 +111,11 @@ fn landscape(random: &mut Random, noise: Noise, aspect: f32) -> Vec<Site> {
     while tries < 24_000 && sites.len() < 900 {
         tries += 1;
         let (x, y) = (random.range(-0.06, aspect + 0.06), random.range(-0.06, 1.06));
-        let distance = (x - sun.0).hypot(y - sun.1);
+        let distance = length(x - sun.0, y - sun.1);
         let room = 0.026 + 0.05 * distance.min(0.8);
         // Wide, low panes below the horizon read as water.
         let tall = if y > horizon { 2.3 } else { 1.0 };
-        if sites.iter().any(|site| (site.x - x).hypot((site.y - y) * tall) < room) {
+        if sites.iter().any(|site| length(site.x - x, (site.y - y) * tall) < room) {
             continue;
         }
         let hill = horizon + 0.07 * noise.fbm(x * 2.0, 3.0, 3);

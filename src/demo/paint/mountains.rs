@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::color::{Color, Ramp};
-use super::noise::{Noise, lerp, smoothstep};
+use super::noise::{Noise, length, lerp, smoothstep};
 use super::trees::conifer;
 use crate::random::Random;
 
@@ -76,7 +76,7 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
     let (pixel, width) = (canvas.pixel(), canvas.width());
 
     canvas.shade(|x, y, _| {
-        let distance = (x - sun.0).hypot(y - sun.1);
+        let distance = length(x - sun.0, y - sun.1);
         let warmth = (-distance * 3.2).exp();
         let mut color = sky.at(y / 0.62);
         let cloud = noise.fbm(x * 1.3 + 9.0, y * 7.0, 5);

@@ -50,9 +50,8 @@ impl Noise {
     /// Smooth noise in about -1..1, zero at lattice points (Perlin, "Improving noise", with its quintic fade).
     #[inline]
     pub(super) fn at(self, x: f32, y: f32) -> f32 {
-        let (floor_x, floor_y) = (x.floor(), y.floor());
-        let (dx, dy) = (x - floor_x, y - floor_y);
-        let (cell_x, cell_y) = (floor_x as i32, floor_y as i32);
+        let (cell_x, cell_y) = (floor(x), floor(y));
+        let (dx, dy) = (x - cell_x as f32, y - cell_y as f32);
         let fade = |t: f32| t * t * t * (t * (t * 6.0 - 15.0) + 10.0);
         let (fade_x, fade_y) = (fade(dx), fade(dy));
         let top = lerp(self.corner(cell_x, cell_y, dx, dy), self.corner(cell_x + 1, cell_y, dx - 1.0, dy), fade_x);
@@ -92,6 +91,19 @@ impl Noise {
         }
         sum / total
     }
+}
+
+/// `f32::floor` is a call into the C library on the oldest 64-bit processors, which all our builds allow for; this is not.
+#[inline]
+fn floor(value: f32) -> i32 {
+    let truncated = value as i32;
+    truncated - i32::from(value < truncated as f32)
+}
+
+/// The distance from the origin. Unlike `f32::hypot` it may overflow, and is several times as fast.
+#[inline]
+pub(super) fn length(x: f32, y: f32) -> f32 {
+    (x * x + y * y).sqrt()
 }
 
 #[inline]

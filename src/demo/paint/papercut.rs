@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::color::{Color, Ramp};
-use super::noise::{Noise, lerp, smoothstep};
+use super::noise::{Noise, length, lerp, smoothstep};
 use crate::random::Random;
 
 struct Palette {
@@ -31,7 +31,7 @@ struct Sheets {
 impl Sheets {
     /// How many sheets lie at a point: whole numbers are the cut edges.
     fn height(&self, x: f32, y: f32) -> f32 {
-        let distance = (x - self.center.0).hypot((y - self.center.1) * 1.1);
+        let distance = length(x - self.center.0, (y - self.center.1) * 1.1);
         let bend = self.noise.at(x * self.scale, y * self.scale)
             + 0.38 * self.noise.sibling(1).at(x * self.scale * 2.2, y * self.scale * 2.2);
         let field = lerp(0.5 + 0.62 * bend, distance * 1.25 + 0.3 * bend, self.ring);
@@ -73,9 +73,9 @@ pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
                 shadow = shadow.max(smoothstep(-0.012, 0.014, over + 0.006));
             }
         }
-        let slope = (table.at(x + pixel, y) - table.at(x - pixel, y))
-            .hypot(table.at(x, y + pixel) - table.at(x, y - pixel))
-            / (2.0 * pixel);
+        let slope =
+            length(table.at(x + pixel, y) - table.at(x - pixel, y), table.at(x, y + pixel) - table.at(x, y - pixel))
+                / (2.0 * pixel);
         let edge = (here - level) / slope.max(1e-3);
         // The cut edge shows as a bright line where it faces the light.
         let drop = here - table.at(x + light.0 * pixel * 2.0, y + light.1 * pixel * 2.0);

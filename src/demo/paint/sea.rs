@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::color::{Color, Ramp};
-use super::noise::{Noise, smoothstep};
+use super::noise::{Noise, length, smoothstep};
 use crate::random::Random;
 
 struct Palette {
@@ -70,7 +70,7 @@ struct Sky<'a> {
 impl Sky<'_> {
     fn at(&self, x: f32, y: f32) -> Color {
         let color = self.air(x, y);
-        let distance = (x - self.sun.0).hypot(y - self.sun.1);
+        let distance = length(x - self.sun.0, y - self.sun.1);
         let edge = self.pixel * 1.5;
         let disc = smoothstep(self.sun_radius + edge, self.sun_radius - edge, distance);
         self.clouded(color.mix(Color::hex(self.palette.sun) * 1.7, disc), x, y)
@@ -83,14 +83,14 @@ impl Sky<'_> {
 
     fn air(&self, x: f32, y: f32) -> Color {
         let sun_color = Color::hex(self.palette.sun);
-        let distance = (x - self.sun.0).hypot(y - self.sun.1);
+        let distance = length(x - self.sun.0, y - self.sun.1);
         let light = (-distance * 3.4).exp() * 0.36 + (-distance * 14.0).exp() * 0.4;
         self.ramp.at(y / self.horizon) + sun_color * light
     }
 
     fn clouded(&self, color: Color, x: f32, y: f32) -> Color {
         let sun_color = Color::hex(self.palette.sun);
-        let distance = (x - self.sun.0).hypot(y - self.sun.1);
+        let distance = length(x - self.sun.0, y - self.sun.1);
         // Clouds lie in a flat layer: they crowd together towards the horizon.
         let height = (self.horizon - y).max(0.0) + 0.09;
         let (u, v) = ((x - self.sun.0) / height * 0.34, 1.0 / height);
