@@ -13,14 +13,20 @@ mod limited;
 pub mod media_pool;
 pub mod outbox;
 pub mod popular;
+mod refs;
 pub mod restart;
 pub mod sweeper;
+#[cfg(test)]
+mod testing;
 pub mod timeline;
 pub mod tree;
 pub mod upkeep;
 
+pub use refs::ActorRefs;
+pub use tessera_cluster::{AskError, Deadline};
+
 use std::sync::Arc;
-use tessera_cluster::{AskError, EntityKey};
+use tessera_cluster::EntityKey;
 use tessera_domain::{PostId, UserId, hash::stable_hash_u64};
 use tessera_ports::StoreError;
 

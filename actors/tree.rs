@@ -1,1 +1,289 @@
-//! tree
+//! The supervision tree, all of it:
+//!
+//! ```text
+//! root (restarts nothing: a group that gives up ends the process, and its service manager takes over)
+//! ├─ clustering   sweeper                                      restarted
+//! ├─ entities     shard → timeline | counter | inbox           an entity restarts in place and reloads its state
+//! │               shard → fan-out lane | popular | ads         (one shard's supervisor per region, made on demand)
+//! └─ pools        media pool · outbox relay · upkeep           restarted; their work is leased from the ledger
+//! ```
+//!
+//! How often what may restart is [`crate::restart`]'s. What waits in a mailbox when its entity restarts in
+//! place is served by the new one; what a pool held is leased again.
+
+use crate::{
+    NextId,
+    ads::{self, AdsActor, AdsArgs, AdsRef, AdsSettings},
+    counter::{self, CounterActor, CounterArgs, CounterRef, CounterSettings},
+    fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
+    inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
+    media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings},
+    outbox::{EventHandler, OutboxRelay, RelayArgs},
+    popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
+    restart,
+    sweeper::{SweepRegion, Sweeper},
+    timeline::{ResidentIndex, TimelineActor, TimelineArgs, TimelineRef},
+    upkeep::{Upkeep, UpkeepArgs, UpkeepSettings},
+};
+use ractor::{ActorCell, SpawnErr};
+use std::{sync::Arc, time::Duration};
+use tessera_cluster::{
+    ChildSpec, Deadline, Entity, NodeName, Region, RegionSettings, RegionStats, RestartIntensity, ShardMap, Supervisor,
+    SupervisorArgs, SupervisorHandle,
+};
+use tessera_domain::{PostId, UserId};
+use tessera_ports::{HotStore, Ledger, ObjectStore};
+use tokio::task::JoinHandle;
+
+/// Messages that may wait for one timeline.
+const TIMELINE_MAILBOX: usize = 1_024;
+/// Deliveries that may wait for one lane of the fan-out.
+const LANE_MAILBOX: usize = 1_024;
+
+/// What the actors of a node stand on.
+#[derive(Clone)]
+pub struct ActorSystemArgs {
+    /// The truth.
+    pub ledger: Arc<dyn Ledger>,
+    /// Fast copies.
+    pub hot: Arc<dyn HotStore>,
+    /// Originals and variants.
+    pub objects: Arc<dyn ObjectStore>,
+    /// The application's ids.
+    pub next_id: NextId,
+    /// Caches that events invalidate.
+    pub caches: Arc<dyn CacheInvalidation>,
+    /// This node.
+    pub node: NodeName,
+    /// Pictures processed at the same time.
+    pub media_workers: usize,
+    /// What a picture may be.
+    pub media_limits: tessera_media::Limits,
+    /// Unused timelines leave memory after this long.
+    pub timeline_idle_after: Duration,
+    /// Timelines take about this many bytes at most.
+    pub timeline_memory_bytes: usize,
+}
+
+/// References to all actors: what the use cases hold.
+#[derive(Clone)]
+pub struct ActorRefs {
+    /// Timelines.
+    pub timelines: TimelineRef,
+    /// Counters of likes and comments.
+    pub counters: CounterRef,
+    /// Notifications.
+    pub inboxes: InboxRef,
+    /// What is popular now.
+    pub popular: PopularRef,
+    /// Advertisements.
+    pub ads: AdsRef,
+}
+
+/// One kind of entity on this node.
+#[derive(Debug, Clone, Copy)]
+pub struct KindStats {
+    /// Its name.
+    pub kind: &'static str,
+    /// What its region is doing.
+    pub stats: RegionStats,
+}
+
+/// The running tree.
+pub struct ActorSystem {
+    refs: ActorRefs,
+    fanout: FanoutRef,
+    media: MediaPool,
+    map: ShardMap,
+    root: SupervisorHandle,
+    ended: parking_lot::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl ActorSystem {
+    /// Starts the tree.
+    pub async fn start(args: ActorSystemArgs) -> Result<Self, SpawnErr> {
+        let (root, ended) = supervisor("root", restart::ROOT, vec![], None).await?;
+        let top = Some(root.get_cell());
+        let (entities, _) = supervisor("entities", restart::GROUP, vec![], top.clone()).await?;
+        let map = ShardMap::single(args.node.clone());
+        let regions = Regions { args: &args, map: &map, parent: entities.get_cell() };
+
+        let residents = Arc::new(ResidentIndex::default());
+        let refs = regions.start_entities(residents.clone());
+        let lanes = FanoutArgs { timelines: refs.timelines.clone(), residents };
+        let lane_settings = restart::region(LANE_MAILBOX, Duration::from_secs(60), usize::MAX);
+        let fanout = FanoutRef(regions.region::<FanoutActor>(lanes, lane_settings));
+
+        let sweeps = vec![
+            sweep(&refs.timelines.0),
+            sweep(refs.counters.region()),
+            sweep(refs.inboxes.region()),
+            sweep(&fanout.0),
+        ];
+        let sweeper = ChildSpec::new("sweeper", move |parent| Sweeper::start(sweeps.clone(), parent));
+        supervisor("clustering", restart::GROUP, vec![sweeper], top.clone()).await?;
+
+        let media = MediaPool::new(MediaPoolArgs {
+            ledger: args.ledger.clone(),
+            hot: args.hot.clone(),
+            objects: args.objects.clone(),
+            next_id: args.next_id.clone(),
+            settings: MediaPoolSettings {
+                workers: args.media_workers,
+                limits: args.media_limits.clone(),
+                ..MediaPoolSettings::default()
+            },
+        });
+        let pools = pools(&args, &refs, &fanout, &media);
+        supervisor("pools", restart::GROUP, pools, top).await?;
+        Ok(Self { refs, fanout, media, map, root, ended: parking_lot::Mutex::new(Some(ended)) })
+    }
+
+    /// References to the actors.
+    pub fn refs(&self) -> &ActorRefs {
+        &self.refs
+    }
+
+    /// The shard map in force.
+    pub fn shard_map(&self) -> &ShardMap {
+        &self.map
+    }
+
+    /// The media pool.
+    pub fn media(&self) -> &MediaPool {
+        &self.media
+    }
+
+    /// Resolves when the root gave up. The process must then end. For one caller.
+    pub async fn ended(&self) {
+        let ended = self.ended.lock().take();
+        match ended {
+            Some(ended) => drop(ended.await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What every kind of entity is doing.
+    pub fn stats(&self) -> Vec<KindStats> {
+        fn of<E: Entity>(region: &Region<E>) -> KindStats {
+            KindStats { kind: E::KIND, stats: region.stats() }
+        }
+        vec![
+            of(&self.refs.timelines.0),
+            of(self.refs.counters.region()),
+            of(self.refs.inboxes.region()),
+            of(&self.fanout.0),
+            of(self.refs.popular.region()),
+            of(self.refs.ads.region()),
+        ]
+    }
+
+    /// Crashes the actor that `target` names (`timeline:USER`, `counter:POST`, `inbox:USER`), as a panic in its
+    /// handler would. `Ok(false)` where it is not active, `Err` where the name names nothing.
+    pub fn crash(&self, target: &str) -> Result<bool, String> {
+        let expected = || format!("expected timeline:USER, counter:POST or inbox:USER, found {target:?}");
+        let (kind, key) = target.split_once(':').ok_or_else(expected)?;
+        let user = || key.parse().map(|id: UserId| crate::UserKey(id)).map_err(|_| expected());
+        match kind {
+            "timeline" => Ok(self.refs.timelines.0.crash(user()?)),
+            "inbox" => Ok(self.refs.inboxes.region().crash(user()?)),
+            "counter" => {
+                let post_id: PostId = key.parse().map_err(|_| expected())?;
+                let region = self.refs.counters.region();
+                let shards = 0..tessera_domain::counters::COUNTER_SHARDS;
+                Ok(shards.filter(|shard| region.crash(crate::CounterKey { post_id, shard: *shard })).count() > 0)
+            }
+            _ => Err(expected()),
+        }
+    }
+
+    /// Gives jobs back and saves every entity, until `deadline`; then stops the tree.
+    pub async fn drain(&self, deadline: Deadline) {
+        let jobs = self.media.drain(deadline).await;
+        if jobs > 0 {
+            tracing::info!(jobs, "media jobs were given back");
+        }
+        if let Err(error) = self.refs.ads.flush(deadline).await {
+            tracing::warn!(%error, "the last impressions of ads are lost");
+        }
+        let left = self.refs.counters.region().drain(deadline).await
+            + self.refs.inboxes.region().drain(deadline).await
+            + self.refs.timelines.0.drain(deadline).await;
+        if left > 0 {
+            tracing::warn!(left, "entities were still busy at the end of the drain");
+        }
+        self.root.stop(Some("drained".to_owned()));
+    }
+}
+
+/// Makes regions below the entities' supervisor.
+struct Regions<'a> {
+    args: &'a ActorSystemArgs,
+    map: &'a ShardMap,
+    parent: ActorCell,
+}
+
+impl Regions<'_> {
+    fn region<E: Entity>(&self, args: E::Args, settings: RegionSettings) -> Region<E> {
+        Region::new(Arc::new(args), settings, self.args.node.clone(), self.map.clone(), self.parent.clone())
+    }
+
+    fn start_entities(&self, residents: Arc<ResidentIndex>) -> ActorRefs {
+        let ActorSystemArgs { ledger, hot, next_id, timeline_idle_after, timeline_memory_bytes, .. } = self.args;
+        let timelines = TimelineArgs { ledger: ledger.clone(), hot: hot.clone(), residents };
+        let timeline_settings = restart::region(TIMELINE_MAILBOX, *timeline_idle_after, *timeline_memory_bytes);
+        let counters = CounterArgs { ledger: ledger.clone(), hot: hot.clone(), settings: CounterSettings::default() };
+        let inboxes =
+            InboxArgs { ledger: ledger.clone(), next_id: next_id.clone(), settings: InboxSettings::default() };
+        let popular = PopularArgs { ledger: ledger.clone(), settings: PopularSettings::default() };
+        let ads = AdsArgs { ledger: ledger.clone(), settings: AdsSettings::default() };
+        ActorRefs {
+            timelines: TimelineRef(self.region::<TimelineActor>(timelines, timeline_settings)),
+            counters: CounterRef::new(self.region::<CounterActor>(counters, counter::region_settings())),
+            inboxes: InboxRef::new(self.region::<InboxActor>(inboxes, inbox::region_settings())),
+            popular: PopularRef::new(self.region::<PopularActor>(popular, popular::region_settings())),
+            ads: AdsRef::new(self.region::<AdsActor>(ads, ads::region_settings())),
+        }
+    }
+}
+
+fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &FanoutRef, media: &MediaPool) -> Vec<ChildSpec> {
+    let handler = Arc::new(EventHandler {
+        ledger: args.ledger.clone(),
+        hot: args.hot.clone(),
+        objects: args.objects.clone(),
+        timelines: refs.timelines.clone(),
+        fanout: fanout.clone(),
+        inboxes: refs.inboxes.clone(),
+        popular: refs.popular.clone(),
+        caches: args.caches.clone(),
+    });
+    let relay = RelayArgs { handler };
+    let upkeep = Arc::new(UpkeepArgs {
+        ledger: args.ledger.clone(),
+        objects: args.objects.clone(),
+        settings: UpkeepSettings::default(),
+    });
+    vec![
+        media.child_spec(),
+        ChildSpec::new("outbox relay", move |parent| {
+            let relay = OutboxRelay::start(relay.clone(), parent);
+            async move { relay.await.map(|relay| relay.get_cell()) }
+        }),
+        Upkeep::child_spec(upkeep),
+    ]
+}
+
+async fn supervisor(
+    name: &'static str,
+    intensity: RestartIntensity,
+    children: Vec<ChildSpec>,
+    parent: Option<ActorCell>,
+) -> Result<(SupervisorHandle, JoinHandle<()>), SpawnErr> {
+    Supervisor::start(SupervisorArgs { name, intensity, children }, parent).await
+}
+
+fn sweep<E: Entity>(region: &Region<E>) -> SweepRegion {
+    let region = region.clone();
+    Arc::new(move |first, count| region.sweep(first, count))
+}
