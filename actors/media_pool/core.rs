@@ -1,0 +1,105 @@
+//! What the feeder knows of its jobs, and when a failed one is tried again.
+
+use std::collections::HashMap;
+use tessera_domain::{
+    UploadId,
+    hash::{SeededRandom, stable_hash},
+};
+use tessera_ports::ledger::MediaJob;
+
+/// The delay before a second attempt, at most; it doubles with every further one.
+const FIRST_RETRY_MS: u64 = 1_000;
+/// The longest delay before another attempt.
+const MAX_RETRY_MS: u64 = 60_000;
+
+/// One lease of one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JobKey {
+    /// Which upload.
+    pub upload_id: UploadId,
+    /// Which lease.
+    pub lease_token: u64,
+}
+
+impl JobKey {
+    /// The lease that `job` came with.
+    pub fn of(job: &MediaJob) -> Self {
+        Self { upload_id: job.upload.id, lease_token: job.lease_token }
+    }
+}
+
+/// What is under way on this node. At most as many jobs as workers are.
+pub(super) struct FeederCore {
+    workers: usize,
+    /// Jobs under way, with their attempt's number.
+    running: HashMap<JobKey, u32>,
+    claiming: bool,
+    /// A wake came while a claim was under way, and the claim may have missed what it told of.
+    claim_again: bool,
+    draining: bool,
+}
+
+impl FeederCore {
+    /// Nothing is under way.
+    pub fn new(workers: usize) -> Self {
+        Self { workers: workers.max(1), running: HashMap::new(), claiming: false, claim_again: false, draining: false }
+    }
+
+    /// There may be jobs: how many to claim now, if any. Then [`FeederCore::claimed`] is called.
+    pub fn wake(&mut self) -> Option<usize> {
+        let free = self.workers.saturating_sub(self.running.len());
+        if self.claiming {
+            self.claim_again = true;
+        }
+        if self.claiming || self.draining || free == 0 {
+            return None;
+        }
+        self.claiming = true;
+        Some(free)
+    }
+
+    /// A claim ended with `jobs`. Returns those to start; in a drain none is, and [`FeederCore::is_draining`]
+    /// tells to give them back.
+    pub fn claimed(&mut self, jobs: &[MediaJob]) -> bool {
+        self.claiming = false;
+        if self.draining {
+            return false;
+        }
+        self.running.extend(jobs.iter().map(|job| (JobKey::of(job), job.attempt)));
+        true
+    }
+
+    /// Whether to claim once more right after a claim.
+    pub fn take_claim_again(&mut self) -> bool {
+        std::mem::take(&mut self.claim_again)
+    }
+
+    /// An attempt is over; gives its number, if it was under way here.
+    pub fn ended(&mut self, key: JobKey) -> Option<u32> {
+        self.running.remove(&key)
+    }
+
+    /// The leases to prolong (or to give back).
+    pub fn running(&self) -> Vec<JobKey> {
+        self.running.keys().copied().collect()
+    }
+
+    /// Claims no more.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Whether a drain is over: nothing is under way and nothing will be.
+    pub fn is_drained(&self) -> bool {
+        self.draining && !self.claiming && self.running.is_empty()
+    }
+}
+
+/// How long to wait after attempt number `attempt` of an upload's job: exponential, with a jitter that
+/// follows from the upload, so that jobs that failed together do not come back together.
+pub(super) fn retry_delay_ms(upload_id: UploadId, attempt: u32) -> i64 {
+    let longest = FIRST_RETRY_MS.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX_RETRY_MS);
+    let seed = stable_hash(upload_id.0.as_bytes()).wrapping_add(u64::from(attempt));
+    let share = 0.5 + 0.5 * SeededRandom::new(seed).next_f64();
+    (longest as f64 * share) as i64
+}

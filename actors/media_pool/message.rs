@@ -1,0 +1,70 @@
+//! What the pool's actors tell each other.
+
+use super::core::JobKey;
+use ractor::ActorRef;
+use tessera_ports::{StoreResult, ledger::MediaJob};
+use tokio::sync::oneshot;
+
+/// What the feeder understands.
+pub enum FeederMessage {
+    /// There may be jobs.
+    Wake,
+    /// What a claim gave.
+    Claimed(StoreResult<Vec<MediaJob>>),
+    /// An attempt is over.
+    Ended(JobKey, AttemptEnd),
+    /// It is time to prolong leases.
+    HeartbeatDue,
+    /// Leases were prolonged, or not.
+    HeartbeatEnded,
+    /// Claim no more; answer when nothing is under way.
+    Drain {
+        /// Told once nothing is under way.
+        reply: oneshot::Sender<()>,
+    },
+    /// Give back what is under way.
+    Release {
+        /// How many jobs were given back.
+        reply: oneshot::Sender<usize>,
+    },
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// The post exists.
+    Posted,
+    /// It failed, and the ledger was told (or will find the lease run out).
+    Failed,
+    /// Somebody else has the job.
+    LeaseLost,
+    /// The worker vanished with it: it panicked or was killed.
+    WorkerLost,
+}
+
+/// A job on its way through the factory. However it is dropped, the feeder hears how it ended.
+pub struct Ticket {
+    /// The job.
+    pub job: MediaJob,
+    feeder: ActorRef<FeederMessage>,
+    end: AttemptEnd,
+}
+
+impl Ticket {
+    /// A ticket whose end is told to `feeder`.
+    pub fn new(job: MediaJob, feeder: ActorRef<FeederMessage>) -> Self {
+        Self { job, feeder, end: AttemptEnd::WorkerLost }
+    }
+
+    /// The attempt is over.
+    pub fn end(mut self, end: AttemptEnd) {
+        self.end = end;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // A feeder that is gone has lost track of the job; its lease runs out.
+        let _ = self.feeder.cast(FeederMessage::Ended(JobKey::of(&self.job), self.end));
+    }
+}

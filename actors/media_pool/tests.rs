@@ -1,0 +1,68 @@
+//! The feeder's core.
+
+use super::core::{FeederCore, JobKey, retry_delay_ms};
+use tessera_domain::{
+    Timestamp, UploadId, UserId,
+    upload::{Upload, UploadStatus},
+};
+use tessera_ports::ledger::MediaJob;
+
+fn job(number: u64) -> MediaJob {
+    let id = format!("01890000-0000-7000-8000-{number:012}").parse::<UploadId>().expect("a UUID");
+    let upload = Upload {
+        id,
+        user_id: UserId(1),
+        object_key: format!("uploads/1/0/{id}.jpg"),
+        content_type: "image/jpeg".to_owned(),
+        file_size_bytes: 1,
+        status: UploadStatus::Processing,
+        caption: String::new(),
+        alt_text: String::new(),
+        error: None,
+        post_id: None,
+        created_at: Timestamp(0),
+        expires_at: Timestamp(1),
+    };
+    MediaJob { upload, attempt: 2, lease_token: number }
+}
+
+#[test]
+fn no_more_is_claimed_than_workers_are_free() {
+    let mut core = FeederCore::new(2);
+    assert_eq!(core.wake(), Some(2));
+    assert_eq!(core.wake(), None, "one claim at a time");
+    assert!(core.claimed(&[job(1)]));
+    assert!(core.take_claim_again(), "the wake during the claim is not forgotten");
+    assert!(!core.take_claim_again());
+    assert_eq!(core.wake(), Some(1));
+    assert!(core.claimed(&[job(2)]));
+    assert_eq!(core.wake(), None, "all workers are busy");
+    assert_eq!(core.ended(JobKey::of(&job(1))), Some(2));
+    assert_eq!(core.ended(JobKey::of(&job(1))), None);
+    assert_eq!(core.wake(), Some(1));
+}
+
+#[test]
+fn a_drain_starts_nothing_and_ends_with_the_last_job() {
+    let mut core = FeederCore::new(2);
+    core.wake();
+    core.claimed(&[job(1)]);
+    assert_eq!(core.wake(), Some(1));
+    core.drain();
+    assert!(!core.is_drained());
+    assert!(!core.claimed(&[job(2)]), "what a late claim brings is given back");
+    assert_eq!(core.running(), [JobKey::of(&job(1))]);
+    core.ended(JobKey::of(&job(1)));
+    assert!(core.is_drained());
+    assert_eq!(core.wake(), None);
+}
+
+#[test]
+fn retries_back_off_within_bounds_and_apart() {
+    for attempt in 1..=40 {
+        let longest = (1_000i64 << (attempt - 1).min(16)).min(60_000);
+        let delays: Vec<_> = (0..20).map(|number| retry_delay_ms(job(number).upload.id, attempt)).collect();
+        assert!(delays.iter().all(|delay| (longest / 2..=longest).contains(delay)), "{attempt}: {delays:?}");
+        assert!(delays.iter().max() > delays.iter().min());
+    }
+}
