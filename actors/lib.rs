@@ -13,7 +13,6 @@ mod limited;
 pub mod media_pool;
 pub mod outbox;
 pub mod popular;
-mod refs;
 pub mod restart;
 pub mod sweeper;
 #[cfg(test)]
@@ -22,7 +21,6 @@ pub mod timeline;
 pub mod tree;
 pub mod upkeep;
 
-pub use refs::ActorRefs;
 pub use tessera_cluster::{AskError, Deadline};
 
 use std::sync::Arc;

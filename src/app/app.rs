@@ -1,8 +1,15 @@
 //! The application: its parts, and what is shared by all use cases.
 
-use crate::{AppError, AppSettings, IdSource, accounts::passwords::PasswordHasher, replies::VolatileReplies};
+use crate::{
+    AppError, AppSettings, IdSource,
+    accounts::passwords::PasswordHasher,
+    feed::FeedMemory,
+    hydrate::{Hydrator, NodeCaches},
+    replies::VolatileReplies,
+};
 use moka::future::Cache;
 use std::{sync::Arc, time::Duration};
+use tessera_actors::tree::ActorRefs;
 use tessera_domain::{Timestamp, UserId};
 use tessera_ports::{HotStore, Ledger, ObjectStore, clock, ledger::TokenHash};
 
@@ -22,6 +29,10 @@ pub struct AppParts {
     pub objects: Arc<dyn ObjectStore>,
     /// Where new ids come from; shared with the actors.
     pub ids: Arc<IdSource>,
+    /// This node's caches; shared with the outbox relay, which invalidates them.
+    pub caches: Arc<NodeCaches>,
+    /// Timelines, counters and the others.
+    pub actors: ActorRefs,
     /// Limits and rules.
     pub settings: AppSettings,
 }
@@ -32,6 +43,9 @@ pub struct App {
     pub(crate) hot: Arc<dyn HotStore>,
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) ids: Arc<IdSource>,
+    pub(crate) hydrator: Hydrator,
+    pub(crate) actors: ActorRefs,
+    pub(crate) feed_memory: FeedMemory,
     pub(crate) settings: AppSettings,
     pub(crate) passwords: PasswordHasher,
     pub(crate) sessions: Cache<TokenHash, UserId>,
@@ -44,12 +58,25 @@ impl App {
     /// # Errors
     /// Only where the password hasher cannot be set up.
     pub fn new(parts: AppParts) -> Result<Arc<Self>, AppError> {
-        let AppParts { ledger, hot, objects, ids, settings } = parts;
+        let AppParts { ledger, hot, objects, ids, caches, actors, settings } = parts;
+        let hydrator = Hydrator::new(ledger.clone(), hot.clone(), caches);
         let passwords = PasswordHasher::new(settings.password_workers, settings.password_queue)?;
-        let sessions =
-            Cache::builder().max_capacity(SESSION_CACHE_ENTRIES).time_to_live(SESSION_CACHE_TTL).build();
+        let sessions = Cache::builder().max_capacity(SESSION_CACHE_ENTRIES).time_to_live(SESSION_CACHE_TTL).build();
         let volatile_replies = VolatileReplies::default();
-        Ok(Arc::new(Self { ledger, hot, objects, ids, settings, passwords, sessions, volatile_replies }))
+        let feed_memory = FeedMemory::default();
+        Ok(Arc::new(Self {
+            ledger,
+            hot,
+            objects,
+            ids,
+            hydrator,
+            actors,
+            feed_memory,
+            settings,
+            passwords,
+            sessions,
+            volatile_replies,
+        }))
     }
 
     /// The limits and rules in force.

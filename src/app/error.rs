@@ -1,6 +1,7 @@
 //! Why a use case refuses or fails. The edge maps each variant to one status and code.
 
 use std::time::Duration;
+use tessera_actors::{ActorError, AskError};
 use tessera_domain::Invalid;
 use tessera_ports::StoreError;
 
@@ -75,6 +76,16 @@ impl From<StoreError> for AppError {
             StoreError::Unavailable { .. } => AppError::Unavailable(error.to_string()),
             StoreError::Overloaded { store } => AppError::Overloaded(store),
             StoreError::Corrupt { .. } | StoreError::Refused { .. } => AppError::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<ActorError> for AppError {
+    fn from(error: ActorError) -> Self {
+        match error {
+            ActorError::Ask(AskError::Overloaded { kind }) => AppError::Overloaded(kind),
+            ActorError::Ask(error) => AppError::Unavailable(error.to_string()),
+            ActorError::Store(error) => error.into(),
         }
     }
 }

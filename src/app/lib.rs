@@ -7,12 +7,17 @@
 
 pub mod accounts;
 mod app;
+pub mod engagement;
 mod error;
+pub mod feed;
 pub mod graph;
+pub mod hydrate;
 mod ids;
 pub mod media;
+pub mod notifications;
 pub mod operators;
 pub mod page;
+pub mod posts;
 pub mod replies;
 mod settings;
 pub mod uploads;

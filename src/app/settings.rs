@@ -1,12 +1,14 @@
 //! Limits and rules that an operator may set.
 
-use tessera_domain::{celebrity::CelebrityRule, time::DAY_MS};
+use tessera_domain::{celebrity::CelebrityRule, stitch::FeedRatios, time::DAY_MS};
 
 /// Limits and rules of the use cases.
 #[derive(Debug, Clone)]
 pub struct AppSettings {
     /// When an author's posts are pulled instead of pushed.
     pub celebrity_rule: CelebrityRule,
+    /// What a feed is mixed from, normalised.
+    pub feed_ratios: FeedRatios,
     /// Largest upload, in bytes.
     pub upload_max_bytes: u64,
     /// Most uploads per user and UTC day; `None` for no limit.
@@ -25,6 +27,7 @@ impl Default for AppSettings {
     fn default() -> Self {
         Self {
             celebrity_rule: CelebrityRule { threshold: 10_000 },
+            feed_ratios: FeedRatios::default(),
             upload_max_bytes: 50 * 1024 * 1024,
             daily_upload_quota: Some(500),
             max_queued_jobs: 10_000,

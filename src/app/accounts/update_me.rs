@@ -21,6 +21,8 @@ impl App {
         if change == ProfileChange::default() {
             return self.get_me(user_id).await;
         }
-        self.ledger.update_profile(user_id, change).await?.ok_or(AppError::Unauthenticated)
+        let changed = self.ledger.update_profile(user_id, change).await?;
+        self.hydrator.caches().invalidate_user(user_id);
+        changed.ok_or(AppError::Unauthenticated)
     }
 }

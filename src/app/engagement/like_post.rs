@@ -1,0 +1,25 @@
+//! Like a post.
+
+use crate::{App, AppError, AppResult};
+use tessera_domain::{
+    PostId, UserId,
+    counters::{CounterOperation, CounterOutcome},
+};
+
+impl App {
+    /// Likes a post; returns its total of likes.
+    ///
+    /// # Errors
+    /// [`AppError::DuplicateLike`] where the user likes it already; [`AppError::NotFound`] where they may not
+    /// see it.
+    pub async fn like_post(&self, user_id: UserId, post_id: PostId) -> AppResult<u64> {
+        self.open_post(user_id, post_id).await?;
+        let answer = self.count(post_id, user_id, CounterOperation::Like { user_id }).await?;
+        match answer.outcome {
+            CounterOutcome::Applied => Ok(answer.totals.likes),
+            CounterOutcome::AlreadyLiked => Err(AppError::DuplicateLike),
+            CounterOutcome::NotFound => Err(AppError::NotFound("post")),
+            other => Err(AppError::Internal(format!("a like was answered {other:?}"))),
+        }
+    }
+}

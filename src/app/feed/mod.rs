@@ -1,0 +1,45 @@
+//! The feed (section 2, `generate_feed`).
+//!
+//! ```text
+//! get_feed ─ first page ─► sources: celebrities and own │ recommended │ ads     side by side, each with its time-out
+//!          │                  └─► timeline.open: stitched snapshot, unseen first
+//!          ├ later pages ─► timeline.page (a lost snapshot is opened anew below what was served)
+//!          └─► walk: hydrate, drop what is hidden or gone, read on until the page is full
+//! ```
+//! A source that fails or is slow is left out and named in `degraded`. When the timeline itself does not
+//! answer, the page comes straight from the ledger.
+
+mod fallback;
+mod get_feed;
+mod impressions;
+mod sources;
+mod walk;
+
+pub use get_feed::{Feed, FeedItem, FeedRequest, FeedStart, MAX_OFFSET};
+pub(crate) use sources::FeedMemory;
+pub use tessera_domain::feed::Source;
+
+/// A part that a feed was served without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Degraded {
+    /// Recommended posts.
+    Recommendations,
+    /// Advertisements.
+    Ads,
+    /// The newest posts of celebrities (and the reader's own) that are not in the timeline yet.
+    Celebrities,
+    /// The timeline: what was seen is not known, and posts may come again.
+    Timeline,
+}
+
+impl Degraded {
+    /// The word that the API uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Degraded::Recommendations => "recommendations",
+            Degraded::Ads => "ads",
+            Degraded::Celebrities => "celebrities",
+            Degraded::Timeline => "timeline",
+        }
+    }
+}

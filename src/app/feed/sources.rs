@@ -1,0 +1,181 @@
+//! What a new feed is mixed from, besides the timeline.
+
+use super::Degraded;
+use crate::{App, AppError, AppResult, hydrate::RECENT_PER_AUTHOR};
+use moka::future::Cache;
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tessera_actors::Deadline;
+use tessera_domain::{
+    AdId, PostId, UserId,
+    feed::{Candidate, Source},
+    post::PostRef,
+    ranking,
+    user::{Visibility, visibility},
+};
+use tessera_ports::ledger::MAX_PAGE;
+
+/// How long recommendations and ads may take: without them a feed is poorer, not wrong.
+const EXTRAS_TIMEOUT: Duration = Duration::from_millis(150);
+/// How long the followed celebrities' posts may take: they come from the ledger, and a feed that lacks them
+/// lacks what the reader asked for.
+const PULLED_TIMEOUT: Duration = Duration::from_secs(1);
+/// Posts of the reader's own that are given to the timeline, in case it has not been told of them yet.
+const OWN_POSTS: usize = 50;
+/// Popular posts that are looked at.
+const POPULAR_POSTS: usize = 200;
+/// With fewer popular posts than this the newest public ones are added, so that nobody's feed is blank.
+const ENOUGH_POPULAR: usize = 50;
+/// Newest public posts that are looked at.
+const NEWEST_PUBLIC: usize = 200;
+/// How long the newest public posts are believed.
+const NEWEST_PUBLIC_TTL: Duration = Duration::from_secs(2);
+/// Ads asked for; a feed of 2,000 places uses a tenth of them at the most.
+const AD_CANDIDATES: usize = 50;
+/// How long it is remembered which campaign put a post into a feed: as long as feeds stay open.
+const CAMPAIGN_TTL: Duration = Duration::from_secs(3_600);
+const CAMPAIGN_ENTRIES: u64 = 200_000;
+
+/// Candidates, and what could not be had.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    pub(super) pulled: Vec<Candidate>,
+    pub(super) recommended: Vec<Candidate>,
+    pub(super) ads: Vec<Candidate>,
+    pub(super) degraded: Vec<Degraded>,
+}
+
+/// What feeds remember on this node.
+pub(crate) struct FeedMemory {
+    newest_public: Cache<(), Arc<[PostRef]>>,
+    pub(super) campaigns: Cache<(UserId, PostId), AdId>,
+}
+
+impl Default for FeedMemory {
+    fn default() -> Self {
+        Self {
+            newest_public: Cache::builder().max_capacity(1).time_to_live(NEWEST_PUBLIC_TTL).build(),
+            campaigns: Cache::builder().max_capacity(CAMPAIGN_ENTRIES).time_to_live(CAMPAIGN_TTL).build(),
+        }
+    }
+}
+
+impl App {
+    /// All sources side by side, each within its own time.
+    pub(super) async fn feed_sources(&self, user_id: UserId) -> Sources {
+        let (pulled, recommended, ads) = tokio::join!(
+            in_time(Degraded::Celebrities, PULLED_TIMEOUT, self.pulled_posts(user_id)),
+            in_time(Degraded::Recommendations, EXTRAS_TIMEOUT, self.recommended_posts(user_id)),
+            in_time(Degraded::Ads, EXTRAS_TIMEOUT, self.ad_candidates(user_id)),
+        );
+        let mut sources = Sources::default();
+        for (found, place) in
+            [(pulled, &mut sources.pulled), (recommended, &mut sources.recommended), (ads, &mut sources.ads)]
+        {
+            match found {
+                Ok(candidates) => *place = candidates,
+                Err(part) => sources.degraded.push(part),
+            }
+        }
+        sources
+    }
+
+    /// The newest posts of the celebrities that the reader follows, and the reader's own, newest first.
+    async fn pulled_posts(&self, user_id: UserId) -> AppResult<Vec<Candidate>> {
+        // Not cached: the reader's own post is in their next feed.
+        let own = async { Ok::<_, AppError>(self.ledger.recent_posts(&[user_id], None, OWN_POSTS).await?) };
+        let (own, celebrities) = tokio::try_join!(own, self.celebrity_posts(user_id))?;
+        let own = candidates(&own, Source::Following);
+        Ok(ranking::newest_first(&[&own, &candidates(&celebrities, Source::Celebrity)]))
+    }
+
+    /// The newest [`MAX_PAGE`] posts over all followed celebrities, without a gap.
+    async fn celebrity_posts(&self, user_id: UserId) -> AppResult<Vec<PostRef>> {
+        let pulled = self.ledger.pulled_followees(user_id, self.now()).await?;
+        let authors: Vec<UserId> = pulled.into_iter().map(|author| author.author_id).collect();
+        let mut posts: Vec<PostRef> = Vec::new();
+        let mut cut_short: Vec<UserId> = Vec::new();
+        for (author_id, recent) in self.hydrator.recent_posts(&authors).await? {
+            posts.extend_from_slice(&recent);
+            if recent.len() >= RECENT_PER_AUTHOR {
+                cut_short.push(author_id);
+            }
+        }
+        newest(&mut posts);
+        // Where all that was read of somebody made it into the list, older posts of theirs belong in it too.
+        let whole =
+            |author: &UserId| posts.iter().filter(|post| post.author_id == *author).count() >= RECENT_PER_AUTHOR;
+        cut_short.retain(whole);
+        for authors in cut_short.chunks(MAX_PAGE) {
+            posts.extend(self.ledger.recent_posts(authors, None, MAX_PAGE).await?);
+            newest(&mut posts);
+        }
+        Ok(posts)
+    }
+
+    /// Popular posts of the last day that the reader may see and does not get anyway, best first. Where there
+    /// are few, the newest public posts fill up.
+    async fn recommended_posts(&self, user_id: UserId) -> AppResult<Vec<Candidate>> {
+        let deadline = Deadline::after(EXTRAS_TIMEOUT);
+        let mut scored = self.actors.popular.top(POPULAR_POSTS, deadline).await?;
+        if scored.len() < ENOUGH_POPULAR {
+            let known: HashSet<PostId> = scored.iter().map(|(post, _)| post.post_id).collect();
+            let newest = self.newest_public_posts().await?;
+            scored.extend(newest.iter().filter(|post| !known.contains(&post.post_id)).map(|post| (*post, 0.0)));
+        }
+        let authors = scored.iter().map(|(post, _)| post.author_id).collect();
+        let authors = self.hydrator.users_seen_by(user_id, authors).await?;
+        let foreign = scored.into_iter().filter(|(post, _)| {
+            post.author_id != user_id
+                && authors.get(&post.author_id).is_some_and(|(author, relationship)| {
+                    let visible = visibility(user_id, author, *relationship) == Visibility::Visible;
+                    visible && !author.private && !relationship.following
+                })
+        });
+        let scored = foreign.map(|(post, score)| (candidate(&post, Source::Recommended), score)).collect();
+        Ok(ranking::rank_recommended(scored, self.now()))
+    }
+
+    async fn newest_public_posts(&self) -> AppResult<Arc<[PostRef]>> {
+        let read = async { Ok(self.ledger.public_posts(PostId(0), NEWEST_PUBLIC).await?.into()) };
+        let found = self.feed_memory.newest_public.try_get_with((), read).await;
+        found.map_err(|error: Arc<AppError>| (*error).clone())
+    }
+
+    async fn ad_candidates(&self, user_id: UserId) -> AppResult<Vec<Candidate>> {
+        let ads = self.actors.ads.candidates(user_id, AD_CANDIDATES, Deadline::after(EXTRAS_TIMEOUT)).await?;
+        let mut found = Vec::with_capacity(ads.len());
+        for ad in ads.into_iter().filter(|ad| ad.post.author_id != user_id) {
+            self.feed_memory.campaigns.insert((user_id, ad.post.post_id), ad.ad_id).await;
+            found.push(candidate(&ad.post, Source::Ad));
+        }
+        Ok(found)
+    }
+}
+
+/// The work's result, or the name of the part that failed or took too long.
+async fn in_time<T>(
+    part: Degraded,
+    timeout: Duration,
+    work: impl Future<Output = AppResult<T>>,
+) -> Result<T, Degraded> {
+    match tokio::time::timeout(timeout, work).await {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => tracing::warn!(part = part.as_str(), %error, "a feed is served without a part"),
+        Err(_) => tracing::warn!(part = part.as_str(), "a feed is served without a part that is slow"),
+    }
+    Err(part)
+}
+
+fn newest(posts: &mut Vec<PostRef>) {
+    posts.sort_unstable_by(|a, b| b.post_id.cmp(&a.post_id));
+    posts.dedup();
+    posts.truncate(MAX_PAGE);
+}
+
+fn candidate(post: &PostRef, source: Source) -> Candidate {
+    Candidate { post_id: post.post_id, author_id: post.author_id, source }
+}
+
+fn candidates(posts: &[PostRef], source: Source) -> Vec<Candidate> {
+    posts.iter().map(|post| candidate(post, source)).collect()
+}

@@ -1,0 +1,162 @@
+//! From post ids to posts that can be shown: `hydrate_posts` (section 2).
+//!
+//! The order is kept; deleted and hidden posts are dropped; nothing is asked for per post. Blocks, mutes and
+//! private accounts are decided here, at read time, whatever was pushed or ranked before.
+
+mod caches;
+mod lookups;
+mod node_cache;
+
+pub use caches::NodeCaches;
+
+use crate::AppResult;
+use futures::{StreamExt, TryStreamExt, stream};
+use std::{collections::HashMap, sync::Arc};
+use tessera_domain::{
+    PostId, UserId,
+    counters::Counts,
+    post::{Post, PostRef},
+    user::{Relationship, User, Visibility, visibility},
+};
+use tessera_ports::{HotStore, Ledger};
+
+/// Most posts read of one author at once.
+pub(crate) const RECENT_PER_AUTHOR: usize = 200;
+/// Authors read at the same time for one request.
+const CONCURRENT_READS: usize = 8;
+
+/// What a post is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// A feed: muted authors are left out.
+    Feed,
+    /// It was asked for by id or on its author's page: muting does not matter.
+    Direct,
+}
+
+/// A post with all that is shown of it.
+#[derive(Debug, Clone)]
+pub struct HydratedPost {
+    /// The post.
+    pub post: Arc<Post>,
+    /// Who made it.
+    pub author: Arc<User>,
+    /// Its totals.
+    pub counts: Counts,
+    /// Whether the viewer likes it.
+    pub liked: bool,
+}
+
+/// Looks posts up for a viewer.
+#[derive(Clone)]
+pub(crate) struct Hydrator {
+    ledger: Arc<dyn Ledger>,
+    hot: Arc<dyn HotStore>,
+    caches: Arc<NodeCaches>,
+}
+
+impl Hydrator {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, hot: Arc<dyn HotStore>, caches: Arc<NodeCaches>) -> Self {
+        Self { ledger, hot, caches }
+    }
+
+    /// The caches behind it.
+    pub(crate) fn caches(&self) -> &NodeCaches {
+        &self.caches
+    }
+
+    /// Those of `ids` that `viewer` may see, in the order asked, each as often as asked.
+    ///
+    /// # Errors
+    /// Those of the ledger; a failing hot store only costs time.
+    pub(crate) async fn hydrate(
+        &self,
+        viewer: UserId,
+        ids: &[PostId],
+        context: Context,
+    ) -> AppResult<Vec<HydratedPost>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let liked = async { Ok(self.ledger.liked_by(viewer, ids).await?) };
+        let (seen, mut totals, liked) =
+            tokio::try_join!(self.visible_posts(viewer, ids, context), self.totals(ids), liked)?;
+        let known = std::mem::take(&mut totals.missed).into_iter().filter(|(id, _)| seen.contains_key(id));
+        self.fill_mirrors(known).await;
+        let show = |id: &PostId| {
+            let (post, author) = seen.get(id)?.clone();
+            let counts = totals.of.get(id).copied().unwrap_or_default();
+            Some(HydratedPost { post, author, counts, liked: liked.contains(id) })
+        };
+        Ok(ids.iter().filter_map(show).collect())
+    }
+
+    /// One post that `viewer` may see, asked for by its id, without counts.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) async fn visible_post(&self, viewer: UserId, id: PostId) -> AppResult<Option<Arc<Post>>> {
+        let mut seen = self.visible_posts(viewer, &[id], Context::Direct).await?;
+        Ok(seen.remove(&id).map(|(post, _)| post))
+    }
+
+    /// Accounts and how `viewer` stands to each, without those that do not exist.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) async fn users_seen_by(
+        &self,
+        viewer: UserId,
+        mut ids: Vec<UserId>,
+    ) -> AppResult<HashMap<UserId, (Arc<User>, Relationship)>> {
+        ids.sort_unstable();
+        ids.dedup();
+        let relationships = async { Ok(self.ledger.relationships(viewer, &ids).await?) };
+        let (mut users, relationships) = tokio::try_join!(self.users(&ids), relationships)?;
+        let pairs = ids.iter().zip(relationships);
+        Ok(pairs.filter_map(|(id, relationship)| Some((*id, (users.remove(id)?, relationship)))).collect())
+    }
+
+    /// The newest posts of each of these authors, at most [`RECENT_PER_AUTHOR`] of each, newest first. They are
+    /// remembered for a second, so that a celebrity's readers share one read.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) async fn recent_posts(&self, authors: &[UserId]) -> AppResult<HashMap<UserId, Arc<[PostRef]>>> {
+        let ledger = self.ledger.clone();
+        let load = move |missing: Vec<node_cache::VersionedKey<UserId>>| async move {
+            let reads = missing.into_iter().map(|(author_id, _)| {
+                let ledger = ledger.clone();
+                async move {
+                    let posts = ledger.posts_by_author(author_id, None, RECENT_PER_AUTHOR).await?;
+                    Ok((author_id, Arc::from(posts)))
+                }
+            });
+            stream::iter(reads).buffer_unordered(CONCURRENT_READS).try_collect().await
+        };
+        self.caches.recent.get_many(authors, load).await
+    }
+
+    async fn visible_posts(
+        &self,
+        viewer: UserId,
+        ids: &[PostId],
+        context: Context,
+    ) -> AppResult<HashMap<PostId, (Arc<Post>, Arc<User>)>> {
+        let posts = self.posts(ids).await?;
+        if posts.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let authors = self.users_seen_by(viewer, posts.values().map(|post| post.author_id).collect()).await?;
+        let seen = posts.into_iter().filter_map(|(id, post)| {
+            let (author, relationship) = authors.get(&post.author_id)?;
+            let shown = match visibility(viewer, author, *relationship) {
+                Visibility::Visible => true,
+                Visibility::HiddenInFeeds => context == Context::Direct,
+                Visibility::Hidden => false,
+            };
+            shown.then(|| (id, (post, author.clone())))
+        });
+        Ok(seen.collect())
+    }
+}
