@@ -115,8 +115,7 @@ impl Shared {
 
         let outcome = self.files.put_object(request).await;
         // Held until the object is whole and synced.
-        let _guard = reception.finish()?;
-        let response = outcome?;
+        let (_guard, response) = reception.finish(outcome)?;
         blocking(move || files.sync()).await?;
         Ok(response)
     }

@@ -2,7 +2,7 @@
 //! `s3s-fs` keeps the files.
 //!
 //! It makes the embedded mode walk the paths of a real deployment: presigned PUTs come in over HTTP, and the same
-//! [`crate::s3::S3ObjectStore`] reads and writes. Guarantees beyond `s3s-fs` 0.14, all in [`backend`]:
+//! [`crate::s3::S3ObjectStore`] reads and writes. Guarantees beyond `s3s-fs` 0.14:
 //!
 //! - *Acknowledged means durable.* `s3s-fs` writes a temporary file and renames it, but never syncs. Here a PUT is
 //!   answered after the object, its attributes and every folder on its path were synced, so it survives the loss of
@@ -15,8 +15,8 @@
 //!   Everything else (lists, copies, form uploads, multipart) is 501.
 //! - *Bounded.* Connections, header time, idle time of a body, life of a connection and size of an object.
 //!
-//! Limits, which the product's keys stay inside: a key has at most [`backend::MAX_KEY_BYTES`] bytes, and none may be
-//! a folder of another. One process owns a folder at a time: `s3s-fs` numbers its temporary files.
+//! Limits, which the product's keys stay inside: a key has at most 105 bytes, and none may be a
+//! folder of another. One process owns a folder at a time: `s3s-fs` numbers its temporary files.
 
 mod access;
 mod backend;

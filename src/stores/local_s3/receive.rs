@@ -4,6 +4,7 @@ use futures::{StreamExt, stream};
 use parking_lot::Mutex;
 use s3s::dto::StreamingBlob;
 use s3s::{S3Result, s3_error};
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,10 @@ pub(super) struct Reception {
 }
 
 enum State {
-    /// Not all is there.
-    Incomplete,
+    /// Not all is there yet.
+    Receiving,
+    /// It ended early, broke off, or was longer than announced.
+    Broken,
     /// The client fell silent.
     Stalled,
     /// All is there, and the key is locked.
@@ -31,16 +34,23 @@ enum State {
 impl Reception {
     /// Of exactly `size` bytes, no two of them further apart than `idle_timeout`; `lock` is the key's.
     pub(super) fn new(size: u64, idle_timeout: Duration, lock: Arc<RwLock<()>>) -> Self {
-        Reception { size, idle_timeout, lock, state: Arc::new(Mutex::new(State::Incomplete)) }
+        Reception { size, idle_timeout, lock, state: Arc::new(Mutex::new(State::Receiving)) }
     }
 
-    /// The key's lock, which the body's end took; an error where the body never came to its end.
-    pub(super) fn finish(&self) -> S3Result<OwnedRwLockWriteGuard<()>> {
-        match std::mem::replace(&mut *self.state.lock(), State::Incomplete) {
-            State::Complete(guard) => Ok(guard),
-            State::Stalled => Err(s3_error!(RequestTimeout)),
-            State::Incomplete => Err(s3_error!(IncompleteBody)),
+    /// What became of a PUT of which `outcome` is known, with the key's lock, which the body's end took. Where the
+    /// body is to blame, the error says so.
+    pub(super) fn finish<T>(&self, outcome: S3Result<T>) -> S3Result<(OwnedRwLockWriteGuard<()>, T)> {
+        match (std::mem::replace(&mut *self.state.lock(), State::Receiving), outcome) {
+            (State::Complete(guard), Ok(value)) => Ok((guard, value)),
+            (State::Complete(_) | State::Receiving, Err(error)) => Err(error),
+            (State::Stalled, _) => Err(s3_error!(RequestTimeout)),
+            (State::Broken | State::Receiving, _) => Err(s3_error!(IncompleteBody)),
         }
+    }
+
+    fn fail(&self, state: State, error: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+        *self.state.lock() = state;
+        io::Error::other(error)
     }
 }
 
@@ -52,18 +62,17 @@ pub(super) fn receive(body: StreamingBlob, reception: Reception) -> StreamingBlo
         let reception = reception.clone();
         async move {
             let Ok(next) = timeout(reception.idle_timeout, body.next()).await else {
-                *reception.state.lock() = State::Stalled;
-                return Err(io::Error::from(io::ErrorKind::TimedOut));
+                return Err(reception.fail(State::Stalled, "the client fell silent"));
             };
-            match next.transpose().map_err(io::Error::other)? {
+            match next.transpose().map_err(|error| reception.fail(State::Broken, error))? {
                 Some(bytes) if received + bytes.len() as u64 > reception.size => {
-                    Err(io::Error::other("the body is longer than announced"))
+                    Err(reception.fail(State::Broken, "the body is longer than announced"))
                 }
                 Some(bytes) => {
                     let received = received + bytes.len() as u64;
                     Ok(Some((bytes, (body, received))))
                 }
-                None if received < reception.size => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                None if received < reception.size => Err(reception.fail(State::Broken, "the body ended early")),
                 None => {
                     let guard = reception.lock.clone().write_owned().await;
                     *reception.state.lock() = State::Complete(guard);

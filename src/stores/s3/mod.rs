@@ -1,8 +1,8 @@
 //! The object store behind any S3 endpoint, through `aws-sdk-s3`.
 //!
 //! Two clients share one configuration: one talks to the endpoint, the other only signs, for the
-//! address that clients reach. The SDK's own retries are off: [`retry`] repeats transient failures
-//! itself, because it must remember whether an earlier attempt may have taken effect.
+//! address that clients reach. The SDK's own retries are off: transient failures are
+//! repeated here, because it must be remembered whether an earlier attempt may have taken effect.
 
 mod batch;
 mod client;

@@ -121,6 +121,16 @@ async fn a_body_that_ends_early_leaves_nothing_and_keeps_what_was_there() {
     assert_eq!(endpoint.store.head(KEY).await.unwrap().unwrap().content_type.as_deref(), Some("image/gif"));
 }
 
+#[tokio::test]
+async fn a_put_that_must_not_replace_does_not() {
+    let endpoint = Endpoint::start().await;
+    endpoint.store.put(KEY, JPEG, "first".into()).await.unwrap();
+    let presigned = endpoint.presign(5).await;
+    let put = endpoint.http.put(&presigned.url).header("content-type", JPEG).header("if-none-match", "*");
+    assert_eq!(put.body("later").send().await.unwrap().status(), StatusCode::PRECONDITION_FAILED);
+    assert_eq!(endpoint.store.get(KEY, 100).await.unwrap().unwrap(), "first");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_of_one_key_never_mix() {
     const TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/webp", "image/gif"];
