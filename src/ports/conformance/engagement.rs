@@ -30,6 +30,9 @@ ledger_checks!(
     engagement_is_summed_by_post_and_hour,
 );
 
+/// More pages than any list of these checks has.
+const MAX_PAGES: usize = 20;
+
 async fn post_and_users(world: &Arc<World>, count: usize) -> (PostId, UserId, Vec<UserId>) {
     let author = world.user().await;
     let post_id = world.post(author).await;
@@ -202,7 +205,7 @@ async fn likers_page_newest_first(world: Arc<World>) {
     users.rotate_left(1);
     users.reverse();
     let (mut seen, mut after) = (Vec::new(), None);
-    loop {
+    for _ in 0..MAX_PAGES {
         let page = world.ledger.likers(post_id, after, 6).await.expect("likers");
         assert!(page.len() <= 6, "a page keeps to its limit");
         assert!(page.windows(2).all(|pair| pair[0].position > pair[1].position), "positions fall strictly");
@@ -277,5 +280,11 @@ async fn engagement_is_summed_by_post_and_hour(world: Arc<World>) {
     assert_eq!(rest, [hour(quiet, 0, 1), hour(quiet, 1, 1)], "each hour apart, private accounts left out");
     let late = world.ledger.engagement_hours(NOON.plus_ms(HOUR_MS), 10).await.expect("engagement_hours");
     assert_eq!(late, [hour(strong, 1, 3), hour(quiet, 1, 1)], "only since the time given");
+    let within = world.ledger.engagement_hours(NOON.plus_ms(2 * HOUR_MS - 1), 10).await.expect("engagement_hours");
+    assert_eq!(within, late, "from the hour that it falls into on");
     assert_eq!(world.ledger.engagement_hours(NOON, 1).await.expect("engagement_hours").len(), 1, "up to the limit");
+
+    world.apply(quiet, 5, &[unlike(users[0])]).await;
+    let left = world.ledger.engagement_hours(NOON, 10).await.expect("engagement_hours");
+    assert_eq!(left, late, "what was taken back is taken from the hour in which it was counted");
 }

@@ -4,13 +4,14 @@ use super::{
     report::ledger_checks,
     world::{NO_CELEBRITIES, World, at_once, sorted},
 };
-use crate::ledger::FollowOutcome;
+use crate::{StoreError, ledger::FollowOutcome};
 use std::{collections::HashSet, future::Future, sync::Arc};
 use tessera_domain::{UserId, event::Event, user::Relationship};
 
 ledger_checks!(
     following_is_idempotent_and_counted_once,
     nobody_can_follow_a_missing_account,
+    nobody_follows_blocks_or_mutes_themselves,
     unfollowing_undoes_a_follow_once,
     a_block_ends_follows_both_ways,
     nobody_follows_across_a_block,
@@ -22,6 +23,9 @@ ledger_checks!(
     follow_lists_page_without_gaps_or_duplicates,
     paging_a_follow_list_is_not_disturbed_by_newcomers,
 );
+
+/// More pages than any list of these checks has.
+const MAX_PAGES: usize = 20;
 
 async fn counts(world: &World, user_id: UserId) -> (u64, u64) {
     let account = world.account(user_id).await;
@@ -62,6 +66,21 @@ async fn nobody_can_follow_a_missing_account(world: Arc<World>) {
     let muted = world.ledger.mute(user_id, missing, world.now()).await.expect("mute");
     assert!(!muted, "muting a missing account");
     assert_eq!(counts(&world, user_id).await, (0, 0), "nothing was counted");
+    assert!(world.events().await.is_empty(), "nothing was recorded");
+}
+
+async fn nobody_follows_blocks_or_mutes_themselves(world: Arc<World>) {
+    let me = world.user().await;
+    world.events().await;
+    let refusals = [
+        world.ledger.follow(me, me, world.now(), NO_CELEBRITIES).await.err(),
+        world.ledger.block(me, me, world.now(), NO_CELEBRITIES).await.err(),
+        world.ledger.mute(me, me, world.now()).await.err(),
+    ];
+    for error in refusals {
+        assert!(matches!(error, Some(StoreError::Refused { .. })), "oneself is refused, not: {error:?}");
+    }
+    assert_eq!(counts(&world, me).await, (0, 0), "nothing was counted");
     assert!(world.events().await.is_empty(), "nothing was recorded");
 }
 
@@ -212,7 +231,7 @@ async fn follow_lists_page_without_gaps_or_duplicates(world: Arc<World>) {
     followers.reverse();
 
     let (mut seen, mut after) = (Vec::new(), None);
-    loop {
+    for _ in 0..MAX_PAGES {
         let page = world.ledger.followers(author, after, 7).await.expect("followers");
         assert!(page.len() <= 7, "a page keeps to its limit");
         assert!(page.windows(2).all(|pair| pair[0].position > pair[1].position), "positions fall strictly");
@@ -223,7 +242,7 @@ async fn follow_lists_page_without_gaps_or_duplicates(world: Arc<World>) {
     assert_eq!(seen, followers, "every follower once, newest first");
 
     let (mut seen, mut after) = (Vec::new(), None);
-    loop {
+    for _ in 0..MAX_PAGES {
         let page = world.ledger.following(author, after, 7).await.expect("following");
         assert!(page.len() <= 7, "a page keeps to its limit");
         let Some(last) = page.last() else { break };

@@ -5,6 +5,9 @@ use std::{future::Future, time::Duration};
 /// A check that takes longer hangs.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// As much of a panic's message as the list of failures shows; the panic itself printed all of it.
+const MAX_MESSAGE_CHARS: usize = 600;
+
 /// What has failed so far.
 pub(super) struct Report {
     port: &'static str,
@@ -20,10 +23,14 @@ impl Report {
     /// Runs one check in a task of its own, so that its panic ends it alone.
     pub(super) async fn run(&mut self, name: &'static str, check: impl Future<Output = ()> + Send + 'static) {
         self.checked += 1;
-        let failure = match tokio::time::timeout(CHECK_TIMEOUT, tokio::spawn(check)).await {
+        let mut task = tokio::spawn(check);
+        let failure = match tokio::time::timeout(CHECK_TIMEOUT, &mut task).await {
             Ok(Ok(())) => return,
             Ok(Err(panic)) => panic_message(panic),
-            Err(_) => format!("took more than {CHECK_TIMEOUT:?}"),
+            Err(_) => {
+                task.abort();
+                format!("took more than {CHECK_TIMEOUT:?}")
+            }
         };
         let name = name.rsplit_once("conformance::").map_or(name, |(_, short)| short);
         self.failures.push(format!("{name}: {failure}"));
@@ -45,7 +52,7 @@ impl Report {
 fn panic_message(error: tokio::task::JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else { return "was cancelled".to_owned() };
     let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-    text.unwrap_or("panicked").replace('\n', " ")
+    text.unwrap_or("panicked").replace('\n', " ").chars().take(MAX_MESSAGE_CHARS).collect()
 }
 
 /// Makes a module's `run`, which runs the named checks of the ledger, each in a world of its own.

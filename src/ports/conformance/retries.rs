@@ -42,7 +42,7 @@ async fn writes_sent_again_take_effect_once(world: Arc<World>) {
     let faulty = Arc::new(Faulty::new(Arc::clone(&world.ledger), plan));
     let stormy = World::new(Arc::clone(&faulty) as _);
     let mut users = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..8 {
         let new = stormy.new_user();
         again(|| stormy.ledger.create_user(new.clone())).await;
         users.push(new.id);

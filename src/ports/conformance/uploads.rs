@@ -129,6 +129,7 @@ async fn a_dead_job_gives_its_unit_back_once(world: Arc<World>) {
     kill(&world, &upload).await;
     let retried = world.ledger.retry_job(upload.id, world.now()).await.expect("retry_job");
     assert!(retried, "a dead job is queued anew");
+    assert!(world.open_within(user_id, 1).await.is_none(), "and holds its unit again");
     kill_queued(&world).await;
     assert!(world.open_within(user_id, 1).await.is_some(), "the unit was given back");
     assert!(world.open_within(user_id, 1).await.is_none(), "once, however often the job died");
