@@ -62,8 +62,11 @@ pub(super) async fn enqueue(
     );
     let insert =
         insert.bind(&upload.id.0.as_bytes()[..]).bind(upload.user_id.to_i64()).bind(now.0).bind(signed(max_queued));
-    scope.wake_media_jobs();
-    Ok(scope.execute(insert).await? == 1)
+    let queued = scope.execute(insert).await? == 1;
+    if queued {
+        scope.wake_media_jobs();
+    }
+    Ok(queued)
 }
 
 /// Buries the jobs whose attempts are spent, then leases what is due, fair between users.
@@ -122,7 +125,7 @@ struct DueRow {
 async fn bury_spent(scope: &mut WriteScope, now: Timestamp) -> StoreResult<()> {
     let update = sqlx::query_as(
         "UPDATE media_jobs SET state = 'dead', lease_token = NULL, last_error = coalesce(last_error, ?3)
-         WHERE state <> 'dead' AND due_at <= ?1 AND attempts >= ?2 RETURNING upload_id, last_error",
+         WHERE state = 'leased' AND due_at <= ?1 AND attempts >= ?2 RETURNING upload_id, last_error",
     );
     let buried: Vec<(Vec<u8>, String)> =
         scope.fetch_all(update.bind(now.0).bind(MAX_JOB_ATTEMPTS).bind(NO_REASON)).await?;

@@ -9,6 +9,8 @@ use tessera_ports::{StoreResult, ledger::MaintenanceLedger};
 const PURGE_CHUNK: i64 = 5_000;
 /// Hours of engagement stay this much longer than saved replies; no decayed window looks back further.
 const KEEP_HOURS_MS: i64 = 30 * DAY_MS;
+/// Quotas and impressions by day stay this many days longer; only today's are ever asked for.
+const KEEP_DAYS: i64 = 2;
 
 #[async_trait]
 impl MaintenanceLedger for SqliteLedger {
@@ -55,9 +57,14 @@ impl MaintenanceLedger for SqliteLedger {
                             SELECT token_hash FROM sessions WHERE expires_at < ?1 LIMIT ?2)";
         let hours = "DELETE FROM engagement_hours WHERE (hour, post_id) IN (
                          SELECT hour, post_id FROM engagement_hours WHERE hour < ?1 LIMIT ?2)";
-        let purged = self.purge(replies, before).await? + self.purge(sessions, before).await?;
-        self.purge(hours, before.plus_ms(-KEEP_HOURS_MS)).await?;
-        Ok(purged)
+        let quotas = "DELETE FROM upload_quota WHERE (user_id, day) IN (
+                          SELECT user_id, day FROM upload_quota WHERE day < ?1 LIMIT ?2)";
+        let impressions = "DELETE FROM ad_impressions WHERE (user_id, day, ad_id) IN (
+                               SELECT user_id, day, ad_id FROM ad_impressions WHERE day < ?1 LIMIT ?2)";
+        self.purge(hours, before.0 - KEEP_HOURS_MS).await?;
+        self.purge(quotas, before.utc_day() - KEEP_DAYS).await?;
+        self.purge(impressions, before.utc_day() - KEEP_DAYS).await?;
+        Ok(self.purge(replies, before.0).await? + self.purge(sessions, before.0).await?)
     }
 
     async fn check(&self) -> StoreResult<()> {
@@ -77,12 +84,12 @@ impl MaintenanceLedger for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Runs a chunked deletion to its end; returns how many rows went.
-    async fn purge(&self, statement: &'static str, before: Timestamp) -> StoreResult<u64> {
+    /// Runs a chunked deletion of what is older than `before` to its end; returns how many rows went.
+    async fn purge(&self, statement: &'static str, before: i64) -> StoreResult<u64> {
         let mut purged = 0;
         loop {
             let chunk = self
-                .write(move |scope| Box::pin(scope.execute(sqlx::query(statement).bind(before.0).bind(PURGE_CHUNK))))
+                .write(move |scope| Box::pin(scope.execute(sqlx::query(statement).bind(before).bind(PURGE_CHUNK))))
                 .await?;
             purged += chunk;
             if chunk < PURGE_CHUNK as u64 {

@@ -1,6 +1,6 @@
 //! The transactional outbox. Rows are written by `WriteScope::record`.
 
-use super::{SqliteLedger, errors::corrupt, rows::*, writer::WriteScope};
+use super::{SqliteLedger, rows::*, writer::WriteScope};
 use async_trait::async_trait;
 use tessera_domain::{Timestamp, event::Event};
 use tessera_ports::{
@@ -54,23 +54,34 @@ impl OutboxLedger for SqliteLedger {
 }
 
 async fn claim(scope: &mut WriteScope, page: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<OutboxEvent>> {
-    let bury = sqlx::query(
-        "UPDATE outbox SET is_dead = 1, lease_token = NULL
-         WHERE is_dead = 0 AND due_at <= ?1 AND attempts >= ?2",
-    );
-    scope.execute(bury.bind(now.0).bind(MAX_EVENT_ATTEMPTS)).await?;
-    let lease = sqlx::query_as(
-        "UPDATE outbox SET attempts = attempts + 1, lease_token = random(), due_at = ?2
-         WHERE id IN (SELECT id FROM outbox WHERE is_dead = 0 AND due_at <= ?1 ORDER BY id LIMIT ?3)
-         RETURNING id, attempts, lease_token, event",
-    );
-    let lease = lease.bind(now.0).bind(now.plus_ms(lease_ms).0).bind(limit(page));
-    let mut rows: Vec<(i64, u32, i64, String)> = scope.fetch_all(lease).await?;
-    rows.sort_unstable_by_key(|row| row.0);
-    let event = |(id, attempt, token, event): (i64, u32, i64, String)| {
-        let event: Event =
-            serde_json::from_str(&event).map_err(|error| corrupt(format!("outbox event {id}: {error}")))?;
-        Ok(OutboxEvent { id, attempt, lease_token: token as u64, event })
-    };
-    rows.into_iter().map(event).collect()
+    let mut claimed = Vec::new();
+    loop {
+        // One pass over the oldest due events leases those that have attempts left and buries the others.
+        let pass = sqlx::query_as(
+            "UPDATE outbox SET is_dead = attempts >= ?4, attempts = min(attempts + 1, ?4),
+                 lease_token = iif(attempts >= ?4, NULL, random()), due_at = ?2
+             WHERE id IN (SELECT id FROM outbox WHERE is_dead = 0 AND due_at <= ?1 ORDER BY id LIMIT ?3)
+             RETURNING id, attempts, lease_token, event",
+        );
+        let pass =
+            pass.bind(now.0).bind(now.plus_ms(lease_ms).0).bind(limit(page - claimed.len())).bind(MAX_EVENT_ATTEMPTS);
+        let rows: Vec<(i64, u32, Option<i64>, String)> = scope.fetch_all(pass).await?;
+        let buried_any = rows.iter().any(|(_, _, token, _)| token.is_none());
+        for (id, attempt, token, event) in rows {
+            let Some(token) = token else { continue };
+            let event: Event = match serde_json::from_str(&event) {
+                Ok(event) => event,
+                Err(error) => {
+                    // It keeps its lease, so its attempts run out and it ends with the dead, holding up nobody.
+                    tracing::error!(id, attempt, %error, "an outbox event is unreadable");
+                    continue;
+                }
+            };
+            claimed.push(OutboxEvent { id, attempt, lease_token: token as u64, event });
+        }
+        if !buried_any {
+            claimed.sort_unstable_by_key(|event| event.id);
+            return Ok(claimed);
+        }
+    }
 }

@@ -284,3 +284,64 @@ async fn run_operations(
     }
     ready.map_err(|error| unavailable(Determinacy::NotDone, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sqlite::{SqliteLedger, SqliteOptions};
+    use std::sync::Arc;
+    use tessera_domain::{UserId, event::Event};
+    use tessera_ports::{
+        StoreError,
+        ledger::{MaintenanceLedger, OutboxLedger},
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_panic_ends_its_operation_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger =
+            SqliteLedger::open(folder.path().join("l.sqlite"), SqliteOptions::default()).await.expect("it opens");
+        let writes = (0..30_u64).map(|number| {
+            let ledger = Arc::clone(&ledger);
+            tokio::spawn(async move {
+                ledger
+                    .write(move |scope| {
+                        Box::pin(async move {
+                            scope.record(&Event::UserChanged { user_id: UserId(number) }).await?;
+                            assert!(number % 3 > 0, "a defect");
+                            Ok(number)
+                        })
+                    })
+                    .await
+            })
+        });
+        for (number, write) in writes.collect::<Vec<_>>().into_iter().enumerate() {
+            match write.await.expect("the panic stays inside") {
+                Ok(value) => assert_eq!(value, number as u64),
+                Err(error) => assert!(number % 3 == 0 && matches!(error, StoreError::Refused { .. }), "{error}"),
+            }
+        }
+        assert_eq!(ledger.outbox_counts().await.expect("outbox_counts").pending, 20, "what panicked left nothing");
+        ledger.check().await.expect("the writer lives");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lost_transaction_is_told_to_all_and_the_writer_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger =
+            SqliteLedger::open(folder.path().join("l.sqlite"), SqliteOptions::default()).await.expect("it opens");
+        let event = Event::UserChanged { user_id: UserId(1) };
+        let lost = ledger
+            .write(move |scope| {
+                Box::pin(async move {
+                    scope.record(&event).await?;
+                    // As SQLite does by itself when the disk is full.
+                    scope.control("ROLLBACK").await?;
+                    Err::<(), _>(super::refused("a full disk"))
+                })
+            })
+            .await;
+        assert!(lost.is_err());
+        assert_eq!(ledger.outbox_counts().await.expect("outbox_counts").pending, 0);
+        ledger.check().await.expect("the writer goes on");
+    }
+}

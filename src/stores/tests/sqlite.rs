@@ -7,13 +7,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use tessera_domain::{UserId, counters::CounterOperation};
 use tessera_ports::{
     Ledger, StoreError,
     conformance::{self, World},
-    ledger::{CreateUserOutcome, MaintenanceLedger},
+    ledger::{CreateUserOutcome, GraphLedger, MaintenanceLedger, PostLedger},
 };
 use tessera_stores::sqlite::{SqliteLedger, SqliteOptions};
 
@@ -183,4 +184,81 @@ async fn rebuilding_repairs_what_was_tampered_with() {
 async fn raw(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path);
     SqliteConnection::connect_with(&options).await.expect("a connection")
+}
+
+/// Likes per second of 64 clients, with and without group commit, on a real disk.
+/// `cargo nextest run -p tessera-stores --run-ignored only --no-capture likes_per_second`
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a measurement"]
+async fn likes_per_second() {
+    for group_commit in [false, true] {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let options = SqliteOptions { group_commit, ..SqliteOptions::default() };
+        let world = World::new(SqliteLedger::open(ledger_file(&folder), options).await.expect("the ledger opens"));
+        let author = world.user().await;
+        let post_id = world.post(author).await;
+        let (started, made) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+        let clients: Vec<_> = (0..64)
+            .map(|_| {
+                let (world, made) = (Arc::clone(&world), Arc::clone(&made));
+                tokio::spawn(async move {
+                    while started.elapsed() < Duration::from_secs(3) {
+                        let user_id = UserId(made.fetch_add(1, Ordering::Relaxed) as u64);
+                        world.apply(post_id, 0, &[CounterOperation::Like { user_id }]).await;
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await.expect("no panic");
+        }
+        let likes = world.counts(post_id).await.likes;
+        assert_eq!(likes, made.load(Ordering::Relaxed) as u64, "every acknowledged like is counted");
+        eprintln!("group commit {group_commit}: {:.0} likes/s", likes as f64 / started.elapsed().as_secs_f64());
+    }
+}
+
+/// The catch-up of a reader with 1,000 followees and 100,000 posts, and the reads beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a measurement"]
+async fn timeline_reads() {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let path = ledger_file(&folder);
+    let ledger = open(&path).await;
+    let mut connection = raw(&path).await;
+    sqlx::raw_sql(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
+         INSERT INTO users (id, username, display_name, password_hash, created_at) SELECT i, 'u' || i, '', '', 0 FROM n;
+         INSERT INTO follows (follower_id, followee_id, created_at) SELECT 1, id, 0 FROM users WHERE id > 1;
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+         INSERT INTO posts (id, author_id, upload_id, original_key, caption, alt_text, media_kind, blurhash, width, height)
+         SELECT i, 2 + abs(random()) % 1000, randomblob(16), 'uploads/key', hex(randomblob(100)), '', 'image', 'LEHV6n', 9, 9
+         FROM n;",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("a world");
+    connection.close().await.expect("close");
+    let authors: Vec<UserId> = (2..1_002).map(UserId).collect();
+    for round in 0..3 {
+        let started = Instant::now();
+        let posts = ledger.timeline_posts(UserId(1), None, 1_000).await.expect("timeline_posts");
+        let timeline = started.elapsed();
+        let expected: Vec<u64> = (99_001..=100_000).rev().collect();
+        assert_eq!(posts.iter().map(|post| post.post_id.0).collect::<Vec<_>>(), expected);
+        let started = Instant::now();
+        ledger.recent_posts(&authors, None, 1_000).await.expect("recent_posts");
+        let recent = started.elapsed();
+        let page: Vec<_> = posts.iter().take(50).map(|post| post.post_id).collect();
+        let started = Instant::now();
+        assert_eq!(ledger.posts(&page).await.expect("posts").len(), 50);
+        let hydrate = started.elapsed();
+        let started = Instant::now();
+        ledger.relationships(UserId(1), &authors[..50]).await.expect("relationships");
+        eprintln!(
+            "round {round}: timeline_posts {timeline:?}, recent_posts {recent:?}, posts(50) {hydrate:?}, \
+             relationships(50) {:?}",
+            started.elapsed()
+        );
+    }
 }
