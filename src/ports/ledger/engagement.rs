@@ -70,6 +70,7 @@ pub trait EngagementLedger: Send + Sync + 'static {
     /// One comment, unless it was deleted.
     async fn comment(&self, id: CommentId) -> StoreResult<Option<Comment>>;
 
-    /// Likes and comments since `since` on posts of public accounts, by post and hour, strongest first.
+    /// Likes and comments that stand (were not taken back) on posts of public accounts, by post and hour, from
+    /// the hour that `since` falls into on, strongest first.
     async fn engagement_hours(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<EngagementHour>>;
 }

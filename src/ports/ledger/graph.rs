@@ -36,6 +36,7 @@ pub struct FollowRow {
 /// The social graph. Counts on both accounts move in the same transaction as the edge.
 ///
 /// A follow that takes effect decides the followee's celebrity flag by `rule`; so does one that ends.
+/// Following, blocking or muting oneself is a defect of the caller and `Refused`.
 #[async_trait]
 pub trait GraphLedger: Send + Sync + 'static {
     /// Follows. Idempotent.

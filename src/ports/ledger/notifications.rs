@@ -33,7 +33,8 @@ pub trait NotificationLedger: Send + Sync + 'static {
         limit: usize,
     ) -> StoreResult<Vec<Notification>>;
 
-    /// Marks as read all notifications up to and including `up_to` in list order; returns how many changed.
+    /// Marks as read `up_to` and all that stand after it in the list (those that changed no later than it
+    /// did); returns how many changed. Nothing where `up_to` is not this user's.
     async fn mark_read(&self, user_id: UserId, up_to: NotificationId) -> StoreResult<u64>;
 
     /// How many notifications are unread.

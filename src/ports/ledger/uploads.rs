@@ -183,6 +183,7 @@ pub trait UploadLedger: Send + Sync + 'static {
     /// How many jobs stand where.
     async fn job_counts(&self) -> StoreResult<JobCounts>;
 
-    /// Queues a dead job anew with all its attempts, the upload processing again; false where it is not dead.
+    /// Queues a dead job anew with all its attempts, the upload processing again and holding a unit of its
+    /// day's quota again, whatever the limit; false where it is not dead.
     async fn retry_job(&self, id: UploadId, now: Timestamp) -> StoreResult<bool>;
 }
