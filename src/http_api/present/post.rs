@@ -1,0 +1,140 @@
+//! Posts.
+
+use super::Rfc3339;
+use crate::EdgeState;
+use serde::Serialize;
+use tessera_app::hydrate::HydratedPost;
+use tessera_domain::{
+    PostId, UserId,
+    media::{MediaKind, Variant, variant_key},
+    post::Post,
+    user::User,
+};
+use utoipa::ToSchema;
+
+/// An account as it stands beside what it made or did.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Author)]
+pub struct AuthorBody {
+    /// The account's id.
+    #[schema(value_type = String, example = "175928847299117063")]
+    pub id: UserId,
+    /// Unique name.
+    #[schema(example = "ada")]
+    pub username: String,
+    /// Name to show.
+    pub display_name: String,
+    /// Always null: accounts have no pictures yet.
+    pub avatar_url: Option<String>,
+}
+
+impl From<&User> for AuthorBody {
+    fn from(user: &User) -> Self {
+        Self {
+            id: user.id,
+            username: user.username.as_str().to_owned(),
+            display_name: user.display_name.clone(),
+            avatar_url: None,
+        }
+    }
+}
+
+/// Where a browser finds a post's picture, and what it needs to make room for it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Media)]
+pub struct MediaBody {
+    /// JPEG inside 1080 x 1080.
+    #[schema(format = "uri")]
+    pub large: String,
+    /// JPEG inside 640 x 640.
+    #[schema(format = "uri")]
+    pub medium: String,
+    /// JPEG, 150 x 150, cropped to cover.
+    #[schema(format = "uri")]
+    pub thumbnail: String,
+    /// AVIF inside 640 x 640.
+    #[schema(format = "uri")]
+    pub avif: String,
+    /// WebP inside 640 x 640.
+    #[schema(format = "uri")]
+    pub webp: String,
+    /// A placeholder to show while loading (blurha.sh).
+    pub blurhash: String,
+    /// Width of `large`, in pixels.
+    pub width: u32,
+    /// Height of `large`, in pixels.
+    pub height: u32,
+}
+
+impl MediaBody {
+    fn new(state: &EdgeState, post: &Post) -> Self {
+        let url =
+            |variant| state.absolute_url(&format!("/{}", variant_key(post.author_id, post.media.upload_id, variant)));
+        Self {
+            large: url(Variant::Large),
+            medium: url(Variant::Medium),
+            thumbnail: url(Variant::Thumbnail),
+            avif: url(Variant::Avif),
+            webp: url(Variant::Webp),
+            blurhash: post.media.blurhash.clone(),
+            width: post.media.width,
+            height: post.media.height,
+        }
+    }
+}
+
+/// A post as the caller sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Post)]
+pub struct PostBody {
+    /// The post's id.
+    #[schema(value_type = String, example = "175928847299117063")]
+    pub post_id: PostId,
+    /// Who made it.
+    pub author: AuthorBody,
+    /// What the author wrote; may be empty.
+    pub caption: String,
+    /// What a screen reader says of the picture; may be empty.
+    pub alt_text: String,
+    /// Hashtags of the caption, lower case, without `#`.
+    pub hashtags: Vec<String>,
+    /// Picture or film.
+    #[schema(value_type = String, example = "image")]
+    pub media_type: MediaKind,
+    /// Where to find it.
+    pub media: MediaBody,
+    /// Likes.
+    pub like_count: u64,
+    /// Comments.
+    pub comment_count: u64,
+    /// Whether the caller likes it.
+    pub liked: bool,
+    /// When it was posted.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Rfc3339,
+    /// When the caption or the alternative text last changed; missing where they never did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub edited_at: Option<Rfc3339>,
+}
+
+impl PostBody {
+    /// The JSON of a post, with URLs on this edge.
+    pub fn new(state: &EdgeState, hydrated: &HydratedPost) -> Self {
+        let HydratedPost { post, author, counts, liked } = hydrated;
+        Self {
+            post_id: post.id,
+            author: author.as_ref().into(),
+            caption: post.caption.clone(),
+            alt_text: post.alt_text.clone(),
+            hashtags: post.hashtags.clone(),
+            media_type: post.media.kind,
+            media: MediaBody::new(state, post),
+            like_count: counts.likes,
+            comment_count: counts.comments,
+            liked: *liked,
+            created_at: Rfc3339(post.id.created_at()),
+            edited_at: post.edited_at.map(Rfc3339),
+        }
+    }
+}
