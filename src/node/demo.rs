@@ -30,7 +30,11 @@ pub async fn run(arguments: DemoArguments) -> Result<(), Failure> {
     let populating = async {
         let world = populate(options).await.map_err(|error| Failure::running(format!("the demo world: {error}")))?;
         let people = world.people.len();
-        eprintln!("{people} people and {} photos are in. Open {} and sign in as one of them.", world.posts, node.http_url());
+        eprintln!(
+            "{people} people and {} photos are in. Open {} and sign in as one of them.",
+            world.posts,
+            node.http_url()
+        );
         Ok(())
     };
     tokio::select! {

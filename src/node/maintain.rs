@@ -21,7 +21,9 @@ pub async fn rebuild(config: Config, what: Rebuildable) -> Result<(), Failure> {
             println!("Counters rebuilt; {wrong} were wrong.");
         }
         Rebuildable::Timelines => {
-            println!("Timelines of an embedded node live in memory and are rebuilt from the ledger at their next read.");
+            println!(
+                "Timelines of an embedded node live in memory and are rebuilt from the ledger at their next read."
+            );
         }
     }
     ledger.close().await;

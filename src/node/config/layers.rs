@@ -21,7 +21,8 @@ pub fn load(
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError(format!("cannot read {}: {error}", path.display())))?;
         let table: Table = text.parse().map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
-        merge(&mut merged, table, &defaults, "").map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+        merge(&mut merged, table, &defaults, "")
+            .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
     }
     for (name, text) in environment {
         if let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) {
@@ -30,9 +31,9 @@ pub fn load(
         }
     }
     for assignment in sets {
-        let (key, text) = assignment
-            .split_once('=')
-            .ok_or_else(|| ConfigError(format!("--set {assignment}: expected key=value, as in http.listen=127.0.0.1:8080")))?;
+        let (key, text) = assignment.split_once('=').ok_or_else(|| {
+            ConfigError(format!("--set {assignment}: expected key=value, as in http.listen=127.0.0.1:8080"))
+        })?;
         if SECRETS.contains(&key.trim()) {
             return Err(ConfigError(format!(
                 "--set {key}: a secret does not belong on a command line; use the environment \
@@ -42,9 +43,8 @@ pub fn load(
         }
         set(&mut merged, &defaults, key.trim(), text).map_err(|error| ConfigError(format!("--set {error}")))?;
     }
-    let raw: RawConfig = Value::Table(merged).try_into().map_err(|error: toml::de::Error| {
-        ConfigError(error.message().to_owned())
-    })?;
+    let raw: RawConfig =
+        Value::Table(merged).try_into().map_err(|error: toml::de::Error| ConfigError(error.message().to_owned()))?;
     raw.validate()
 }
 
@@ -106,9 +106,9 @@ fn unknown(key: &str) -> ConfigError {
     let defaults: Table = DEFAULTS.parse().unwrap_or_default();
     let mut keys = Vec::new();
     collect_keys(&defaults, "", &mut keys);
-    let nearest = keys.iter().max_by(|a, b| {
-        strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)).then_with(|| b.cmp(a))
-    });
+    let nearest = keys
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)).then_with(|| b.cmp(a)));
     ConfigError(match nearest {
         Some(nearest) => format!("there is no setting {key:?}; did you mean {nearest:?}?"),
         None => format!("there is no setting {key:?}"),

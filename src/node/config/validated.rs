@@ -303,7 +303,9 @@ fn ledger_url(url: &str, data_dir: &std::path::Path) -> Result<LedgerUrl, Config
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() { fail("ledger.url: sqlite: needs a path") } else { Ok(LedgerUrl::Sqlite(path.into())) }
         }
-        Some(("postgres" | "postgresql", _)) => fail("ledger.url: Postgres belongs to the cluster mode, which is not in this version"),
+        Some(("postgres" | "postgresql", _)) => {
+            fail("ledger.url: Postgres belongs to the cluster mode, which is not in this version")
+        }
         _ => fail(format!("ledger.url: expected sqlite:PATH, found {url:?}")),
     }
 }

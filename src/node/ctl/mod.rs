@@ -1,0 +1,112 @@
+//! `tessera ctl`: an operator's view of a running node, over its admin listener.
+
+mod client;
+mod table;
+
+use crate::Failure;
+use clap::{Args, Subcommand};
+use client::AdminClient;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Arguments of `tessera ctl`.
+#[derive(Debug, Args)]
+pub struct CtlArguments {
+    /// The node's admin listener
+    #[arg(long, env = "TESSERA_ADMIN_URL", default_value = "http://127.0.0.1:8081", global = true)]
+    admin: String,
+    /// Where the node keeps its data: its generated admin token is read from there. TESSERA__ADMIN__TOKEN wins
+    #[arg(long, env = "TESSERA__DATA_DIR", default_value = "./tessera-data", global = true)]
+    data_dir: PathBuf,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: CtlCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CtlCommand {
+    /// Whether the node is ready, what its actors do and how many jobs wait
+    Status,
+    /// The nodes of the cluster and their shares
+    Nodes,
+    /// Drain the node: it finishes what is under way, saves its actors and exits
+    Drain,
+    /// Media jobs
+    Jobs {
+        /// Only queued, leased or dead ones
+        #[arg(long, value_parser = ["queued", "leased", "dead"])]
+        state: Option<String>,
+        /// Queue a dead job anew
+        #[arg(long, value_name = "ID", conflicts_with = "state")]
+        retry: Option<String>,
+    },
+    /// Circuit breakers
+    Breakers,
+    /// Advertisements
+    Ads {
+        /// Promote this post
+        #[arg(long, value_name = "ID", requires_all = ["until", "daily_budget"])]
+        promote: Option<String>,
+        /// Show it until then, as in 2030-01-31T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// Most impressions per UTC day
+        #[arg(long, value_name = "IMPRESSIONS")]
+        daily_budget: Option<u64>,
+        /// Most impressions per UTC day to one user
+        #[arg(long, value_name = "IMPRESSIONS", default_value_t = 3)]
+        frequency_cap: u32,
+    },
+}
+
+/// Runs one command against a node.
+pub async fn run(arguments: CtlArguments) -> Result<(), Failure> {
+    let client = AdminClient::new(&arguments.admin, &arguments.data_dir)?;
+    let reply = match &arguments.command {
+        CtlCommand::Status => status(&client).await?,
+        CtlCommand::Nodes => client.get("/admin/cluster").await?,
+        CtlCommand::Drain => client.post("/admin/drain", Value::Null).await?,
+        CtlCommand::Breakers => client.get("/admin/breakers").await?,
+        CtlCommand::Jobs { retry: Some(id), .. } => {
+            client.post(&format!("/admin/jobs/{id}/retry"), Value::Null).await?
+        }
+        CtlCommand::Jobs { state: Some(state), .. } => {
+            client.get(&format!("/admin/jobs?limit=100&state={state}")).await?
+        }
+        CtlCommand::Jobs { .. } => client.get("/admin/jobs?limit=100").await?,
+        CtlCommand::Ads { promote: Some(post_id), until, daily_budget, frequency_cap } => {
+            let campaign = json!({ "post_id": post_id, "ends_at": until, "daily_budget": daily_budget,
+                "frequency_cap": frequency_cap });
+            client.post("/admin/ads", campaign).await?
+        }
+        CtlCommand::Ads { .. } => client.get("/admin/ads").await?,
+    };
+    if arguments.json {
+        println!("{reply:#}");
+    } else {
+        print!("{}", table::render(&reply));
+    }
+    Ok(())
+}
+
+async fn status(client: &AdminClient) -> Result<Value, Failure> {
+    let ready = client.get_whatever_status("/readyz").await?;
+    let cluster = client.get("/admin/cluster").await?;
+    let actors = client.get("/admin/actors").await?;
+    let jobs = client.get("/admin/jobs?limit=100").await?;
+    let count = |state: &str| {
+        let items = jobs["items"].as_array().map_or(&[][..], Vec::as_slice);
+        items.iter().filter(|job| job["state"] == state).count()
+    };
+    Ok(json!({
+        "node": cluster["this_node"],
+        "ready": ready["ready"],
+        "missing": ready["missing"],
+        "epoch": cluster["epoch"],
+        "jobs": { "queued": count("queued"), "leased": count("leased"), "dead": count("dead"),
+                  "more_than_shown": jobs["items"].as_array().is_some_and(|items| items.len() == 100) },
+        "actors": actors,
+    }))
+}

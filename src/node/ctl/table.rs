@@ -1,0 +1,63 @@
+//! JSON as text for people: objects as lines, lists of objects as tables.
+
+use serde_json::Value;
+use std::fmt::Write;
+
+/// Renders any reply of the admin listener.
+pub fn render(value: &Value) -> String {
+    let mut text = String::new();
+    match value {
+        Value::Null => text.push_str("done\n"),
+        Value::Array(rows) => table(&mut text, rows, ""),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::Array(rows) if rows.iter().any(Value::is_object) => {
+                        let _ = writeln!(text, "{name}:");
+                        table(&mut text, rows, "  ");
+                    }
+                    Value::Array(rows) if rows.is_empty() => {
+                        let _ = writeln!(text, "{name}: none");
+                    }
+                    Value::Object(inner) => {
+                        let parts: Vec<String> = inner.iter().map(|(k, v)| format!("{k} {}", cell(v))).collect();
+                        let _ = writeln!(text, "{name}: {}", parts.join(", "));
+                    }
+                    other => {
+                        let _ = writeln!(text, "{name}: {}", cell(other));
+                    }
+                }
+            }
+        }
+        other => {
+            let _ = writeln!(text, "{}", cell(other));
+        }
+    }
+    text
+}
+
+fn table(text: &mut String, rows: &[Value], indent: &str) {
+    let Some(Value::Object(first)) = rows.first() else {
+        text.push_str(indent);
+        text.push_str("none\n");
+        return;
+    };
+    let columns: Vec<&String> = first.keys().collect();
+    let mut lines = vec![columns.iter().map(|name| (*name).clone()).collect::<Vec<String>>()];
+    lines.extend(rows.iter().map(|row| columns.iter().map(|name| cell(&row[name.as_str()])).collect()));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    for line in &lines {
+        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let _ = writeln!(text, "{indent}{}", cells.join("  ").trim_end());
+    }
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
