@@ -1,8 +1,15 @@
-//! The core of the ads.
+//! The core of the ads, and the entity through its reference over a real ledger.
 
-use super::core::{AdsCore, Choice, Question, WAITING_IMPRESSIONS};
+use super::{
+    AdsArgs, AdsRef, AdsSettings,
+    core::{AdsCore, Choice, Question, WAITING_IMPRESSIONS},
+};
+use crate::testing::{Ground, eventually, soon};
 use tessera_domain::{AdId, PostId, Timestamp, UserId, ads::Ad, post::PostRef, time::DAY_MS};
-use tessera_ports::ledger::{AdImpressions, AdSpend};
+use tessera_ports::{
+    clock,
+    ledger::{AdImpressions, AdSpend},
+};
 
 const NOON: Timestamp = Timestamp(20_000 * DAY_MS + DAY_MS / 2);
 const ADA: UserId = UserId(1);
@@ -109,4 +116,32 @@ fn memory_and_writes_are_bounded() {
     let shown = (0..WAITING_IMPRESSIONS as u64 + 5).filter(|user| core.shown(UserId(*user), AdId(1), NOON)).count();
     assert_eq!(shown, WAITING_IMPRESSIONS);
     assert_eq!(core.flush().map(|flush| flush.impressions.len()), Some(1_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn impressions_reach_the_ledger_and_the_cap_holds() {
+    let ground = Ground::new().await;
+    let users = ground.world.users(2).await;
+    let post_id = ground.world.post(users[0]).await;
+    let args = AdsArgs { ledger: ground.ledger.clone(), settings: AdsSettings::default() };
+    let ads = AdsRef::new(ground.region(args, super::region_settings()));
+    assert!(ads.candidates(users[1], 5, soon()).await.expect("answers").is_empty());
+    let now = clock::now();
+    let window = (now.plus_ms(-1_000), now.plus_ms(DAY_MS));
+    let ad = Ad { id: AdId(1), post_id, starts_at: window.0, ends_at: window.1, daily_budget: 100, frequency_cap: 2 };
+    assert!(ground.ledger.put_ad(ad).await.expect("stored"));
+    ads.refresh();
+    let candidates = eventually("the new campaign shows", || async {
+        Some(ads.candidates(users[1], 5, soon()).await.expect("answers")).filter(|found| !found.is_empty())
+    })
+    .await;
+    assert_eq!(candidates[0].post, PostRef { post_id, author_id: users[0] });
+    ads.shown(users[1], vec![AdId(1)]);
+    ads.shown(users[1], vec![AdId(1)]);
+    assert!(ads.candidates(users[1], 5, soon()).await.expect("answers").is_empty(), "the cap holds at once");
+    assert_eq!(ads.candidates(users[0], 5, soon()).await.expect("answers").len(), 1, "others still see it");
+    ads.flush(soon()).await.expect("flushed");
+    let stored = ground.ledger.impressions_of(users[1], clock::now().utc_day()).await.expect("read");
+    assert_eq!(stored, [AdImpressions { ad_id: AdId(1), user_id: users[1], count: 2 }]);
+    assert!(ads.candidates(users[1], 5, soon()).await.expect("answers").is_empty());
 }

@@ -1,4 +1,6 @@
-//! The feeder's core.
+//! The feeder's core, and the pool over real stores.
+
+mod pool;
 
 use super::core::{FeederCore, JobKey, retry_delay_ms};
 use tessera_domain::{

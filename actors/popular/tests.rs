@@ -1,16 +1,24 @@
-//! The core of what is popular.
+//! The core of what is popular, and the entity through its reference over a real ledger.
 
 use super::{
+    PopularArgs, PopularRef, PopularSettings,
     core::{Change, PopularCore},
     message::LedgerView,
 };
+use crate::testing::{Ground, eventually, soon};
+use std::sync::Arc;
 use tessera_domain::{
     PostId, Timestamp, UserId,
+    counters::CounterOperation,
     ids::ID_EPOCH_MS,
     post::PostRef,
     time::{DAY_MS, HOUR_MS},
 };
-use tessera_ports::ledger::EngagementHour;
+use tessera_ports::{
+    Ledger,
+    faults::{FaultPlan, Faulty},
+    ledger::{EngagementHour, ProfileChange},
+};
 
 const NOW: Timestamp = Timestamp(ID_EPOCH_MS + 100 * DAY_MS);
 
@@ -81,4 +89,43 @@ fn memory_is_bounded() {
     }
     assert!(core.heap_bytes() < 2_000_000, "{}", core.heap_bytes());
     assert_eq!(core.top(5_000, NOW).len(), 1_000);
+}
+
+fn popular(ground: &Ground, ledger: Arc<dyn Ledger>) -> PopularRef {
+    let args = PopularArgs { ledger, settings: PopularSettings::default() };
+    PopularRef::new(ground.region(args, super::region_settings()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_ask_waits_for_the_ledger_and_private_accounts_stay_out() {
+    let ground = Ground::new().await;
+    let users = ground.world.users(4).await;
+    let (quiet, liked) = (ground.world.post(users[0]).await, ground.world.post(users[1]).await);
+    let hidden = ground.world.post(users[2]).await;
+    let change = ProfileChange { private: Some(true), ..ProfileChange::default() };
+    ground.ledger.update_profile(users[2], change).await.expect("the profile changes");
+    for post_id in [liked, hidden] {
+        ground.world.apply(post_id, 0, &[CounterOperation::Like { user_id: users[3] }]).await;
+    }
+    let popular = popular(&ground, ground.ledger.clone());
+    let ids = |top: Vec<(PostRef, f64)>| top.into_iter().map(|(post, _)| post.post_id).collect::<Vec<_>>();
+    assert_eq!(ids(popular.top(10, soon()).await.expect("a list")), [liked, quiet]);
+    let now = tessera_ports::clock::now();
+    popular.engaged(PostRef { post_id: quiet, author_id: users[0] }, 5.0, now);
+    popular.removed(liked);
+    eventually("the list follows what it is told", || async {
+        (ids(popular.top(10, soon()).await.expect("a list")) == [quiet]).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_can_be_loaded_callers_hear_it_at_once() {
+    let ground = Ground::new().await;
+    let plan = FaultPlan { before_rate: 1.0, ..FaultPlan::quiet(1) };
+    let faulty = Arc::new(Faulty::new(ground.ledger.clone(), plan));
+    let popular = popular(&ground, faulty.clone());
+    assert!(popular.top(10, soon()).await.is_err());
+    faulty.set_enabled(false);
+    eventually("it recovers by itself", || async { popular.top(10, soon()).await.ok() }).await;
 }
