@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::cast::{CAST, Character};
-use crate::paint::Scene;
+use crate::paint::{PALETTE_PERIOD, Scene};
 use crate::random::Random;
 use crate::stories::{COMMENTS, story};
 
@@ -78,7 +78,10 @@ fn photos(seed: u64, people: &[Character], photos_per_person: usize) -> Vec<Phot
                 continue;
             };
             let (width, height) = *random.pick(&SIZES);
-            photos.push(Photo { author, scene, seed: random.next_u64(), width, height, caption });
+            // Seeds in a row have different palettes, so the pictures of one scene take turns.
+            let turn_of_scene = used.len() as u64 % PALETTE_PERIOD;
+            let seed = (random.next_u64() >> 1) / PALETTE_PERIOD * PALETTE_PERIOD + turn_of_scene;
+            photos.push(Photo { author, scene, seed, width, height, caption });
         }
     }
     photos

@@ -44,8 +44,8 @@ struct Curtain {
     field: Noise,
 }
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let (night, light) = (Ramp::new(palette.night), Ramp::new(palette.light));
     let shore = random.range(0.68, 0.76);

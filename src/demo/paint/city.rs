@@ -44,8 +44,8 @@ const PALETTES: [Palette; 4] = [
     },
 ];
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let quay = random.range(0.7, 0.78);
     let (sky, glow) = (Ramp::new(palette.sky), Color::hex(palette.glow));

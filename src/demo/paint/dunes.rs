@@ -73,8 +73,8 @@ impl Sand {
     }
 }
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let aspect = canvas.aspect();
     let (sin, cos) = (random.range(0.35, 0.8) * if random.chance(0.5) { 1.0 } else { -1.0 }).sin_cos();

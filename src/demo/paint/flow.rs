@@ -93,8 +93,8 @@ impl Field {
     }
 }
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let (aspect, pixel) = (canvas.aspect(), canvas.pixel());
     let paper = Color::hex(palette.paper);

@@ -47,8 +47,8 @@ const PALETTES: [Palette; 4] = [
 
 const RANKS: usize = 7;
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let aspect = canvas.aspect();
     let sun = (aspect * random.range(0.25, 0.75), random.range(0.08, 0.2));

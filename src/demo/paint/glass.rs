@@ -37,8 +37,8 @@ struct Site {
     tone: f32,
 }
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let aspect = canvas.aspect();
     let ramp = Ramp::new(palette.panes);

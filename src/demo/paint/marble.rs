@@ -35,8 +35,8 @@ const PALETTES: [Palette; 5] = [
     },
 ];
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let (inks, gold) = (Ramp::new(palette.inks), Color::hex(palette.gold));
     let scale = random.range(1.15, 1.7);

@@ -67,6 +67,9 @@ impl Scene {
     ];
 }
 
+/// After how many seeds the palettes of every scene come round: a multiple of how many each has.
+pub const PALETTE_PERIOD: u64 = 60;
+
 /// A finished picture.
 #[derive(Clone, Debug)]
 pub struct Picture {
@@ -82,7 +85,7 @@ pub struct Picture {
 
 /// Paints `scene` in `width` by `height` pixels (each 16 to 4,096; values outside are clamped).
 ///
-/// The same arguments give the same picture. CPU work of some tenths of a second: not for an async thread.
+/// The same arguments give the same picture; seeds in a row give different palettes, [`PALETTE_PERIOD`] seeds all of them. CPU work of some tenths of a second: not for an async thread.
 #[must_use]
 pub fn paint(scene: Scene, seed: u64, width: u32, height: u32) -> Picture {
     let (width, height) = (width.clamp(16, 4_096), height.clamp(16, 4_096));
@@ -102,7 +105,7 @@ pub fn paint(scene: Scene, seed: u64, width: u32, height: u32) -> Picture {
         Scene::Papercut => papercut::paint,
         Scene::Sea => sea::paint,
     };
-    let mood = painter(&mut canvas, &mut random);
+    let mood = painter(&mut canvas, &mut random, (seed % PALETTE_PERIOD) as usize);
     let (vignette, grain) = match scene {
         Scene::Flow | Scene::Papercut | Scene::Branches => (0.12, 0.014),
         Scene::Glass | Scene::Marble => (0.3, 0.016),

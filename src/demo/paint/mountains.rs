@@ -64,8 +64,8 @@ struct Range {
     mist: f32,
 }
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let aspect = canvas.aspect();
     let sun = (aspect * random.range(0.25, 0.75), random.range(0.28, 0.42));

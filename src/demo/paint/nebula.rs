@@ -47,8 +47,8 @@ const PALETTES: [Palette; 5] = [
     },
 ];
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let noise = Noise::new(random.next_u64());
     let (gas, veil) = (Ramp::new(palette.gas), Color::hex(palette.veil));
     let space = Color::hex(palette.space);

@@ -103,8 +103,8 @@ impl Sky<'_> {
     }
 }
 
-pub(super) fn paint(canvas: &mut Canvas, random: &mut Random) -> &'static str {
-    let palette = random.pick(&PALETTES);
+pub(super) fn paint(canvas: &mut Canvas, random: &mut Random, turn: usize) -> &'static str {
+    let palette = &PALETTES[turn % PALETTES.len()];
     let horizon = random.range(0.46, 0.6);
     let sun_radius = random.range(0.035, 0.06);
     let sky = Sky {
