@@ -30,7 +30,7 @@ pub enum AdsMessage {
         /// How many at most.
         limit: usize,
         /// The ads, best first.
-        reply: Reply<StoreResult<Vec<AdCandidate>>>,
+        reply: CandidatesReply,
     },
     /// Ads were shown.
     Shown {
@@ -51,7 +51,7 @@ pub enum AdsMessage {
     /// To itself: the active campaigns as of a time.
     Refreshed(Timestamp, StoreResult<Vec<AdSpend>>),
     /// To itself: what a user saw today.
-    ImpressionsRead(Question, StoreResult<Vec<AdImpressions>>, Reply<StoreResult<Vec<AdCandidate>>>),
+    ImpressionsRead(Question, StoreResult<Vec<AdImpressions>>, CandidatesReply),
     /// To itself: it is time to write impressions.
     FlushDue,
     /// To itself: a write ended.

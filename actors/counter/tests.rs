@@ -80,7 +80,7 @@ async fn waver(counters: CounterRef, post_id: PostId, user_id: UserId) -> bool {
     let mut random = SeededRandom::new(user_id.0);
     let mut liked = false;
     for _ in 0..12 {
-        liked = random.next_u64() % 2 == 0;
+        liked = random.next_f64() < 0.5;
         let operation = if liked { like(user_id) } else { CounterOperation::Unlike { user_id } };
         while let Err(error) = counters.apply(post_id, user_id, operation.clone(), soon()).await {
             assert!(matches!(&error, ActorError::Store(store) if store.is_transient()), "{error}");

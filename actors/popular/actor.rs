@@ -2,12 +2,12 @@
 
 use super::{
     core::PopularCore,
-    message::{LedgerView, PopularMessage},
+    message::{LedgerView, PopularMessage, TopReply},
 };
 use crate::{NodeSingleton, limited::limited};
 use std::{sync::Arc, time::Duration};
-use tessera_cluster::{Entity, EntityContext, Passivation, Reply};
-use tessera_domain::{PostId, post::PostRef, time::DAY_MS};
+use tessera_cluster::{Entity, EntityContext, Passivation};
+use tessera_domain::{PostId, time::DAY_MS};
 use tessera_ports::{Ledger, StoreError, StoreResult, clock, ledger::MAX_PAGE};
 
 /// The most callers that wait for the first load.
@@ -45,7 +45,7 @@ pub struct PopularArgs {
 /// Whether there is anything to answer from.
 enum Readiness {
     /// The first load is under way; these wait for it.
-    Loading(Vec<(usize, Reply<StoreResult<Vec<(PostRef, f64)>>>)>),
+    Loading(Vec<(usize, TopReply)>),
     /// No load succeeded so far; the last one failed so.
     Failed(StoreError),
     /// Loaded at least once.
@@ -91,7 +91,7 @@ impl Entity for PopularActor {
 }
 
 impl PopularActor {
-    fn top(&mut self, limit: usize, reply: Reply<StoreResult<Vec<(PostRef, f64)>>>) {
+    fn top(&mut self, limit: usize, reply: TopReply) {
         match &mut self.readiness {
             Readiness::Ready => reply.send(Ok(self.core.top(limit, clock::now()))),
             Readiness::Failed(error) => reply.send(Err(error.clone())),

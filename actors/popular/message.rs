@@ -5,6 +5,9 @@ use tessera_cluster::Reply;
 use tessera_domain::post::PostRef;
 use tessera_ports::{StoreResult, ledger::EngagementHour};
 
+/// Where the strongest posts go, with their scores.
+pub(super) type TopReply = Reply<StoreResult<Vec<(PostRef, f64)>>>;
+
 /// What the list of popular posts understands.
 #[derive(Debug)]
 pub enum PopularMessage {
@@ -13,7 +16,7 @@ pub enum PopularMessage {
         /// How many at most.
         limit: usize,
         /// Answered from memory.
-        reply: Reply<StoreResult<Vec<(PostRef, f64)>>>,
+        reply: TopReply,
     },
     /// Something happened to a post.
     Change(Change),
