@@ -14,19 +14,27 @@
 mod accounts;
 pub mod admin;
 mod conditional;
+mod engagement;
 pub mod extract;
+mod feed;
 mod graph;
 mod guard;
 mod media;
+mod notifications;
 mod openapi;
+mod posts;
 pub mod present;
 pub mod problem;
 mod router;
 mod server;
 mod settings;
+mod stall_guard;
 mod state;
 mod uploads;
 mod web;
+
+#[cfg(test)]
+mod tests;
 
 pub use admin::{AdminHooks, AdminSettings, admin_router};
 pub use problem::{EdgeResult, Problem};

@@ -1,12 +1,13 @@
 //! The public router: every area's routes inside the guards.
 
 use crate::{
-    EdgeSettings, EdgeState, Problem, accounts,
+    EdgeSettings, EdgeState, Problem, accounts, engagement,
     extract::MAX_JSON_BYTES,
-    graph,
+    feed, graph,
     guard::{admit, catch_panics, identify, in_context, limit_rate, replay_or_run},
-    media,
+    media, notifications,
     openapi::{DocumentHead, add_problems},
+    posts,
     problem::kinds,
     uploads, web,
 };
@@ -27,6 +28,10 @@ fn routes() -> OpenApiRouter<EdgeState> {
         .merge(accounts::routes())
         .merge(graph::routes())
         .merge(uploads::routes())
+        .merge(feed::routes())
+        .merge(posts::routes())
+        .merge(engagement::routes())
+        .merge(notifications::routes())
         .merge(media::routes())
         .merge(web::routes())
 }

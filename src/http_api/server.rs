@@ -1,6 +1,6 @@
 //! The HTTP server under a router: HTTP/1.1 and HTTP/2 on one port, every wait and every size bounded.
 
-use crate::guard::PeerAddress;
+use crate::{guard::PeerAddress, stall_guard::StallGuard};
 use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -24,10 +24,12 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub struct ServeOptions {
     /// Most connections at once; further ones wait in the kernel's queue.
     pub max_connections: usize,
-    /// Largest head of a request, in bytes.
+    /// Largest head of a request, in bytes. HTTP/1 checks it as it reads on, so up to twice of it may pass.
     pub max_header_bytes: usize,
     /// How long a client may take to send a request's head, and how long an idle connection is kept.
     pub header_read_timeout: Duration,
+    /// How long a client may read nothing of a reply that is being sent to it.
+    pub write_stall_timeout: Duration,
     /// How long requests under way may take to finish once shutdown began.
     pub drain_timeout: Duration,
 }
@@ -38,6 +40,7 @@ impl Default for ServeOptions {
             max_connections: 10_000,
             max_header_bytes: 32 * 1024,
             header_read_timeout: Duration::from_secs(30),
+            write_stall_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(20),
         }
     }
@@ -118,6 +121,7 @@ impl Connection {
             request.map(axum::body::Body::new)
         });
         let builder = builder(&self.options, http2);
+        let stream = StallGuard::new(stream, self.options.write_stall_timeout);
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
         tokio::pin!(connection);
         tokio::select! {

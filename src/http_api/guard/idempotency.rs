@@ -60,7 +60,7 @@ impl Drop for InFlightGuard<'_> {
 pub(crate) async fn replay_or_run(State(state): State<EdgeState>, request: Request, next: Next) -> Response {
     let takes_key = matches!(*request.method(), Method::POST | Method::PATCH);
     let identity = request.extensions().get().copied().unwrap_or(Identity::Anonymous);
-    if !takes_key || !request.headers().contains_key(&HEADER) || identity == Identity::Refused {
+    if !takes_key || !request.headers().contains_key(&HEADER) {
         return next.run(request).await;
     }
     run_with_key(&state, identity, request, next).await.unwrap_or_else(IntoResponse::into_response)

@@ -1,0 +1,68 @@
+//! The operators' listener.
+
+use super::support::{Edge, request, send};
+use http::Method;
+use serde_json::json;
+
+#[tokio::test]
+async fn health_is_open_and_the_rest_needs_the_token() {
+    let edge = Edge::start().await;
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(send(&edge.admin, request(Method::GET, path, "", &[], None)).await.status, 200, "{path}");
+    }
+    for token in ["", "wrong"] {
+        let reply = send(&edge.admin, request(Method::GET, "/admin/jobs", token, &[], None)).await;
+        reply.is_problem(401, "unauthenticated");
+    }
+    edge.get("/admin/jobs", "").await.is_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn draining_shows_in_readiness() {
+    let edge = Edge::start().await;
+    let ready = edge.admin_call(Method::GET, "/readyz", None).await;
+    assert_eq!(ready.json(), json!({ "ready": true, "missing": [] }));
+    assert_eq!(edge.admin_call(Method::POST, "/admin/drain", None).await.status, 202);
+    let draining = edge.admin_call(Method::GET, "/readyz", None).await;
+    assert_eq!((draining.status.as_u16(), draining.json()["missing"][0].as_str()), (503, Some("draining")));
+}
+
+#[tokio::test]
+async fn operators_see_and_steer_the_node() {
+    let edge = Edge::start().await;
+    assert_eq!(edge.admin_call(Method::GET, "/admin/cluster", None).await.json()["shards"], 1_024);
+    assert_eq!(edge.admin_call(Method::GET, "/admin/actors", None).await.json()["items"][0]["kind"], "timeline");
+    assert_eq!(edge.admin_call(Method::GET, "/admin/jobs?state=dead", None).await.json()["items"], json!([]));
+    let bad = edge.admin_call(Method::GET, "/admin/jobs?state=odd", None).await;
+    assert_eq!(bad.is_problem(422, "validation_failed")["field"], "state");
+    let retry = "/admin/jobs/019a2b3c-4d5e-7f60-8192-a3b4c5d6e7f8/retry";
+    edge.admin_call(Method::POST, retry, None).await.is_problem(404, "not_found");
+
+    let kill =
+        async |target: &str| edge.admin_call(Method::POST, "/admin/chaos", Some(json!({ "kill": target }))).await;
+    assert_eq!(kill("timeline:42").await.status, 204);
+    kill("timeline:43").await.is_problem(404, "not_found");
+    assert_eq!(kill("nonsense").await.is_problem(422, "validation_failed")["field"], "kill");
+
+    let force = async |name: &str, state: &str| {
+        let path = format!("/admin/breakers/{name}");
+        edge.admin_call(Method::POST, &path, Some(json!({ "state": state }))).await
+    };
+    assert_eq!(force("recommender", "open").await.status, 204);
+    force("nothing", "open").await.is_problem(404, "not_found");
+    force("recommender", "ajar").await.is_problem(422, "validation_failed");
+}
+
+#[tokio::test]
+async fn campaigns_need_a_post_and_a_window() {
+    let edge = Edge::start().await;
+    assert_eq!(edge.admin_call(Method::GET, "/admin/ads?active=true", None).await.json()["items"], json!([]));
+    let campaign = |ends_at: &str| {
+        let ends_at = ends_at.to_owned();
+        json!({ "post_id": "1", "starts_at": "2026-01-01T00:00:00Z", "ends_at": ends_at, "daily_budget": 5, "frequency_cap": 1 })
+    };
+    let create = async |body| edge.admin_call(Method::POST, "/admin/ads", Some(body)).await;
+    create(campaign("2027-01-01T00:00:00Z")).await.is_problem(404, "not_found");
+    assert_eq!(create(campaign("2025-01-01T00:00:00Z")).await.is_problem(422, "validation_failed")["field"], "ends_at");
+    create(campaign("soon")).await.is_problem(400, "malformed_request");
+}

@@ -1,0 +1,198 @@
+//! The feed: order, pages, what was seen, what is hidden.
+
+use super::{
+    support::Edge,
+    world::{eventually, post_ids, text},
+};
+use http::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tessera_actors::Deadline;
+use tessera_domain::celebrity::CelebrityRule;
+
+fn sources(feed: &Value) -> Vec<String> {
+    feed["items"].as_array().expect("items").iter().map(|item| text(&item["source"])).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_do_not_shift_and_seen_posts_come_back_only_when_asked_for() {
+    let edge = Edge::start().await;
+    let (ada_id, ada) = edge.person("ada").await;
+    let (_, grace) = edge.person("grace").await;
+    let posts = edge.publish_many(&ada, 12).await;
+    edge.follow(&grace, &ada_id).await;
+
+    let first = edge.feed(&grace, "limit=5").await;
+    assert_eq!(post_ids(&first), posts[..5]);
+    assert_eq!(sources(&first), ["following"; 5]);
+    assert_eq!((&first["caught_up"], &first["items"][0]["seen"]), (&json!(false), &json!(false)));
+    let newer = edge.publish(&ada, "newer").await;
+    let second = edge.feed(&grace, &format!("limit=5&cursor={}", text(&first["next_cursor"]))).await;
+    assert_eq!(post_ids(&second), posts[5..10]);
+    let third = edge.feed(&grace, &format!("limit=5&cursor={}", text(&second["next_cursor"]))).await;
+    assert_eq!(post_ids(&third), posts[10..]);
+    assert_eq!((&third["next_cursor"], &third["caught_up"]), (&Value::Null, &json!(true)));
+    let by_offset = edge.feed(&grace, "limit=5&offset=5").await;
+    assert_eq!(post_ids(&by_offset), posts[5..10], "an offset walks the same snapshot");
+
+    eventually("the newer post", || async {
+        let feed = edge.feed(&grace, "limit=5").await;
+        (post_ids(&feed) == [newer.clone()]).then_some(())
+    })
+    .await;
+    let again = edge.feed(&grace, "limit=100").await;
+    assert_eq!((post_ids(&again).len(), &again["caught_up"]), (0, &json!(true)));
+    let all = edge.feed(&grace, "limit=100&include_seen=true").await;
+    assert_eq!(post_ids(&all).len(), 13);
+    assert!(all["items"].as_array().expect("items").iter().all(|item| item["seen"] == true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_authors_own_post_is_in_their_feed_at_once() {
+    let edge = Edge::start().await;
+    let (_, ada) = edge.person("ada").await;
+    assert_eq!(edge.feed(&ada, "limit=10").await["items"], json!([]), "the timeline is resident");
+    for number in 0..3 {
+        let id = edge.publish(&ada, &format!("number {number}")).await;
+        assert_eq!(post_ids(&edge.feed(&ada, "limit=10").await), [id]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_get_recommendations_from_public_accounts_only() {
+    let edge = Edge::start().await;
+    let (ada_id, ada) = edge.person("ada").await;
+    let (_, bob) = edge.person("bob").await;
+    let (_, grace) = edge.person("grace").await;
+    let public = edge.publish(&ada, "for all").await;
+    let _hidden = edge.publish(&bob, "for friends").await;
+    assert_eq!(edge.patch("/v1/me", &bob, json!({ "private": true })).await.status, 200);
+    let feed = edge.feed(&grace, "include_seen=true").await;
+    assert_eq!((post_ids(&feed), sources(&feed)), (vec![public], vec!["recommended".to_owned()]));
+    assert_eq!(edge.put(&format!("/v1/users/{ada_id}/mute"), &grace).await.status, 204);
+    assert_eq!(edge.feed(&grace, "include_seen=true").await["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_and_hidden_posts_do_not_shorten_a_page() {
+    let edge = Edge::start().await;
+    let (ada_id, ada) = edge.person("ada").await;
+    let (bob_id, bob) = edge.person("bob").await;
+    let (_, grace) = edge.person("grace").await;
+    let old = edge.publish_many(&ada, 4).await;
+    let blocked = edge.publish_many(&bob, 3).await;
+    let new = edge.publish_many(&ada, 4).await;
+    edge.follow(&grace, &ada_id).await;
+    edge.follow(&grace, &bob_id).await;
+
+    let first = edge.feed(&grace, "limit=2").await;
+    assert_eq!(post_ids(&first), new[..2]);
+    assert_eq!(edge.delete(&format!("/v1/posts/{}", new[2]), &ada).await.status, 204);
+    assert_eq!(edge.put(&format!("/v1/users/{bob_id}/block"), &grace).await.status, 204);
+    let edited = edge.patch(&format!("/v1/posts/{}", old[0]), &ada, json!({ "caption": "better" })).await;
+    assert_eq!(edited.status, 200);
+    let second = edge.feed(&grace, &format!("limit=4&cursor={}", text(&first["next_cursor"]))).await;
+    assert_eq!(post_ids(&second), [&new[3], &old[0], &old[1], &old[2]].map(String::clone));
+    assert_eq!(second["items"][1]["post"]["caption"], "better");
+    assert!(!post_ids(&second).iter().any(|id| blocked.contains(id)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_celebritys_posts_are_pulled() {
+    let edge = Edge::start_with(|_, app| app.celebrity_rule = CelebrityRule { threshold: 2 }).await;
+    let (ada_id, ada) = edge.person("ada").await;
+    let mut readers = Vec::new();
+    for name in ["bob", "grace", "linus"] {
+        let (_, token) = edge.person(name).await;
+        edge.follow(&token, &ada_id).await;
+        readers.push(token);
+    }
+    for reader in &readers {
+        edge.feed(reader, "limit=5").await;
+    }
+    let post = edge.publish(&ada, "hello, all").await;
+    for reader in &readers {
+        // Celebrities' posts are remembered for a second.
+        let feed = eventually("the post", || async {
+            let feed = edge.feed(reader, "limit=5").await;
+            (feed["items"] != json!([])).then_some(feed)
+        })
+        .await;
+        assert_eq!((post_ids(&feed), sources(&feed)), (vec![post.clone()], vec!["celebrity".to_owned()]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ads_are_marked_and_counted() {
+    let edge = Edge::start().await;
+    let (ada_id, ada) = edge.person("ada").await;
+    let (_, shop) = edge.person("shop").await;
+    let (_, grace) = edge.person("grace").await;
+    edge.publish_many(&ada, 11).await;
+    let promoted = edge.publish(&shop, "buy this").await;
+    edge.follow(&grace, &ada_id).await;
+    let campaign =
+        json!({ "post_id": promoted, "ends_at": "2099-01-01T00:00:00Z", "daily_budget": 100, "frequency_cap": 1 });
+    assert_eq!(edge.admin_call(Method::POST, "/admin/ads", Some(campaign)).await.status, 201);
+    let feed = edge.feed(&grace, "limit=50").await;
+    let ads: Vec<&Value> =
+        feed["items"].as_array().expect("items").iter().filter(|item| item["source"] == "ad").collect();
+    assert_eq!(ads.len(), 1, "{:?}", sources(&feed));
+    assert_eq!(ads[0]["post"]["post_id"], promoted);
+    eventually("the impression", || async {
+        let ads = edge.admin_call(Method::GET, "/admin/ads", None).await.json();
+        (ads["items"][0]["impressions_today"] == 1).then_some(())
+    })
+    .await;
+    let again = edge.feed(&grace, "limit=50&include_seen=true").await;
+    assert!(!sources(&again).contains(&"ad".to_owned()), "the cap is reached");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_timeline_a_feed_comes_from_the_ledger() {
+    let edge = Edge::start().await;
+    let (ada_id, ada) = edge.person("ada").await;
+    let (_, grace) = edge.person("grace").await;
+    let posts = edge.publish_many(&ada, 5).await;
+    edge.follow(&grace, &ada_id).await;
+    let opened = edge.feed(&grace, "limit=2").await;
+    // A region that drains activates nothing any more.
+    edge.actors.refs().timelines.0.drain(Deadline::after(Duration::from_secs(1))).await;
+    let mut query = "limit=2".to_owned();
+    let mut found = Vec::new();
+    for page in 0..3 {
+        let feed = edge.get(&format!("/v1/feed?{query}"), &grace).await.json();
+        assert_eq!(feed["degraded"], json!(["timeline"]), "page {page}");
+        found.extend(post_ids(&feed));
+        match feed["next_cursor"].as_str() {
+            Some(cursor) => query = format!("limit=2&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, posts);
+    let cursor = text(&opened["next_cursor"]);
+    let rest = edge.get(&format!("/v1/feed?limit=10&cursor={cursor}"), &grace).await.json();
+    assert_eq!(post_ids(&rest), posts[2..], "an older cursor leads on");
+}
+
+#[tokio::test]
+async fn a_feed_refuses_what_it_does_not_understand() {
+    let edge = Edge::start().await;
+    let (_, ada) = edge.person("ada").await;
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=nonsense", "cursor"),
+        ("offset=10001", "offset"),
+        ("offset=-1", "offset"),
+        ("include_seen=perhaps", "include_seen"),
+        ("offset=1&cursor=f1-1-1", "offset"),
+    ] {
+        let problem = edge.get(&format!("/v1/feed?{query}"), &ada).await.is_problem(422, "validation_failed");
+        assert_eq!(problem["field"], field, "{query}");
+    }
+    // A cursor whose snapshot is gone opens the feed anew below what was served.
+    assert_eq!(edge.feed(&ada, "cursor=f1-1-1").await["items"], json!([]));
+    edge.get("/v1/feed", "").await.is_problem(401, "unauthenticated");
+}

@@ -1,0 +1,119 @@
+//! Bad requests, and requests that fail.
+
+use super::support::{Edge, request, send};
+use crate::router::guarded;
+use axum::{Router, body::Body, routing::get};
+use http::{Method, Request};
+use serde_json::json;
+use std::time::Duration;
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems() {
+    let edge = Edge::start().await;
+    edge.get("/v1/nothing", "").await.is_problem(404, "not_found");
+    edge.get("/%ff", "").await.is_problem(404, "not_found");
+    let reply = edge.delete("/v1/users", "").await;
+    reply.is_problem(405, "method_not_allowed");
+    assert_eq!(reply.header("allow"), "POST");
+    let odd = Method::from_bytes(b"BREW").expect("method");
+    edge.call(odd, "/v1/me", "", None).await.is_problem(405, "method_not_allowed");
+}
+
+async fn sign_up_with(edge: &Edge, content_type: &str, body: impl Into<Body>) -> super::support::Reply {
+    let request = Request::builder().method("POST").uri("/v1/users").header("content-type", content_type);
+    edge.send(request.body(body.into()).expect("request")).await
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_read_are_malformed() {
+    let edge = Edge::start().await;
+    let bodies: [&[u8]; 9] = [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{\"username\": \"ada\"}",
+        b"{\"username\": 5, \"password\": \"long enough\"}",
+        b"{\"username\": \"ada\", \"password\": \"long enough\", \"admin\": true}",
+        b"{\"username\": \"ad\xff\", \"password\": \"long enough\"}",
+        b"{\"username\": \"ada\", \"password\": \"long enough\"} trailing",
+    ];
+    for body in bodies {
+        sign_up_with(&edge, "application/json", body).await.is_problem(400, "malformed_request");
+    }
+    let wrong_type = sign_up_with(&edge, "application/json", bodies[5]).await.json();
+    assert!(wrong_type["detail"].as_str().is_some_and(|detail| detail.starts_with("username: ")), "{wrong_type}");
+    let unknown = sign_up_with(&edge, "application/json", bodies[6]).await.json();
+    assert!(unknown["detail"].as_str().is_some_and(|detail| detail.contains("admin")), "{unknown}");
+    let deep = "[".repeat(10_000);
+    sign_up_with(&edge, "application/json", deep).await.is_problem(400, "malformed_request");
+    sign_up_with(&edge, "text/plain", "{}").await.is_problem(415, "unsupported_media_type");
+    let large = format!("{{\"username\": \"{}\"}}", "a".repeat(65_536));
+    sign_up_with(&edge, "application/json", large).await.is_problem(413, "payload_too_large");
+}
+
+#[tokio::test]
+async fn only_sane_request_ids_are_kept() {
+    let edge = Edge::start().await;
+    let id_for = async |sent: &str| {
+        let reply = edge.send(request(Method::GET, "/v1/me", "", &[("x-request-id", sent)], None)).await;
+        reply.is_problem(401, "unauthenticated");
+        reply.header("x-request-id").to_owned()
+    };
+    assert_eq!(id_for("trace-1.2:3").await, "trace-1.2:3");
+    assert_ne!(id_for("two words").await, "two words");
+    assert_ne!(id_for(&"x".repeat(65)).await, "x".repeat(65));
+    assert_eq!(edge.get("/openapi.json", "").await.header("x-request-id").len(), 32);
+}
+
+#[tokio::test]
+async fn tokens_must_be_whole() {
+    let edge = Edge::start().await;
+    let (_, token) = edge.person("ada").await;
+    for header in ["Bearer", "Bearer ", "Basic YTpi", token.as_str(), "Bearer tsr_x", &format!("Bearer {token}x")] {
+        let reply = edge.send(request(Method::GET, "/v1/me", "", &[("authorization", header)], None)).await;
+        reply.is_problem(401, "unauthenticated");
+    }
+    let header = format!("bearer {token}");
+    let reply = edge.send(request(Method::GET, "/v1/me", "", &[("authorization", &header)], None)).await;
+    assert_eq!(reply.status, 200);
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_own_request_only() {
+    let edge = Edge::start().await;
+    let boom = Router::new().route("/boom", get(async || -> &'static str { panic!("on purpose") }));
+    let router = guarded(boom, &edge.state).with_state(edge.state.clone());
+    for _ in 0..2 {
+        let reply = send(&router, request(Method::GET, "/boom", "", &[], None)).await;
+        let body = reply.is_problem(500, "internal");
+        assert!(!body["detail"].as_str().expect("detail").contains("on purpose"));
+    }
+}
+
+#[tokio::test]
+async fn slow_requests_and_too_many_are_refused() {
+    let edge = Edge::start_with(|settings, _| {
+        settings.max_concurrent_requests = 1;
+        settings.request_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let slow = Router::new().route("/slow", get(async || tokio::time::sleep(Duration::from_secs(60)).await));
+    let router = guarded(slow, &edge.state).with_state(edge.state.clone());
+    let ask = || request(Method::GET, "/slow", "", &[], None);
+    let (first, second) = tokio::join!(send(&router, ask()), send(&router, ask()));
+    first.is_problem(503, "unavailable");
+    second.is_problem(503, "overloaded");
+    assert_eq!(second.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn every_reply_says_how_to_treat_it() {
+    let edge = Edge::start().await;
+    let (_, token) = edge.person("ada").await;
+    let reply = edge.get("/v1/me", &token).await;
+    assert_eq!(reply.header("cache-control"), "no-store");
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    let reply = edge.post("/v1/users", "", json!({})).await;
+    assert_eq!(reply.header("cache-control"), "no-store");
+}
