@@ -20,7 +20,7 @@ pub const MAX_PER_AUTHOR: usize = 2;
 pub fn newest_first(lists: &[&[Candidate]]) -> Vec<Candidate> {
     let mut merged: Vec<Candidate> = lists.iter().flat_map(|list| list.iter().copied()).collect();
     // A stable sort keeps the order of the lists among equal ids.
-    merged.sort_by(|a, b| b.post_id.cmp(&a.post_id));
+    merged.sort_by_key(|candidate| std::cmp::Reverse(candidate.post_id));
     merged.dedup_by_key(|candidate| candidate.post_id);
     merged
 }

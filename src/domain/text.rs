@@ -37,8 +37,7 @@ pub fn comment(text: &str) -> Result<String, Invalid> {
 pub fn hashtags(caption: &str) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
     let mut previous = ' ';
-    let mut rest = caption.char_indices().peekable();
-    while let Some((at, c)) = rest.next() {
+    for (at, c) in caption.char_indices() {
         let starts_word = !(previous.is_alphanumeric() || previous == '_' || previous == '#' || previous == '&');
         previous = c;
         if c != '#' || !starts_word {

@@ -11,6 +11,12 @@ pub fn render(value: &Value) -> String {
         Value::Array(rows) => table(&mut text, rows, ""),
         Value::Object(fields) => {
             for (name, value) in fields {
+                // A list's reply is an object around its items.
+                let value = value.get("items").unwrap_or(value);
+                if let (1, "items", Value::Array(rows)) = (fields.len(), name.as_str(), value) {
+                    table(&mut text, rows, "");
+                    continue;
+                }
                 match value {
                     Value::Array(rows) if rows.iter().any(Value::is_object) => {
                         let _ = writeln!(text, "{name}:");
