@@ -31,50 +31,59 @@ impl<T, P> Page<T, P> {
 
 /// Reads made for one page at the most; past it a page is short and its cursor leads on.
 const MAX_READS: usize = 5;
+/// Rows looked at behind a full page to find out whether anything follows.
+const ROWS_BEHIND: usize = 20;
 
-/// Fills a page from rows of which some are not shown, so that hidden rows do not make it short.
+/// Fills a page from rows of which some are not shown, so that hidden rows neither make it short nor leave
+/// an empty page behind it.
 #[derive(Debug)]
 pub(crate) struct PageFill<T, P> {
     limit: usize,
     items: Vec<T>,
     position: Option<P>,
     asked: usize,
-    more: bool,
+    /// Whether there is something to show after `position`, once that is known.
+    more: Option<bool>,
     reads_left: usize,
 }
 
 impl<T, P: Copy> PageFill<T, P> {
     /// An empty page of at most `limit` entries that begins after `after`.
     pub(crate) fn new(limit: usize, after: Option<P>) -> Self {
-        Self { limit, items: Vec::with_capacity(limit), position: after, asked: 0, more: true, reads_left: MAX_READS }
+        Self { limit, items: Vec::with_capacity(limit), position: after, asked: 0, more: None, reads_left: MAX_READS }
     }
 
     /// Where to read on and how many rows to ask for; `None` when the page is done.
     pub(crate) fn wanted(&mut self) -> Option<(Option<P>, usize)> {
-        if self.items.len() == self.limit || !self.more || self.reads_left == 0 {
+        if self.more.is_some() || self.reads_left == 0 {
             return None;
         }
         self.reads_left -= 1;
-        // The extra row only tells whether there is more.
-        self.asked = self.limit - self.items.len() + 1;
+        // Beyond a full page it is only asked whether anything shown follows.
+        let missing = self.limit - self.items.len();
+        self.asked = if missing == 0 { ROWS_BEHIND } else { missing + 1 };
         Some((self.position, self.asked))
     }
 
     /// Adds the rows that were read, each with its position and, where it is shown, its entry.
     pub(crate) fn add(&mut self, rows: Vec<(P, Option<T>)>) {
         let at_end = rows.len() < self.asked;
-        let mut rows = rows.into_iter();
-        while self.items.len() < self.limit {
-            let Some((position, item)) = rows.next() else { break };
+        for (position, item) in rows {
+            if item.is_some() && self.items.len() == self.limit {
+                self.more = Some(true);
+                return;
+            }
             self.position = Some(position);
             self.items.extend(item);
         }
-        self.more = !at_end || rows.next().is_some();
+        if at_end {
+            self.more = Some(false);
+        }
     }
 
     /// The page.
     pub(crate) fn finish(self) -> Page<T, P> {
-        Page { items: self.items, next: self.position.filter(|_| self.more) }
+        Page { items: self.items, next: self.position.filter(|_| self.more != Some(false)) }
     }
 }
 
@@ -112,6 +121,7 @@ mod tests {
         let rows: Vec<u32> = (0..10).collect();
         assert_eq!(read_all(&rows, 4, |_| true), [vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]);
         assert_eq!(read_all(&rows, 3, |n| n % 2 == 0), [vec![0, 2, 4], vec![6, 8]]);
+        assert_eq!(read_all(&rows, 5, |n| n < 5), [vec![0, 1, 2, 3, 4]], "no empty page at the end");
         assert_eq!(read_all(&rows, 10, |_| true), [rows.clone()]);
         assert_eq!(read_all(&[], 3, |_| true), [vec![]]);
         let all: Vec<u32> = read_all(&(0..500).collect::<Vec<_>>(), 2, |n| n > 490).concat();

@@ -76,6 +76,9 @@ impl App {
                 Err(part) => sources.degraded.push(part),
             }
         }
+        // A promoted post is shown as what it is, not as a recommendation.
+        let promoted: HashSet<PostId> = sources.ads.iter().map(|ad| ad.post_id).collect();
+        sources.recommended.retain(|candidate| !promoted.contains(&candidate.post_id));
         sources
     }
 

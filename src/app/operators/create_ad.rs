@@ -36,6 +36,7 @@ impl App {
         if !self.ledger.put_ad(ad.clone()).await? {
             return Err(AppError::NotFound("post"));
         }
+        self.actors.ads.refresh();
         Ok(ad)
     }
 }
