@@ -88,7 +88,13 @@ impl<K: Eq + Hash + Copy + Ord> DecayedWindow<K> {
         let cut = scores.len() / 10;
         let (_, threshold, _) = scores.select_nth_unstable_by(cut, f64::total_cmp);
         let threshold = *threshold;
-        self.scores.retain(|_, score| *score > threshold);
+        // Counted, because many keys may share the threshold's score.
+        let mut to_drop = cut + 1;
+        self.scores.retain(|_, score| {
+            let weak = to_drop > 0 && *score <= threshold;
+            to_drop -= usize::from(weak);
+            !weak
+        });
     }
 }
 
@@ -104,6 +110,13 @@ mod tests {
         let top = window.top(10, Timestamp(1_000));
         assert_eq!(top.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [2, 1]);
         assert!((top[1].1 - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn equal_scores_do_not_empty_a_full_window() {
+        let mut window = DecayedWindow::new(1_000, 100);
+        (0..101).for_each(|key| window.add(key, 1.0, Timestamp(0)));
+        assert_eq!(window.len(), 90);
     }
 
     #[test]
