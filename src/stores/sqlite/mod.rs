@@ -96,6 +96,7 @@ impl SqliteLedger {
         let mut connection = SqliteConnection::connect_with(&writing).await.map_err(statement_error)?;
         MIGRATIONS.run(&mut connection).await.map_err(|error| migration_error(&path.display().to_string(), error))?;
         sqlx::query("PRAGMA optimize = 0x10002").execute(&mut connection).await.map_err(statement_error)?;
+        end_leases(&mut connection).await?;
 
         let readers = SqlitePoolOptions::new()
             .max_connections(options.read_connections)
@@ -148,6 +149,18 @@ impl Ledger for SqliteLedger {
     fn wakes(&self) -> &LedgerWakes {
         &self.wakes
     }
+}
+
+/// Ends the leases that a killed process left behind. The lock on the file proves that nobody holds them, so a
+/// restart takes its jobs and events up at once instead of waiting until they run out. Attempts stay spent.
+async fn end_leases(connection: &mut SqliteConnection) -> StoreResult<()> {
+    for statement in [
+        "UPDATE media_jobs SET due_at = 0 WHERE state = 'leased'",
+        "UPDATE outbox SET due_at = 0 WHERE lease_token IS NOT NULL",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await.map_err(statement_error)?;
+    }
+    Ok(())
 }
 
 fn connect_options(path: &Path) -> SqliteConnectOptions {

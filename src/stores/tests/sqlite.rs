@@ -97,6 +97,27 @@ async fn what_was_acknowledged_survives_a_reopening() {
     world.ledger.check().await.expect("a reopened ledger is healthy");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reopening_takes_up_at_once_what_a_killed_process_had_leased() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder);
+    let world = World::new(open(&path).await);
+    let users = world.users(2).await;
+    world.follow(users[0], users[1]).await;
+    world.queue(users[0]).await;
+    let job = world.claim_one().await;
+    let now = world.now();
+    let events = world.ledger.claim_events(10, 60_000, now).await.expect("claim_events");
+    assert!(world.claim(10).await.is_empty() && !events.is_empty(), "everything is leased");
+    drop(world);
+
+    let world = World::new(open(&path).await);
+    let again = world.claim_one().await;
+    assert_eq!((again.upload.id, again.attempt), (job.upload.id, 2), "the attempt that was under way stays spent");
+    let events_again = world.ledger.claim_events(10, 60_000, now).await.expect("claim_events");
+    assert_eq!(events_again.len(), events.len(), "every event");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_opener_is_refused_until_the_first_one_closes() {
     let folder = TempDir::new().expect("a folder");
