@@ -22,6 +22,18 @@ pub struct Kind {
     title: &'static str,
 }
 
+impl Kind {
+    /// The HTTP status.
+    pub fn status(self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        self.code
+    }
+}
+
 macro_rules! kinds {
     ($($name:ident = $status:ident, $code:literal, $title:literal;)*) => {
         $(
@@ -57,9 +69,12 @@ pub mod kinds {
     }
 }
 
-/// A refusal or failure on its way to the client.
+/// A refusal or failure on its way to the client. Boxed, because results carry it everywhere.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     kind: Kind,
     detail: String,
     field: Option<String>,
@@ -102,7 +117,8 @@ pub(crate) struct ProblemNote {
 impl Problem {
     /// A problem of `kind` with words for this request.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, retry_after: None, lasting: false, log: None }
+        let detail = detail.into();
+        Self(Box::new(Parts { kind, detail, field: None, retry_after: None, lasting: false, log: None }))
     }
 
     /// The request cannot be read: bad syntax, wrong JSON types.
@@ -113,23 +129,30 @@ impl Problem {
     /// A value is not acceptable.
     pub fn invalid(field: impl Into<String>, reason: impl std::fmt::Display) -> Self {
         let field = field.into();
-        Self {
-            field: Some(field.clone()),
-            ..Self::new(kinds::VALIDATION_FAILED, format!("{field}: {reason}")).lasting()
-        }
+        let mut problem = Self::new(kinds::VALIDATION_FAILED, format!("{field}: {reason}"));
+        problem.0.field = Some(field);
+        problem.lasting()
     }
 
     /// Says that the same request would get the same refusal again, so that it may be replayed for its key.
-    fn lasting(self) -> Self {
-        Self { lasting: true, ..self }
+    fn lasting(mut self) -> Self {
+        self.0.lasting = true;
+        self
     }
 
-    fn retry_after(self, wait: Duration) -> Self {
-        Self { retry_after: Some(wait), ..self }
+    fn passing(mut self) -> Self {
+        self.0.lasting = false;
+        self
     }
 
-    fn logged(self, log: String) -> Self {
-        Self { log: Some(log), ..self }
+    fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    fn logged(mut self, log: String) -> Self {
+        self.0.log = Some(log);
+        self
     }
 }
 
@@ -139,9 +162,7 @@ impl From<AppError> for Problem {
         let words = error.to_string();
         match error {
             AppError::Invalid(invalid) => Problem::invalid(invalid.field, invalid.reason),
-            AppError::TooEarly(invalid) => {
-                Problem { lasting: false, ..Problem::invalid(invalid.field, invalid.reason) }
-            }
+            AppError::TooEarly(invalid) => Problem::invalid(invalid.field, invalid.reason).passing(),
             AppError::Unauthenticated | AppError::WrongCredentials => Problem::new(UNAUTHENTICATED, words),
             AppError::Forbidden => Problem::new(FORBIDDEN, words),
             AppError::NotFound(_) => Problem::new(NOT_FOUND, words),
@@ -167,28 +188,29 @@ impl From<AppError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let request_id = current_request_id();
+        let Parts { kind, detail, field, retry_after, lasting, log } = *self.0;
         let body = ProblemBody {
-            r#type: format!("urn:tessera:problem:{}", self.kind.code),
-            title: self.kind.title,
-            status: self.kind.status.as_u16(),
-            detail: &self.detail,
-            code: self.kind.code,
-            field: self.field.as_deref(),
+            r#type: format!("urn:tessera:problem:{}", kind.code),
+            title: kind.title,
+            status: kind.status.as_u16(),
+            detail: &detail,
+            code: kind.code,
+            field: field.as_deref(),
             request_id: &request_id,
         };
         let json = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = (self.kind.status, json).into_response();
+        let mut response = (kind.status, json).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = retry_after {
             // Whole seconds, rounded up: a client that waits so long is early for nothing.
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1_000).max(1) as u64));
         }
-        if self.kind.status == StatusCode::UNAUTHORIZED {
+        if kind.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        let note = ProblemNote { code: self.kind.code, lasting: self.lasting, log: self.log };
+        let note = ProblemNote { code: kind.code, lasting, log };
         response.extensions_mut().insert(note);
         response
     }

@@ -5,6 +5,7 @@ use super::{
     world::{post_ids, text},
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_has_the_documented_form() {
@@ -61,6 +62,36 @@ async fn only_the_author_edits_and_deletes() {
     edge.patch(&path, &ada, json!({ "caption": "late" })).await.is_problem(404, "not_found");
     edge.get("/v1/posts/12345", &ada).await.is_problem(404, "not_found");
     edge.get("/v1/posts/abc", &ada).await.is_problem(404, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_never_bring_an_older_version_back() {
+    let edge = Arc::new(Edge::start().await);
+    let (_, ada) = edge.person("ada").await;
+    let (_, eve) = edge.person("eve").await;
+    let id = edge.publish(&ada, "take 0").await;
+    let path = format!("/v1/posts/{id}");
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (edge, path, eve) = (edge.clone(), path.clone(), eve.clone());
+            tokio::spawn(async move {
+                loop {
+                    assert_eq!(edge.get(&path, &eve).await.status, 200);
+                }
+            })
+        })
+        .collect();
+    for number in 1..100 {
+        let caption = format!("take {number}");
+        assert_eq!(edge.patch(&path, &ada, json!({ "caption": caption })).await.json()["caption"], caption);
+        for _ in 0..3 {
+            assert_eq!(edge.get(&path, &eve).await.json()["caption"], caption);
+        }
+    }
+    for reader in readers {
+        reader.abort();
+        assert!(reader.await.is_err_and(|error| error.is_cancelled()), "no reader failed");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Bad requests, and requests that fail.
 
 use super::support::{Edge, request, send};
-use crate::router::guarded;
+use crate::{problem::kinds, router::guarded};
 use axum::{Router, body::Body, routing::get};
 use http::{Method, Request};
 use serde_json::json;
@@ -116,4 +116,32 @@ async fn every_reply_says_how_to_treat_it() {
     assert_eq!(reply.header("x-content-type-options"), "nosniff");
     let reply = edge.post("/v1/users", "", json!({})).await;
     assert_eq!(reply.header("cache-control"), "no-store");
+}
+
+/// The codes that clients may rely on, with their statuses.
+#[test]
+fn the_table_of_problems_is_the_contract() {
+    let contract = [
+        ("validation_failed", 422),
+        ("malformed_request", 400),
+        ("unauthenticated", 401),
+        ("forbidden", 403),
+        ("not_found", 404),
+        ("duplicate_like", 409),
+        ("username_taken", 409),
+        ("payload_too_large", 413),
+        ("unsupported_media_type", 415),
+        ("quota_exceeded", 429),
+        ("rate_limited", 429),
+        ("overloaded", 503),
+        ("unavailable", 503),
+    ];
+    let table: Vec<(&str, u16)> = kinds::ALL.iter().map(|kind| (kind.code(), kind.status().as_u16())).collect();
+    for row in contract {
+        assert!(table.contains(&row), "{row:?}");
+    }
+    let mut codes: Vec<&str> = table.iter().map(|(code, _)| *code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes.len(), table.len(), "each code means one thing");
 }

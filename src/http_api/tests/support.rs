@@ -34,7 +34,6 @@ pub(super) struct Edge {
     pub(super) admin: Router,
     pub(super) state: EdgeState,
     pub(super) objects: Arc<S3ObjectStore>,
-    pub(super) hooks: Arc<RecordingHooks>,
     pub(super) actors: ActorSystem,
     _server: LocalS3,
     _folder: TempDir,
@@ -126,10 +125,9 @@ impl Edge {
         let admin = AdminSettings { token: ADMIN_TOKEN.to_owned(), chaos: true };
         Self {
             public: router(app.clone(), settings.clone()),
-            admin: admin_router(app.clone(), hooks.clone(), admin),
+            admin: admin_router(app.clone(), hooks, admin),
             state: EdgeState::new(app, settings),
             objects,
-            hooks,
             actors,
             _server: server,
             _folder: folder,
