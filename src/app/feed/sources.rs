@@ -3,7 +3,7 @@
 use super::Degraded;
 use crate::{App, AppError, AppResult, hydrate::RECENT_PER_AUTHOR};
 use moka::future::Cache;
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{
     AdId, PostId, UserId,
@@ -170,7 +170,7 @@ async fn in_time<T>(
 }
 
 fn newest(posts: &mut Vec<PostRef>) {
-    posts.sort_unstable_by(|a, b| b.post_id.cmp(&a.post_id));
+    posts.sort_unstable_by_key(|post| Reverse(post.post_id));
     posts.dedup();
     posts.truncate(MAX_PAGE);
 }

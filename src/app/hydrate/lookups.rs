@@ -47,7 +47,7 @@ impl Hydrator {
 
     async fn load_posts(&self, missing: Vec<VersionedKey<PostId>>) -> AppResult<HashMap<PostId, Arc<Post>>> {
         let ids: Vec<PostId> = missing.iter().map(|(id, _)| *id).collect();
-        let copies = self.from_hot("posts", self.hot.posts(&ids)).await.unwrap_or_default();
+        let copies = self.hot_answer("posts", self.hot.posts(&ids)).await.unwrap_or_default();
         let mut found: HashMap<PostId, Arc<Post>> =
             copies.into_iter().flatten().map(|post| (post.id, Arc::new(post))).collect();
         let absent: Vec<VersionedKey<PostId>> = missing.into_iter().filter(|(id, _)| !found.contains_key(id)).collect();
@@ -72,7 +72,7 @@ impl Hydrator {
         };
         let fresh: Vec<Post> = posts.iter().filter(is_current).cloned().collect();
         if !fresh.is_empty() {
-            self.from_hot("put_posts", self.hot.put_posts(&fresh)).await;
+            self.hot_answer("put_posts", self.hot.put_posts(&fresh)).await;
         }
     }
 
@@ -82,13 +82,13 @@ impl Hydrator {
     /// Where the hot store fails, the outbox relay removes its copy later.
     pub(crate) async fn forget_post(&self, post_id: PostId) {
         let _guard = self.caches.hot_copies.write().await;
-        self.from_hot("remove_posts", self.hot.remove_posts(&[post_id])).await;
+        self.hot_answer("remove_posts", self.hot.remove_posts(&[post_id])).await;
         self.caches.invalidate_post(post_id);
     }
 
     /// Totals of these posts; a post without rows has zeros.
     pub(super) async fn totals(&self, ids: &[PostId]) -> AppResult<Totals> {
-        let mirrored = self.from_hot("counts", self.hot.counts(ids)).await.unwrap_or_default();
+        let mirrored = self.hot_answer("counts", self.hot.counts(ids)).await.unwrap_or_default();
         let mut totals = Totals::default();
         totals.of.extend(ids.iter().zip(mirrored).filter_map(|(id, counts)| Some((*id, counts?))));
         let absent: Vec<PostId> = ids.iter().copied().filter(|id| !totals.of.contains_key(id)).collect();
@@ -107,13 +107,13 @@ impl Hydrator {
     /// asked for again.
     pub(super) async fn fill_mirrors(&self, missed: impl Iterator<Item = (PostId, Vec<ShardCounts>)>) {
         let fills = missed.map(|(post_id, rows)| async move {
-            self.from_hot("fill_counts", self.hot.fill_counts(post_id, &rows)).await
+            self.hot_answer("fill_counts", self.hot.fill_counts(post_id, &rows)).await
         });
         join_all(fills).await;
     }
 
     /// The hot store's answer, or `None` where it fails or is slow.
-    async fn from_hot<T>(&self, call: &'static str, answer: impl Future<Output = StoreResult<T>>) -> Option<T> {
+    async fn hot_answer<T>(&self, call: &'static str, answer: impl Future<Output = StoreResult<T>>) -> Option<T> {
         match tokio::time::timeout(HOT_TIMEOUT, answer).await {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(error)) => tracing::debug!(call, %error, "hot store passed over"),

@@ -52,7 +52,21 @@ pub(crate) struct NodeCache<K, V>(Arc<Inner<K, V>>);
 struct Inner<K, V> {
     entries: Cache<K, (u64, V)>,
     versions: Box<[AtomicU64]>,
-    under_way: Mutex<HashMap<K, (u64, Load<K, V>)>>,
+    under_way: Mutex<HashMap<K, UnderWay<K, V>>>,
+}
+
+/// A load that answers a key, and the version it began under.
+struct UnderWay<K, V> {
+    version: u64,
+    load: Load<K, V>,
+}
+
+/// How the missing keys of one call are answered.
+struct Plan<K: CacheKey, V> {
+    /// The load of keys that nobody is loading yet.
+    lead: Option<Lead<K, V>>,
+    /// Keys with the loads that others started.
+    joined: Vec<(K, Load<K, V>)>,
 }
 
 /// Takes the keys of a load off the list when whoever started it is done or gone. Others who wait for the
@@ -67,7 +81,7 @@ impl<K: CacheKey, V> Drop for Lead<K, V> {
     fn drop(&mut self) {
         let mut under_way = self.inner.under_way.lock();
         for (key, _) in &self.keys {
-            if under_way.get(key).is_some_and(|(_, load)| load.ptr_eq(&self.load)) {
+            if under_way.get(key).is_some_and(|other| other.load.ptr_eq(&self.load)) {
                 under_way.remove(key);
             }
         }
@@ -112,7 +126,7 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> NodeCache<K, V> {
         }
         missing.sort_unstable();
         missing.dedup();
-        let (lead, joined) = self.join_or_lead(missing, load);
+        let Plan { lead, joined } = self.join_or_lead(missing, load);
         if let Some(lead) = &lead {
             found.extend(lead.load.clone().await?.iter().map(|(key, value)| (*key, value.clone())));
         }
@@ -140,7 +154,7 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> NodeCache<K, V> {
         &self,
         missing: Vec<K>,
         load: impl FnOnce(Vec<VersionedKey<K>>) -> F + Send + 'static,
-    ) -> (Option<Lead<K, V>>, Vec<(K, Load<K, V>)>)
+    ) -> Plan<K, V>
     where
         F: Future<Output = AppResult<HashMap<K, V>>> + Send + 'static,
     {
@@ -150,16 +164,17 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> NodeCache<K, V> {
         for key in missing {
             let current = self.0.version(key).load(Ordering::SeqCst);
             match under_way.get(&key) {
-                Some((version, load)) if *version == current => joined.push((key, load.clone())),
+                Some(other) if other.version == current => joined.push((key, other.load.clone())),
                 _ => keys.push((key, current)),
             }
         }
         if keys.is_empty() {
-            return (None, joined);
+            return Plan { lead: None, joined };
         }
         let load = self.0.clone().load(keys.clone(), load).boxed().shared();
-        under_way.extend(keys.iter().map(|(key, version)| (*key, (*version, load.clone()))));
-        (Some(Lead { inner: self.0.clone(), keys, load }), joined)
+        under_way.extend(keys.iter().map(|(key, version)| (*key, UnderWay { version: *version, load: load.clone() })));
+        drop(under_way);
+        Plan { lead: Some(Lead { inner: self.0.clone(), keys, load }), joined }
     }
 }
 
