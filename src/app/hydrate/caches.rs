@@ -20,7 +20,7 @@ const USER_TTL: Duration = Duration::from_secs(5);
 /// Bytes of accounts kept.
 const USER_BYTES: u64 = 32 * 1024 * 1024;
 /// How long a celebrity's newest posts are believed: how late they may show in the feeds of this node.
-const RECENT_TTL: Duration = Duration::from_secs(1);
+const RECENT_TTL: Duration = Duration::from_millis(500);
 /// Bytes of celebrities' newest posts kept.
 const RECENT_BYTES: u64 = 32 * 1024 * 1024;
 /// What an entry takes besides its text: the value itself, its key and the cache's own books.

@@ -118,7 +118,7 @@ impl Hydrator {
     }
 
     /// The newest posts of each of these authors, at most [`RECENT_PER_AUTHOR`] of each, newest first. They are
-    /// remembered for a second, so that a celebrity's readers share one read.
+    /// remembered for half a second, so that a celebrity's readers share one read.
     ///
     /// # Errors
     /// Those of the ledger.
