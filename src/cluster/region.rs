@@ -14,7 +14,7 @@ use crate::{
     shard_supervisor::ShardSupervisor,
 };
 use parking_lot::{Mutex, RwLock};
-use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
+use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, ActorStatus};
 use std::{
     collections::HashMap,
     sync::{
@@ -180,7 +180,8 @@ impl<E: Entity> Region<E> {
         let held = self.0.heap_bytes.load(Ordering::Relaxed);
         let mut excess = held.saturating_sub(self.0.settings.memory_budget_bytes);
         for index in first..first + count {
-            let slot = self.0.slots[index % self.0.slots.len()].lock();
+            let mut slot = self.0.slots[index % self.0.slots.len()].lock();
+            self.0.forget_dead(&mut slot);
             let mut unused: Vec<(u64, &Handle<E>)> = slot
                 .entities
                 .values()
@@ -208,7 +209,8 @@ impl<E: Entity> Region<E> {
         loop {
             let mut left = 0;
             for slot in &self.0.slots {
-                let slot = slot.lock();
+                let mut slot = slot.lock();
+                self.0.forget_dead(&mut slot);
                 left += slot.entities.len();
                 for handle in slot.entities.values() {
                     let _ = handle.actor.cast(EntityMessage::Passivate);
@@ -404,7 +406,14 @@ impl<E: Entity> RegionInner<E> {
         gone.for_each(|(_, handle)| self.close_account(&handle.shared));
     }
 
-    /// A shard's supervisor is gone and took its entities along.
+    /// Lets go of entities whose actor ended without its supervisor hearing of it, as one that panicked in its
+    /// activation or ended together with the tree.
+    fn forget_dead(&self, slot: &mut Slot<E>) {
+        let dead = slot.entities.extract_if(|_, handle| handle.actor.get_status() >= ActorStatus::Stopping);
+        dead.for_each(|(_, handle)| self.close_account(&handle.shared));
+    }
+
+    /// A shard's supervisor gives up and takes its entities along.
     pub(crate) fn forget_supervisor(&self, shard: usize) {
         let mut slot = self.slots[shard].lock();
         slot.supervisor = None;

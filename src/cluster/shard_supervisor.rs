@@ -38,6 +38,9 @@ impl<E: Entity> Actor for ShardSupervisor<E> {
                 region.forget(self.shard, cell.get_id());
                 tracing::error!(kind = E::KIND, shard = self.shard, %error, "an entity failed; it restarts on its next message");
                 if !meter.allow(Instant::now()) {
+                    // Here, because ractor runs no `post_stop` after a failure: the next message must find a new
+                    // supervisor, not this one, under which nothing starts any more.
+                    region.forget_supervisor(self.shard);
                     return Err(format!(
                         "shard {} of {}: too many entities failed, last: {error}",
                         self.shard,
@@ -48,13 +51,6 @@ impl<E: Entity> Actor for ShardSupervisor<E> {
             }
             SupervisionEvent::ActorTerminated(cell, _, _) => region.forget(self.shard, cell.get_id()),
             _ => {}
-        }
-        Ok(())
-    }
-
-    async fn post_stop(&self, _: ActorRef<()>, _: &mut IntensityMeter) -> Result<(), ActorProcessingErr> {
-        if let Some(region) = self.region.upgrade() {
-            region.forget_supervisor(self.shard);
         }
         Ok(())
     }

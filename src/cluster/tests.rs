@@ -16,6 +16,9 @@ impl EntityKey for Key {
     }
 }
 
+/// Panics when it is activated.
+const STILLBORN: Key = Key(u64::MAX);
+
 /// Counts, and saves its count in `Args` when it leaves.
 struct Counting {
     count: u64,
@@ -38,6 +41,7 @@ impl Entity for Counting {
     const KIND: &'static str = "counting";
 
     fn activate(key: Key, saved: &Arc<Saved>, _: &EntityContext<Self>) -> Self {
+        assert_ne!(key, STILLBORN, "asked for");
         Self { count: saved.lock().get(&key.0).copied().unwrap_or(0), saved: false }
     }
 
@@ -204,4 +208,27 @@ async fn a_reset_entity_starts_again_from_durable_state() {
     assert!(region.reset(Key(9)));
     assert_eq!(region.ask(Key(9), soon(), Message::Add).await, Ok(1));
     assert!(!region.reset(Key(10)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_gave_up_serves_again() {
+    let region = region(|_| {}).await;
+    // Four panics stop the entity, four stopped entities the shard's supervisor.
+    for _ in 0..16 {
+        assert!(region.ask(Key(5), soon(), Message::Panic).await.is_err());
+    }
+    let served = async {
+        while region.ask(Key(5), soon(), Message::Add).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), served).await.expect("the shard has a supervisor again");
+    assert_eq!(region.stats().heap_bytes, 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_does_not_wait_for_the_dead() {
+    let region = region(|_| {}).await;
+    assert_eq!(region.ask(STILLBORN, soon(), Message::Add).await, Err(AskError::Restarted { kind: "counting" }));
+    assert_eq!(region.drain(Deadline::after(Duration::from_secs(2))).await, 0);
 }
