@@ -53,8 +53,9 @@ impl EventHandler {
                 self.post_created(PostRef { post_id: *post_id, author_id: *author_id }, deadline).await
             }
             Event::PostEdited { post_id } => {
-                self.caches.post_changed(*post_id);
+                // The hot store first, or a reader in between would take its old copy into this node's cache.
                 self.hot.remove_posts(&[*post_id]).await?;
+                self.caches.post_changed(*post_id);
                 Ok(())
             }
             Event::PostDeleted { post_id, author_id, media, original_key } => {
@@ -109,8 +110,8 @@ impl EventHandler {
         original_key: &str,
         deadline: Deadline,
     ) -> Result<(), ActorError> {
-        let in_memory = self.caches.post_changed(post.post_id);
         let in_hot_store = self.hot.remove_posts(&[post.post_id]).await?;
+        let in_memory = self.caches.post_changed(post.post_id);
         let in_timelines = self.fanout.deliver(Delivery::Removal(post), deadline).await?;
         self.popular.removed(post.post_id);
         self.objects.delete(&keys_of(post.author_id, media, original_key)).await?;
