@@ -1,3 +1,16 @@
 //! The tests of the built product, through its public API.
 
+mod accounts;
+mod ads;
+mod chaos;
+mod crash;
+mod fanout;
 mod layers;
+mod likes;
+mod limits;
+mod notifications;
+mod openapi;
+mod operators;
+mod paging;
+mod photos;
+mod refusals;

@@ -1,7 +1,7 @@
 //! A client of the public API, as a product's client would be.
 
 use crate::eventually;
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -36,6 +36,34 @@ pub struct Problem {
     pub body: String,
 }
 
+/// A whole reply, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub bytes: Vec<u8>,
+}
+
+impl Reply {
+    /// A header's value; empty where it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// The body as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
+    }
+}
+
 /// A finished upload.
 #[derive(Debug, Clone)]
 pub struct Uploaded {
@@ -60,6 +88,41 @@ impl Api {
     /// The absolute URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
+    }
+
+    /// A request to a path, to be filled in and sent.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// GETs an absolute URL with these headers.
+    pub async fn fetch(&self, url: &str, headers: &[(&str, &str)]) -> Reply {
+        let request = headers.iter().fold(self.client.get(url), |request, (name, value)| request.header(*name, *value));
+        Self::send(request).await
+    }
+
+    /// Sends a request and takes the whole reply, whatever its status.
+    pub async fn send(request: RequestBuilder) -> Reply {
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Reply { status, headers, bytes: response.bytes().await.expect("a body").to_vec() }
+    }
+
+    /// Signs up `count` people, named `prefix` and a number.
+    pub async fn sign_up_many(&self, prefix: &str, count: usize) -> Vec<Person> {
+        let people = (0..count).map(|number| {
+            let (api, name) = (self.clone(), format!("{prefix}{number}"));
+            async move { api.sign_up(&name).await }
+        });
+        crate::side_by_side(32, people).await
+    }
+
+    /// Waits until the node answers, as after a restart.
+    pub async fn answers(&self) {
+        eventually("the node's answer", Duration::from_secs(60), || async {
+            self.client.get(self.url("/openapi.json")).send().await.ok()
+        })
+        .await;
     }
 
     /// Signs somebody up.
@@ -202,6 +265,59 @@ impl Person {
             upload_id: state["upload_id"].as_str().unwrap_or_default().to_owned(),
             post_id: state["post_id"].as_str().expect("a completed upload has a post").to_owned(),
         }
+    }
+
+    /// Posts `count` small pictures, captioned with their numbers, a few at a time; gives the posts' ids.
+    pub async fn post_pictures(&self, count: usize) -> Vec<String> {
+        let posts = (0..count).map(|number| {
+            let person = self.clone();
+            async move { person.post_picture(number as u64, &format!("picture {number}")).await.post_id }
+        });
+        crate::side_by_side(8, posts).await
+    }
+
+    /// POST with the token, a body and an `Idempotency-Key`.
+    pub async fn post_once(&self, path: &str, body: Value, key: &str) -> Result<Value, Problem> {
+        let request = self.api.request(Method::POST, path).bearer_auth(&self.token).header("idempotency-key", key);
+        match request.json(&body).send().await {
+            Ok(response) => read(response).await,
+            Err(error) => Err(lost(&error)),
+        }
+    }
+
+    /// All entries of a paged list.
+    pub async fn list(&self, path: &str) -> Vec<Value> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}?limit=100{cursor}")).await.expect("a page");
+            items.extend(page["items"].as_array().expect("items").iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    /// The whole feed, page by page to its end, seen posts included where wanted.
+    pub async fn whole_feed(&self, include_seen: bool) -> Vec<Value> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.feed(&format!("?limit=100&include_seen={include_seen}{cursor}")).await;
+            items.extend(page["items"].as_array().expect("items").iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    /// Waits until the next feed has (or no longer has) a post; seen ones count.
+    pub async fn feed_comes_to(&self, post_id: &str, has: bool) {
+        eventually("a feed", Duration::from_secs(10), || async {
+            let ids = self.feed_ids("?limit=100&include_seen=true").await;
+            (ids.iter().any(|id| id == post_id) == has).then_some(())
+        })
+        .await;
     }
 
     /// A page of the feed.

@@ -2,13 +2,18 @@
 
 mod api;
 mod node;
+mod operator;
 mod pictures;
 
-pub use api::{Api, Person, Problem, Uploaded, ids_of};
-pub use node::{Node, binary};
-pub use pictures::{fixture, small_jpeg};
+pub use api::{Api, Person, Problem, Reply, Uploaded, ids_of};
+pub use node::{Ended, Node, binary, run_to_end};
+pub use operator::Operator;
+pub use pictures::{Look, fixture, look_at, small_jpeg};
 
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 /// Tries `attempt` every few milliseconds until it gives something, for at most `limit`.
 ///
@@ -27,4 +32,26 @@ where
         assert!(start.elapsed() < limit, "waited {limit:?} for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The seeds to run a randomised test with: those of `TESSERA_SEED` (comma-separated), else `default`.
+pub fn seeds(default: &[u64]) -> Vec<u64> {
+    match std::env::var("TESSERA_SEED") {
+        Ok(text) => text.split(',').map(|seed| seed.trim().parse().expect("TESSERA_SEED holds numbers")).collect(),
+        Err(_) => default.to_vec(),
+    }
+}
+
+/// Runs futures side by side, at most `width` at once, each in a task of its own; gives their results in order.
+pub async fn side_by_side<T, Fut>(width: usize, futures: impl IntoIterator<Item = Fut>) -> Vec<T>
+where
+    T: Send + 'static,
+    Fut: Future<Output = T> + Send + 'static,
+{
+    use futures::StreamExt;
+    futures::stream::iter(futures)
+        .map(|future| async { tokio::spawn(future).await.expect("the task did not panic") })
+        .buffered(width)
+        .collect()
+        .await
 }

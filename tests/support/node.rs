@@ -1,5 +1,6 @@
 //! A node under test: the built binary as a child process on free ports and in a folder of its own.
 
+use crate::Api;
 use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -34,6 +35,11 @@ impl Node {
         Self { child, folder, settings: all, http, admin }
     }
 
+    /// A client of the node's API.
+    pub fn api(&self) -> Api {
+        Api::new(&self.http)
+    }
+
     /// The folder that holds the node's data.
     pub fn data_dir(&self) -> &Path {
         self.folder.path()
@@ -55,10 +61,20 @@ impl Node {
         let _ = self.child.wait();
     }
 
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill runs");
+    }
+
     /// SIGTERM; gives the exit code once the node has drained.
     pub fn terminate(&mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        self.signal("TERM");
+        self.exit_code()
+    }
+
+    /// Waits until the process has ended; gives its exit code, `None` where a signal ended it.
+    pub fn exit_code(&mut self) -> Option<i32> {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {
             if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
@@ -66,7 +82,7 @@ impl Node {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("the node did not stop within a minute of SIGTERM");
+        panic!("the node did not stop within a minute");
     }
 
     /// Starts the node again, on the same ports and data.
@@ -99,6 +115,25 @@ pub fn binary() -> PathBuf {
     let binary = profile.join("tessera");
     assert!(binary.exists(), "{} is missing: build it first with `cargo build`", binary.display());
     binary
+}
+
+/// How a command of the binary ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs the binary with arguments that make it end by itself.
+pub fn run_to_end(arguments: &[&str]) -> Ended {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = Command::new(binary()).args(arguments).current_dir(folder.path()).output().expect("the binary runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 fn launch(folder: &Path, settings: &[String], http: &str, admin: &str) -> (Child, String, String) {
