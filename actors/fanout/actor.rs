@@ -77,7 +77,9 @@ impl FanoutActor {
                     let reached = users.into_iter().filter(|user_id| match delivery {
                         Delivery::Post(post) => timelines.push(*user_id, post),
                         Delivery::Removal(post) => timelines.remove(*user_id, post.post_id),
-                        Delivery::Backfill { author_id } => timelines.backfill(*user_id, author_id),
+                        Delivery::CelebrityChanged { author_id, celebrity } => {
+                            timelines.celebrity_changed(*user_id, author_id, celebrity)
+                        }
                     });
                     let reached = reached.count() as u64;
                     self.core.reached(reached);

@@ -10,10 +10,12 @@ pub enum Delivery {
     Post(PostRef),
     /// A deleted post.
     Removal(PostRef),
-    /// The author's posts are pushed from now on: fetch those that were not.
-    Backfill {
-        /// Whose.
+    /// The author crossed the celebrity threshold: their posts are pulled from now on, or pushed.
+    CelebrityChanged {
+        /// Who.
         author_id: UserId,
+        /// What they are now.
+        celebrity: bool,
     },
 }
 
@@ -22,7 +24,7 @@ impl Delivery {
     pub fn author_id(&self) -> UserId {
         match self {
             Delivery::Post(post) | Delivery::Removal(post) => post.author_id,
-            Delivery::Backfill { author_id } => *author_id,
+            Delivery::CelebrityChanged { author_id, .. } => *author_id,
         }
     }
 
@@ -30,7 +32,7 @@ impl Delivery {
     pub fn post_id(&self) -> Option<PostId> {
         match self {
             Delivery::Post(post) | Delivery::Removal(post) => Some(post.post_id),
-            Delivery::Backfill { .. } => None,
+            Delivery::CelebrityChanged { .. } => None,
         }
     }
 }

@@ -77,10 +77,9 @@ impl EventHandler {
             Event::CelebrityChanged { author_id, .. } => {
                 self.caches.user_changed(*author_id);
                 // Asked anew: the author may have changed back since.
-                if self.author(*author_id).await?.is_some_and(|author| !author.celebrity) {
-                    self.fanout.deliver(Delivery::Backfill { author_id: *author_id }, deadline).await?;
-                }
-                Ok(())
+                let Some(author) = self.author(*author_id).await? else { return Ok(()) };
+                let delivery = Delivery::CelebrityChanged { author_id: *author_id, celebrity: author.celebrity };
+                self.fanout.deliver(delivery, deadline).await.map(|_| ())
             }
             Event::UserChanged { user_id } => {
                 self.caches.user_changed(*user_id);
@@ -128,20 +127,19 @@ impl EventHandler {
         commented_by: &[UserId],
         deadline: Deadline,
     ) -> Result<(), ActorError> {
-        let weight = liked_by.len() as f64 - f64::from(unlikes) + COMMENT_WEIGHT * commented_by.len() as f64;
-        if weight != 0.0 && self.author(post.author_id).await?.is_some_and(|author| !author.private) {
-            self.popular.engaged(post, weight, clock::now());
-        }
         let likes = liked_by.iter().map(|actor| (NotificationKind::Like, *actor));
         let comments = commented_by.iter().map(|actor| (NotificationKind::Comment, *actor));
         // Nobody is told of what they did themselves.
         let foreign = likes.chain(comments).filter(|(_, actor_id)| *actor_id != post.author_id);
         let signals: Vec<Signal> =
             foreign.map(|(kind, actor_id)| Signal { kind, post_id: Some(post.post_id), actor_id }).collect();
-        if signals.is_empty() {
-            return Ok(());
+        self.inboxes.record(post.author_id, signals, deadline).await?;
+        // Last, because it is not idempotent: an event that is tried again counts once all the same.
+        let weight = liked_by.len() as f64 - f64::from(unlikes) + COMMENT_WEIGHT * commented_by.len() as f64;
+        if weight != 0.0 && self.author(post.author_id).await?.is_some_and(|author| !author.private) {
+            self.popular.engaged(post, weight, clock::now());
         }
-        self.inboxes.record(post.author_id, signals, deadline).await
+        Ok(())
     }
 
     /// The event may be late, so the ledger is asked how things stand now.

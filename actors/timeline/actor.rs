@@ -10,7 +10,7 @@ use super::{
     message::{LoadedTimeline, TimelineMessage},
     resident_index::{Registration, ResidentIndex},
 };
-use crate::UserKey;
+use crate::{UserKey, limited::limited};
 use std::{
     collections::HashSet,
     sync::Arc,
@@ -21,15 +21,20 @@ use tessera_domain::{
     PostId, Timestamp, UserId,
     celebrity::PulledAuthor,
     hash::{stable_hash, stable_hash_u64},
+    post::PostRef,
 };
-use tessera_ports::{Determinacy, HotStore, Ledger, StoreError, StoreResult, clock};
+use tessera_ports::{HotStore, Ledger, StoreError, StoreResult, clock};
 
 /// What was seen is saved at most this long after it was shown.
 pub(super) const SAVE_INTERVAL: Duration = Duration::from_secs(10);
 /// A load that takes longer has failed.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A hot store that takes longer is done without.
+const HOT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A save that takes longer has failed.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A back-fill that failed is tried again after this long.
+const BACKFILL_RETRY: Duration = Duration::from_secs(20);
 /// Requests that wait for the load; further ones are refused by the mailbox's bound.
 const MAX_PENDING: usize = 1_024;
 /// A post's id is a little older than its commit; catching up reads this much further back.
@@ -98,7 +103,10 @@ impl Entity for TimelineActor {
     fn handle(&mut self, message: TimelineMessage, context: &EntityContext<Self>) {
         match message {
             TimelineMessage::Push(post) => {
-                self.core.push(post);
+                // A push may be overtaken by an unfollow. (While loading, posts are read after registering.)
+                if self.registration.contains(post.author_id) {
+                    self.core.push(post);
+                }
             }
             TimelineMessage::Remove(post_id) => {
                 self.core.remove(post_id);
@@ -109,7 +117,7 @@ impl Entity for TimelineActor {
                 Ok(loaded) => self.loaded(loaded, context),
                 Err(error) => self.load_failed(&error),
             },
-            TimelineMessage::Saved { change, error } => self.saved(change, error),
+            TimelineMessage::Saved { change, error } => self.saved(change, error, context),
             TimelineMessage::SaveDue => {
                 self.save_scheduled = false;
                 self.save(context);
@@ -170,16 +178,16 @@ impl TimelineActor {
                 self.followees_hash = 0;
                 self.backfill(followee_id, reply, context);
             }
-            TimelineMessage::BackfillRead { author_id, posts, reply } => {
-                let result = posts.map(|posts| {
-                    // Unless the user changed their mind meanwhile.
-                    if self.registration.contains(author_id) {
-                        self.core.merge(posts);
-                    }
-                });
-                if let Some(reply) = reply {
-                    reply.send(result);
+            // Unless the user stopped following meanwhile.
+            TimelineMessage::CelebrityChanged { author_id, celebrity } if self.registration.contains(author_id) => {
+                // A snapshot saved while posts are pulled lacks them: it must not be taken for whole later.
+                self.followees_hash = 0;
+                if !celebrity {
+                    self.backfill(author_id, None, context);
                 }
+            }
+            TimelineMessage::BackfillRead { author_id, posts, reply } => {
+                self.backfilled(author_id, posts, reply, context)
             }
             _ => {}
         }
@@ -190,7 +198,7 @@ impl TimelineActor {
         self.phase = Phase::Loading;
         let (ledger, user_id) = (self.args.ledger.clone(), self.user_id);
         context.spawn(async move {
-            let followees = within(LOAD_TIMEOUT, ledger.followees(user_id)).await;
+            let followees = limited("ledger", LOAD_TIMEOUT, ledger.followees(user_id)).await;
             TimelineMessage::FolloweesRead(followees)
         });
     }
@@ -201,7 +209,7 @@ impl TimelineActor {
         }
         let (args, user_id) = (self.args.clone(), self.user_id);
         context.spawn(async move {
-            let loaded = within(LOAD_TIMEOUT, load(&args, user_id, followees)).await;
+            let loaded = limited("ledger", LOAD_TIMEOUT, load(&args, user_id, followees)).await;
             TimelineMessage::Loaded(Box::new(loaded))
         });
     }
@@ -236,9 +244,33 @@ impl TimelineActor {
     fn backfill(&mut self, author_id: UserId, reply: Option<Reply<StoreResult<()>>>, context: &EntityContext<Self>) {
         let ledger = self.args.ledger.clone();
         context.spawn(async move {
-            let posts = within(LOAD_TIMEOUT, ledger.posts_by_author(author_id, None, MAX_ENTRIES)).await;
+            let posts = limited("ledger", LOAD_TIMEOUT, ledger.posts_by_author(author_id, None, MAX_ENTRIES)).await;
             TimelineMessage::BackfillRead { author_id, posts, reply }
         });
+    }
+
+    fn backfilled(
+        &mut self,
+        author_id: UserId,
+        posts: StoreResult<Vec<PostRef>>,
+        reply: Option<Reply<StoreResult<()>>>,
+        context: &EntityContext<Self>,
+    ) {
+        let result = posts.map(|posts| {
+            // Unless the user changed their mind meanwhile.
+            if self.registration.contains(author_id) {
+                self.core.merge(posts);
+            }
+        });
+        match (reply, result) {
+            (Some(reply), result) => reply.send(result),
+            // Nobody waits, so nobody else tries again; the posts are pulled for a while yet.
+            (None, Err(error)) => {
+                tracing::warn!(user = %self.user_id, author = %author_id, %error, "a back-fill failed; trying again");
+                context.after(BACKFILL_RETRY, TimelineMessage::CelebrityChanged { author_id, celebrity: false });
+            }
+            (None, Ok(())) => {}
+        }
     }
 
     fn schedule_save(&mut self, context: &EntityContext<Self>) {
@@ -258,10 +290,9 @@ impl TimelineActor {
         let snapshot = codec::encode_snapshot(&self.core, self.followees_hash, clock::now());
         context.spawn(async move {
             let checkpoint = [(user_id, seen)];
-            let saving = async { args.ledger.put_timeline_checkpoints(&checkpoint).await };
             let (durable, hot) = tokio::join!(
-                within(SAVE_TIMEOUT, saving),
-                within(SAVE_TIMEOUT, args.hot.put_timeline(user_id, snapshot))
+                limited("ledger", SAVE_TIMEOUT, args.ledger.put_timeline_checkpoints(&checkpoint)),
+                limited("hot store", HOT_TIMEOUT, args.hot.put_timeline(user_id, snapshot))
             );
             if let Err(error) = hot {
                 tracing::debug!(user = %user_id, %error, "cannot save a timeline's snapshot; it will be rebuilt");
@@ -270,7 +301,7 @@ impl TimelineActor {
         });
     }
 
-    fn saved(&mut self, change: u64, error: Option<StoreError>) {
+    fn saved(&mut self, change: u64, error: Option<StoreError>, context: &EntityContext<Self>) {
         self.saving = false;
         match error {
             None => {
@@ -279,6 +310,8 @@ impl TimelineActor {
             }
             Some(error) => tracing::warn!(user = %self.user_id, %error, "cannot save what was seen"),
         }
+        // What failed, and what changed while it was under way.
+        self.schedule_save(context);
     }
 }
 
@@ -288,7 +321,7 @@ async fn load(args: &TimelineArgs, user_id: UserId, followees: Vec<UserId>) -> S
     let (pulled, checkpoint, snapshot) = tokio::join!(
         args.ledger.pulled_followees(user_id, now),
         args.ledger.timeline_checkpoint(user_id),
-        args.hot.timeline(user_id)
+        limited("hot store", HOT_TIMEOUT, args.hot.timeline(user_id))
     );
     let followees_hash = hash_of(&followees, &pulled?);
     let seen = checkpoint?.and_then(|bytes| codec::decode_seen(&bytes)).unwrap_or_default();
@@ -312,14 +345,4 @@ fn hash_of(followees: &[UserId], pulled: &[PulledAuthor]) -> u64 {
     pushed.sort_unstable();
     let bytes: Vec<u8> = pushed.iter().flat_map(|id| id.to_le_bytes()).collect();
     stable_hash(&bytes).max(1)
-}
-
-async fn within<T>(limit: Duration, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable {
-            store: "ledger",
-            determinacy: Determinacy::Unknown,
-            detail: format!("no answer within {} s", limit.as_secs()),
-        })
-    })
 }

@@ -102,6 +102,13 @@ pub enum TimelineMessage {
         /// Answered once the next feed shows it.
         reply: Option<Reply<StoreResult<()>>>,
     },
+    /// An author crossed the celebrity threshold.
+    CelebrityChanged {
+        /// Who.
+        author_id: UserId,
+        /// Whether readers pull their posts from now on; if not, they are pushed.
+        celebrity: bool,
+    },
     /// Result of reading the graph, the first step of loading.
     FolloweesRead(StoreResult<Vec<UserId>>),
     /// Result of the second step of loading.

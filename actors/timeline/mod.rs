@@ -87,16 +87,10 @@ impl TimelineRef {
         self.tell_resident(user_id, TimelineMessage::Remove(post_id))
     }
 
-    /// Has a resident timeline fetch an author's posts again, whose posts are pushed from now on.
-    pub fn backfill(&self, user_id: UserId, author_id: UserId) -> bool {
-        let message = TimelineMessage::FollowChanged { followee_id: author_id, following: true, reply: None };
-        self.tell_resident(user_id, message)
-    }
-
-    /// Has a resident timeline follow the graph as it is now; used by the relay, which may be late.
-    pub fn unfollowed(&self, user_id: UserId, followee_id: UserId) -> bool {
-        let message = TimelineMessage::FollowChanged { followee_id, following: false, reply: None };
-        self.tell_resident(user_id, message)
+    /// Tells a resident timeline that an author's posts are pulled from now on, or pushed: then it fetches
+    /// those that were not.
+    pub fn celebrity_changed(&self, user_id: UserId, author_id: UserId, celebrity: bool) -> bool {
+        self.tell_resident(user_id, TimelineMessage::CelebrityChanged { author_id, celebrity })
     }
 
     fn tell_resident(&self, user_id: UserId, message: TimelineMessage) -> bool {

@@ -1,18 +1,26 @@
-//! The timeline's rules, on its pure core.
+//! The timeline's rules, on its pure core, and its races, over the embedded stores.
 
 use super::{
-    codec,
+    ResidentIndex, TimelineArgs, TimelineRef, codec,
     core::{MAX_ENTRIES, TimelineCore},
     message::{OpenFeed, PageRequest, SnapshotChoice},
+    resident_index::Registration,
 };
-use std::collections::HashSet;
+use crate::{
+    UserKey, restart,
+    testing::{Ground, eventually, soon},
+};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tessera_domain::{
     PostId, Timestamp, UserId,
+    celebrity::CelebrityRule,
     feed::{Candidate, Source},
     hash::SeededRandom,
     post::PostRef,
     stitch::FeedRatios,
+    time::HOUR_MS,
 };
+use tessera_ports::clock;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -155,4 +163,75 @@ fn a_snapshot_reads_back_and_anything_else_is_missing() {
     let seen = codec::encode_seen(core.seen());
     assert!(codec::decode_seen(&seen).is_some_and(|seen| seen.contains(PostId(3))));
     assert!(seen.len() < 4_000, "a filter that is almost empty is small: {} bytes", seen.len());
+}
+
+#[test]
+fn a_timeline_that_lets_go_late_does_not_unregister_its_successor() {
+    let index = Arc::new(ResidentIndex::default());
+    let (author, reader) = (UserId(1), UserId(2));
+    let mut old = Registration::new(index.clone(), reader);
+    old.add(author);
+    let mut new = Registration::new(index.clone(), reader);
+    new.add(author);
+    drop(old);
+    assert_eq!((index.residents_of(author), index.residents_of(reader)), (vec![reader], vec![reader]));
+    drop(new);
+    assert!(index.is_empty());
+}
+
+fn timelines(ground: &Ground) -> TimelineRef {
+    let args = TimelineArgs { ledger: ground.ledger.clone(), hot: ground.hot.clone(), residents: Arc::default() };
+    TimelineRef(ground.region(args, restart::region(1_024, Duration::ZERO, 1 << 20)))
+}
+
+/// What a new feed shows of the timeline, seen or not.
+async fn shown(timelines: &TimelineRef, user_id: UserId) -> Vec<PostId> {
+    let request = OpenFeed { include_seen: true, ..request(1_000) };
+    let page = timelines.open(user_id, request, soon()).await.expect("the timeline answers");
+    page.entries.iter().map(|entry| entry.candidate.post_id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_from_a_while_as_a_celebrity_are_in_the_timeline_afterwards() {
+    let ground = Ground::new().await;
+    // Older than what catching up reads again in any case.
+    ground.world.advance(-HOUR_MS);
+    let (author, reader, other) = (ground.world.user().await, ground.world.user().await, ground.world.user().await);
+    let (rule, now) = (CelebrityRule { threshold: 2 }, clock::now());
+    ground.ledger.follow(reader, author, now, rule).await.expect("follows");
+    let before = ground.world.post(author).await;
+    let timelines = timelines(&ground);
+    assert_eq!(shown(&timelines, reader).await, [before]);
+
+    ground.ledger.follow(other, author, now, rule).await.expect("follows");
+    assert!(ground.world.account(author).await.celebrity);
+    assert!(timelines.celebrity_changed(reader, author, true));
+    let meanwhile = ground.world.post(author).await;
+    timelines.served(reader, vec![before]);
+    eventually("the timeline saves itself and leaves", || async {
+        timelines.0.sweep(0, 1_024);
+        (!timelines.0.is_active(UserKey(reader))).then_some(())
+    })
+    .await;
+
+    ground.ledger.unfollow(other, author, now, rule).await.expect("unfollows");
+    assert!(!ground.world.account(author).await.celebrity);
+    assert_eq!(shown(&timelines, reader).await.into_iter().collect::<HashSet<_>>(), HashSet::from([before, meanwhile]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unfollow_overtook_does_not_bring_the_author_back() {
+    let ground = Ground::new().await;
+    let (author, reader) = (ground.world.user().await, ground.world.user().await);
+    ground.world.follow(reader, author).await;
+    let post_id = ground.world.post(author).await;
+    let timelines = timelines(&ground);
+    assert_eq!(shown(&timelines, reader).await, [post_id]);
+    ground.world.unfollow(reader, author).await;
+    timelines.follow_changed(reader, author, false, soon()).await.expect("the timeline hears of it");
+    // Both were on their way when the user unfollowed.
+    assert!(timelines.celebrity_changed(reader, author, false));
+    assert!(timelines.push(reader, PostRef { post_id, author_id: author }));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(shown(&timelines, reader).await, []);
 }
