@@ -16,6 +16,7 @@ use std::{
 };
 use tessera_cluster::Deadline;
 use tessera_http_api::{AdminSettings, ServeOptions, admin_router, router, serve};
+use tessera_ports::Ledger;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -82,6 +83,11 @@ impl RunningNode {
     /// Where this machine reaches the public listener.
     pub fn http_url(&self) -> String {
         url_of(self.http)
+    }
+
+    /// The node's ledger.
+    pub fn ledger(&self) -> Arc<dyn Ledger> {
+        self.node.ledger.clone()
     }
 
     /// Prints the one line that says the node is ready, unless it is already draining.

@@ -1,13 +1,75 @@
-//! `tessera bench`.
+//! `tessera bench`: repeatable load on a fresh node, and a report beside a stated floor.
+//!
+//! Every bench seeds a ledger in a temporary folder, starts this same program on it as a child process, drives the
+//! child over kept-alive HTTP connections in a closed loop, and reads its processor time and memory from `/proc`.
+//! The floor is measured in the same run with the same client. A run ends by itself, and whatever ends it, the child
+//! is gone and the folder removed.
+
+mod child;
+mod client;
+mod compose_post;
+mod fanout;
+mod feed;
+mod feed_mix;
+mod floor;
+mod graph;
+mod likes;
+mod load;
+mod options;
+mod report;
+mod roles;
+mod seed;
 
 use crate::Failure;
-use clap::Args;
+use clap::{Args, Subcommand};
+use fanout::FanoutArguments;
+use feed::FeedArguments;
+use likes::LikesArguments;
+use roles::RoleArguments;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Arguments of `tessera bench`.
 #[derive(Debug, Args)]
-pub struct BenchArguments {}
+pub struct BenchArguments {
+    #[command(subcommand)]
+    command: BenchCommand,
+}
 
-/// Runs a bench.
-pub async fn run(_arguments: BenchArguments) -> Result<(), Failure> {
-    Ok(())
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// First pages of feeds, beside an HTTP route that serves the same bytes; or the DeathStarBench mix
+    Feed(FeedArguments),
+    /// New posts into the timelines of followers in memory, beside a plain in-memory push
+    Fanout(FanoutArguments),
+    /// Likes and unlikes of one post and of many, beside one commit per like
+    Likes(LikesArguments),
+    /// What a bench starts as its child process
+    #[command(hide = true)]
+    Role(RoleArguments),
+}
+
+/// Runs a bench, or what a bench started as its child.
+pub async fn run(arguments: BenchArguments) -> Result<(), Failure> {
+    let bench = async {
+        let (report, json) = match arguments.command {
+            BenchCommand::Feed(arguments) => (feed::run(&arguments).await?, arguments.common.json),
+            BenchCommand::Fanout(arguments) => (fanout::run(&arguments).await?, arguments.common.json),
+            BenchCommand::Likes(arguments) => (likes::run(&arguments).await?, arguments.common.json),
+            BenchCommand::Role(arguments) => return roles::run(arguments).await,
+        };
+        print!("{}", if json { report.to_json() } else { report.to_text() });
+        match report.defect {
+            Some(defect) => Err(Failure::running(defect)),
+            None => Ok(()),
+        }
+    };
+    let unavailable = |error| Failure::start_up(format!("cannot watch signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(unavailable)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unavailable)?;
+    // Dropping the bench kills its child and removes its folder. (A node as a child sees to its signals itself.)
+    tokio::select! {
+        ended = bench => ended,
+        _ = terminate.recv() => Err(Failure { message: "bench: terminated".to_owned(), code: 143 }),
+        _ = interrupt.recv() => Err(Failure { message: "bench: interrupted".to_owned(), code: 130 }),
+    }
 }

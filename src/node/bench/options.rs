@@ -1,0 +1,83 @@
+//! Options that the benches share.
+
+use super::child::ChildRole;
+use crate::{Failure, config};
+use clap::Args;
+use std::{path::Path, time::Duration};
+
+/// What every bench takes.
+#[derive(Debug, Args)]
+pub struct CommonOptions {
+    /// Connections that ask at the same time, each as soon as it has its answer
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    pub connections: u16,
+    /// Everything random follows from it
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// A setting of the measured node, as in media.workers=1; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// How long to measure.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TimingOptions {
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub seconds: u64,
+    /// Seconds of the same load before that
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub warmup_seconds: u64,
+}
+
+impl TimingOptions {
+    /// Seconds measured.
+    pub fn measured(self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// Seconds before that.
+    pub fn warmup(self) -> Duration {
+        Duration::from_secs(self.warmup_seconds)
+    }
+}
+
+impl CommonOptions {
+    /// The settings of a node that keeps its data in `folder`: what a bench needs, then what the user set.
+    pub fn node_settings(&self, folder: &Path) -> Vec<String> {
+        let mut sets = vec![
+            format!("data_dir={}", folder.display()),
+            "http.listen=127.0.0.1:0".to_owned(),
+            "admin.listen=127.0.0.1:0".to_owned(),
+            "limits.enabled=false".to_owned(),
+            "log.level=warn".to_owned(),
+            // Push is measured: nobody in the benches' worlds is a celebrity.
+            "feed.celebrity_threshold=1000000000".to_owned(),
+        ];
+        sets.extend(self.sets.iter().cloned());
+        sets
+    }
+
+    /// The same as a configuration, for opening the ledger before the node starts. The environment does not count:
+    /// runs are to be comparable.
+    pub fn node_config(&self, folder: &Path) -> Result<config::Config, Failure> {
+        config::load(None, std::iter::empty(), &self.node_settings(folder))
+            .map_err(|error| Failure::start_up(error.to_string()))
+    }
+
+    /// The role of the measured node.
+    pub fn node_role(&self, folder: &Path) -> ChildRole {
+        ChildRole::Node { sets: self.node_settings(folder) }
+    }
+}
+
+/// A folder that is removed with everything in it when it is dropped.
+pub fn scratch_folder() -> Result<tempfile::TempDir, Failure> {
+    tempfile::Builder::new()
+        .prefix("tessera-bench-")
+        .tempdir()
+        .map_err(|error| Failure::start_up(format!("cannot make a temporary folder: {error}; TMPDIR says where")))
+}

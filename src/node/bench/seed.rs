@@ -1,0 +1,227 @@
+//! The world that is measured, written straight into the ledger before the node starts.
+//!
+//! What the writes recorded in the outbox is taken out again: the node would spend its first seconds on telling
+//! people of follows and likes that nobody waits for.
+
+use crate::{Failure, compose, config::Config};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::{path::Path, sync::Arc};
+use tessera_app::{IdSource, accounts::hash_token, clock};
+use tessera_domain::{
+    IdGenerator, PostId, Timestamp, UploadId, UserId,
+    celebrity::CelebrityRule,
+    counters::CounterOperation,
+    media::{MediaKind, MediaRecord, original_key},
+    post::PostRef,
+    time::{DAY_MS, HOUR_MS},
+    upload::{Upload, UploadStatus},
+    user::Username,
+};
+use tessera_ports::{
+    StoreError, StoreResult,
+    ledger::{
+        AccountLedger, EngagementLedger, FinishedMedia, GraphLedger, MaintenanceLedger, MediaJob, NewUpload, NewUser,
+        OutboxLedger, UploadLedger,
+    },
+};
+use tessera_stores::sqlite::SqliteLedger;
+
+/// Writes under way at once: they share commits.
+const CONCURRENCY: usize = 256;
+/// Jobs and events taken at once.
+const PAGE: usize = 1_000;
+/// Ids made here never meet those of the node, which has another number.
+const NODE_NUMBER: u16 = 1_023;
+/// Posts are spread over this time before now.
+const POSTS_SPAN_MS: i64 = 20 * HOUR_MS;
+/// Longer than any bench.
+const LEASE_MS: i64 = DAY_MS;
+/// Where the jobs are listed that the node finishes when it is told to.
+pub const HELD_JOBS: &str = "held-jobs.json";
+
+/// Somebody who uses the node.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Who.
+    pub id: UserId,
+    /// A bearer token of theirs.
+    pub token: String,
+}
+
+/// Writes a world.
+pub struct Seeder {
+    ledger: Arc<SqliteLedger>,
+    ids: IdGenerator,
+    uploads: IdSource,
+    rule: CelebrityRule,
+    now: Timestamp,
+}
+
+impl Seeder {
+    /// Opens the ledger of the node that `config` describes.
+    pub async fn open(config: &Config) -> Result<Self, Failure> {
+        Ok(Self {
+            ledger: compose::open_ledger(config).await?,
+            ids: IdGenerator::new(NODE_NUMBER, Timestamp(0)),
+            uploads: IdSource::new(NODE_NUMBER, Timestamp(0)),
+            rule: config.celebrity_rule,
+            now: clock::now(),
+        })
+    }
+
+    /// Makes `count` accounts, each with a session.
+    pub async fn people(&mut self, count: usize) -> Result<Vec<Person>, Failure> {
+        let created_at = self.now.plus_ms(-POSTS_SPAN_MS - DAY_MS);
+        let mut people = Vec::with_capacity(count);
+        for number in 0..count {
+            let id = UserId(self.ids.next(created_at));
+            people.push(Person { id, token: format!("tsr_bench_{number}_{id}") });
+        }
+        let writes = people.iter().enumerate().map(|(number, person)| {
+            let user = NewUser {
+                id: person.id,
+                username: Username::from_stored(format!("user{number}")),
+                display_name: format!("User {number}"),
+                password_hash: "!".to_owned(),
+                created_at,
+            };
+            let (ledger, now) = (&self.ledger, self.now);
+            async move {
+                ledger.create_user(user).await?;
+                ledger.create_session(hash_token(&person.token), person.id, now, now.plus_ms(DAY_MS)).await
+            }
+        });
+        concurrently(writes).await?;
+        Ok(people)
+    }
+
+    /// Lets people follow each other: pairs of follower and followee.
+    pub async fn follows(&self, pairs: impl Iterator<Item = (UserId, UserId)>) -> Result<(), Failure> {
+        let writes = pairs.map(|(follower, followee)| self.ledger.follow(follower, followee, self.now, self.rule));
+        concurrently(writes).await?;
+        Ok(())
+    }
+
+    /// Makes `per_author` posts of each author, their times evenly spread over the last hours, oldest first.
+    /// Their pictures do not exist: what is measured never opens them.
+    pub async fn posts(&mut self, authors: &[UserId], per_author: usize) -> Result<Vec<PostRef>, Failure> {
+        let mut posts = Vec::with_capacity(authors.len() * per_author);
+        let total = (authors.len() * per_author).max(1) as i64;
+        for _ in 0..per_author {
+            for chunk in authors.chunks(PAGE) {
+                let mut finishes = Vec::with_capacity(chunk.len());
+                for job in self.jobs(chunk).await? {
+                    let at = self.now.plus_ms(-POSTS_SPAN_MS + POSTS_SPAN_MS * posts.len() as i64 / total);
+                    let post_id = PostId(self.ids.next(at));
+                    posts.push(PostRef { post_id, author_id: job.upload.user_id });
+                    finishes.push((job, post_id, at));
+                }
+                let writes = finishes.iter().map(|(job, post_id, at)| {
+                    self.ledger.finish_job(job.upload.id, job.lease_token, finished(*post_id, job.upload.id, *at))
+                });
+                concurrently(writes).await?;
+            }
+        }
+        Ok(posts)
+    }
+
+    /// Gives each author `per_author` uploads whose media jobs this bench holds: the node leaves them alone until it
+    /// is told to finish them (`roles`).
+    pub async fn hold_jobs(&mut self, authors: &[UserId], per_author: usize, folder: &Path) -> Result<(), Failure> {
+        let mut held: Vec<(UploadId, u64)> = Vec::with_capacity(authors.len() * per_author);
+        for _ in 0..per_author {
+            for chunk in authors.chunks(PAGE) {
+                held.extend(self.jobs(chunk).await?.into_iter().map(|job| (job.upload.id, job.lease_token)));
+            }
+        }
+        let unwritten = |error: String| Failure::running(format!("{HELD_JOBS}: {error}"));
+        let json = serde_json::to_vec(&held).map_err(|error| unwritten(error.to_string()))?;
+        std::fs::write(folder.join(HELD_JOBS), json).map_err(|error| unwritten(error.to_string()))
+    }
+
+    /// Adds likes: posts and who likes them.
+    pub async fn likes(&self, likes: impl Iterator<Item = (PostId, Vec<UserId>)>) -> Result<(), Failure> {
+        let writes = likes.map(|(post_id, likers)| {
+            let likes: Vec<CounterOperation> =
+                likers.into_iter().map(|user_id| CounterOperation::Like { user_id }).collect();
+            let (ledger, now) = (&self.ledger, self.now);
+            async move { ledger.apply_counter_batch(post_id, 0, &likes, now).await }
+        });
+        concurrently(writes).await?;
+        Ok(())
+    }
+
+    /// Empties the outbox and closes the ledger.
+    pub async fn finish(self) -> Result<(), Failure> {
+        loop {
+            let events = self.ledger.claim_events(PAGE, LEASE_MS, clock::now()).await.map_err(failure)?;
+            if events.is_empty() {
+                break;
+            }
+            let handled: Vec<(i64, u64)> = events.iter().map(|event| (event.id, event.lease_token)).collect();
+            self.ledger.acknowledge_events(&handled).await.map_err(failure)?;
+        }
+        self.ledger.close().await;
+        Ok(())
+    }
+
+    /// One upload per author, completed, its job leased.
+    async fn jobs(&self, authors: &[UserId]) -> Result<Vec<MediaJob>, Failure> {
+        let now = clock::now();
+        let opened = authors.iter().map(|author_id| {
+            let id = self.uploads.upload();
+            let new = NewUpload { upload: upload(id, *author_id, now), idempotency_key: None, daily_quota: None };
+            async move {
+                self.ledger.create_upload(new).await?;
+                let caption = "Light on the water this morning #bench #light";
+                self.ledger.complete_upload(id, *author_id, caption, "Waves", now, u64::MAX).await
+            }
+        });
+        concurrently(opened).await?;
+        let jobs = self.ledger.claim_jobs(authors.len(), LEASE_MS, clock::now()).await.map_err(failure)?;
+        if jobs.len() == authors.len() {
+            Ok(jobs)
+        } else {
+            Err(Failure::running(format!("seeding: {} of {} jobs were leased", jobs.len(), authors.len())))
+        }
+    }
+}
+
+/// A made-up picture of a post.
+pub fn finished(post_id: PostId, upload_id: UploadId, now: Timestamp) -> FinishedMedia {
+    let blurhash = "LKO2?U%2Tw=w]~RBVZRi};RPxuwH".to_owned();
+    FinishedMedia {
+        post_id,
+        media: MediaRecord { kind: MediaKind::Image, upload_id, blurhash, width: 1_080, height: 810 },
+        hashtags: vec!["bench".to_owned(), "light".to_owned()],
+        now,
+    }
+}
+
+fn upload(id: UploadId, user_id: UserId, now: Timestamp) -> Upload {
+    Upload {
+        id,
+        user_id,
+        object_key: original_key(user_id, id, now.0, "jpg"),
+        content_type: "image/jpeg".to_owned(),
+        file_size_bytes: 1_000,
+        status: UploadStatus::Pending,
+        caption: String::new(),
+        alt_text: String::new(),
+        error: None,
+        post_id: None,
+        created_at: now,
+        expires_at: now.plus_ms(DAY_MS),
+    }
+}
+
+/// Runs writes side by side, so that they share commits.
+async fn concurrently<T>(
+    writes: impl Iterator<Item = impl Future<Output = StoreResult<T>>>,
+) -> Result<Vec<T>, Failure> {
+    stream::iter(writes).buffered(CONCURRENCY).try_collect().await.map_err(failure)
+}
+
+fn failure(error: StoreError) -> Failure {
+    Failure::running(format!("seeding the ledger: {error}"))
+}
