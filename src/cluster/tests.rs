@@ -216,7 +216,9 @@ async fn a_shard_that_gave_up_serves_again() {
     // Four panics stop the entity, four stopped entities the shard's supervisor.
     for _ in 0..16 {
         assert!(region.ask(Key(5), soon(), Message::Panic).await.is_err());
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    assert_eq!(region.stats().restarts, 16);
     let served = async {
         while region.ask(Key(5), soon(), Message::Add).await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
