@@ -93,7 +93,9 @@ async fn follows_are_counted_once_and_listed_newest_first() {
     let mut query = "?limit=2".to_owned();
     loop {
         let page = people[0].get(&format!("/v1/users/@ada/followers{query}")).await.expect("a page");
-        paged.extend(page["items"].as_array().expect("items").iter().map(|user| user["id"].as_str().expect("an id").to_owned()));
+        paged.extend(
+            page["items"].as_array().expect("items").iter().map(|user| user["id"].as_str().expect("an id").to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(next) => query = format!("?limit=2&cursor={next}"),
             None => break,

@@ -32,7 +32,8 @@ async fn upload_storm(person: Person, seed: u64, stop: Arc<AtomicBool>) -> Uploa
     let mut told = Uploads::default();
     while !stop.load(Ordering::Relaxed) {
         let is_picture = random.random_ratio(3, 4);
-        let bytes = if is_picture { small_jpeg(random.random()) } else { b"this is no picture, whatever it says".to_vec() };
+        let bytes =
+            if is_picture { small_jpeg(random.random()) } else { b"this is no picture, whatever it says".to_vec() };
         let Ok(ticket) = person.create_upload("image/jpeg", bytes.len()).await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
@@ -95,9 +96,10 @@ async fn every_acknowledged_upload_ends_in_one_post_or_one_stated_failure() {
         follower.follow(person).await;
     }
     let stop = Arc::new(AtomicBool::new(false));
-    let storms = people.iter().enumerate().map(|(number, person)| {
-        tokio::spawn(upload_storm(person.clone(), seed + number as u64, stop.clone()))
-    });
+    let storms = people
+        .iter()
+        .enumerate()
+        .map(|(number, person)| tokio::spawn(upload_storm(person.clone(), seed + number as u64, stop.clone())));
     let storms: Vec<_> = storms.collect();
     for _ in 0..CRASHES {
         tokio::time::sleep(Duration::from_millis(random.random_range(500..1_500))).await;
@@ -179,9 +181,10 @@ async fn acknowledged_comments_and_follows_are_there_once_after_crashes() {
     let fans = api.sign_up_many("fan", 60).await;
     let post_id = author.post_picture(1, "talk to me").await.post_id;
     let (stop, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let comments = people.iter().cloned().map(|person| {
-        tokio::spawn(comment_storm(person, post_id.clone(), stop.clone(), made.clone()))
-    });
+    let comments = people
+        .iter()
+        .cloned()
+        .map(|person| tokio::spawn(comment_storm(person, post_id.clone(), stop.clone(), made.clone())));
     let comments: Vec<_> = comments.collect();
     let followed = tokio::spawn(follow_storm(fans, author.clone()));
     for crash in 1..=CRASHES as u64 {

@@ -159,12 +159,14 @@ async fn edit_and_delete_show_in_the_next_feed() {
     author.patch(&format!("/v1/posts/{kept}"), change).await.expect("edits");
     let large = {
         let page = reader.feed("?include_seen=true").await;
-        let item = page["items"].as_array().expect("items").iter().find(|item| item["post"]["post_id"] == kept.as_str());
+        let item =
+            page["items"].as_array().expect("items").iter().find(|item| item["post"]["post_id"] == kept.as_str());
         let post = &item.expect("the edited post")["post"];
         assert_eq!((&post["caption"], &post["hashtags"]), (&json!("changed #Tag"), &json!(["tag"])));
         assert!(post["edited_at"].is_string());
         let page = reader.feed("?include_seen=true").await;
-        let item = page["items"].as_array().expect("items").iter().find(|item| item["post"]["post_id"] == gone.as_str());
+        let item =
+            page["items"].as_array().expect("items").iter().find(|item| item["post"]["post_id"] == gone.as_str());
         item.expect("the other post")["post"]["media"]["large"].as_str().expect("a URL").to_owned()
     };
     assert_eq!(api.fetch(&large, &[]).await.status, 200);

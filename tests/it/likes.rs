@@ -50,7 +50,8 @@ async fn client(person: Person, post_id: Arc<str>, seed: u64) {
             let result = if like { person.post_empty(&path).await } else { person.delete(&path).await };
             answer(result)
         };
-        let answers = if twice { <[_; 2]>::from(tokio::join!(change(), change())).to_vec() } else { vec![change().await] };
+        let answers =
+            if twice { <[_; 2]>::from(tokio::join!(change(), change())).to_vec() } else { vec![change().await] };
         check_answers(like, belief, &answers);
         let wanted = if like { Belief::Liked } else { Belief::NotLiked };
         let known = answers.iter().any(|answer| *answer != Answer::Unknown);

@@ -10,7 +10,8 @@ async fn too_many_requests_are_refused_until_the_time_that_is_told() {
     let api = node.api();
     let (ada, bob) = (api.sign_up("ada").await, api.sign_up("bob").await);
     let path = format!("/v1/users/{}/mute", bob.id);
-    let replies = side_by_side(32, (0..400).map(|_| Api::send(api.request(Method::PUT, &path).bearer_auth(&ada.token)))).await;
+    let replies =
+        side_by_side(32, (0..400).map(|_| Api::send(api.request(Method::PUT, &path).bearer_auth(&ada.token)))).await;
     assert!(replies.iter().filter(|reply| reply.status == 204).count() >= 200, "a burst is let through");
     let refused = replies.iter().find(|reply| reply.status == 429).expect("what is over the limit is refused");
     assert_eq!(refused.json()["code"], "rate_limited");
@@ -45,10 +46,13 @@ async fn the_daily_quota_holds_and_a_failed_upload_gives_its_unit_back() {
     let node = Node::start(&["limits.enabled=true", "uploads.daily_quota=3"]);
     let api = node.api();
     let (ada, bob) = (api.sign_up("ada").await, api.sign_up("bob").await);
-    let opened = side_by_side(8, (0..8).map(|_| {
-        let ada = ada.clone();
-        async move { ada.create_upload("image/jpeg", 1_000).await }
-    }))
+    let opened = side_by_side(
+        8,
+        (0..8).map(|_| {
+            let ada = ada.clone();
+            async move { ada.create_upload("image/jpeg", 1_000).await }
+        }),
+    )
     .await;
     let tickets: Vec<_> = opened.iter().filter_map(|result| result.as_ref().ok()).collect();
     assert_eq!(tickets.len(), 3, "of uploads opened at once the quota lets exactly three through");

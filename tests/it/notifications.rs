@@ -8,7 +8,8 @@ use tessera_tests::{Node, Person, eventually, side_by_side};
 async fn notified(person: &Person, kind: &str, actors: u64) -> Value {
     eventually(&format!("{actors} {kind}"), Duration::from_secs(60), || async {
         let page = person.get("/v1/notifications").await.ok()?;
-        let found = page["items"].as_array()?.iter().find(|item| item["kind"] == kind && item["read"] == false)?.clone();
+        let found =
+            page["items"].as_array()?.iter().find(|item| item["kind"] == kind && item["read"] == false)?.clone();
         let count = found["actor_count"].as_u64()?;
         assert!(count <= actors, "nobody is counted twice: {found}");
         (count == actors).then_some(found)

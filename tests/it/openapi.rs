@@ -31,7 +31,8 @@ async fn every_described_operation_is_served() {
             let reply = Api::send(api.request(method.clone(), &path).bearer_auth(&ada.token)).await;
             assert!(reply.status < 500, "{method} {path}: {}", reply.text());
             assert_ne!(reply.status, 405, "{method} {path}");
-            let unserved = reply.json()["detail"].as_str().is_some_and(|detail| detail.starts_with("nothing is served"));
+            let unserved =
+                reply.json()["detail"].as_str().is_some_and(|detail| detail.starts_with("nothing is served"));
             assert!(!unserved, "{method} {path} is described and not served");
             served += 1;
         }

@@ -42,8 +42,10 @@ async fn walk_on(reader: &Person, first: &Value, limit: usize) -> (Vec<String>, 
 async fn five_hundred_posts_are_paged_without_doubles_or_gaps_while_others_post() {
     let node = Node::start(&[]);
     let (reader, authors, posts) = world(&node, 5, 100).await;
+    let witness = follower_of(&authors).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let posting: Vec<_> = authors.iter().take(2).cloned().map(|author| tokio::spawn(go_on_posting(author, stop.clone()))).collect();
+    let posting: Vec<_> =
+        authors.iter().take(2).cloned().map(|author| tokio::spawn(go_on_posting(author, stop.clone()))).collect();
 
     let first = reader.feed("?limit=50").await;
     let top = ids_of(&first);
@@ -66,7 +68,20 @@ async fn five_hundred_posts_are_paged_without_doubles_or_gaps_while_others_post(
     assert!(caught_up, "the end of the feed says so");
     assert_eq!(by_offset, walked[100..150], "an offset leads into the same feed");
 
+    for post_id in &later {
+        witness.feed_comes_to(post_id, true).await;
+    }
     seen_posts_stay_away(&reader, &distinct, &later).await;
+}
+
+/// Somebody with the same timeline, who tells when posts have arrived without the reader seeing anything.
+async fn follower_of(authors: &[Person]) -> Person {
+    let witness = authors[0].api.sign_up("witness").await;
+    for author in authors {
+        witness.follow(author).await;
+    }
+    witness.feed("").await;
+    witness
 }
 
 async fn go_on_posting(author: Person, stop: Arc<AtomicBool>) -> Vec<String> {
@@ -91,7 +106,8 @@ async fn seen_posts_stay_away(reader: &Person, seen: &BTreeSet<String>, later: &
     assert!(ids_of(&page).is_empty() && page["caught_up"] == true, "now everything was seen");
     let everything = reader.whole_feed(true).await;
     fresh.extend(seen.iter().cloned());
-    let ids: Vec<String> = everything.iter().map(|item| item["post"]["post_id"].as_str().expect("an id").to_owned()).collect();
+    let ids: Vec<String> =
+        everything.iter().map(|item| item["post"]["post_id"].as_str().expect("an id").to_owned()).collect();
     assert_eq!(ids.len(), fresh.len(), "include_seen goes through all posts, each once");
     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), fresh);
     assert!(everything.iter().all(|item| item["seen"] == true));
@@ -101,13 +117,10 @@ async fn seen_posts_stay_away(reader: &Person, seen: &BTreeSet<String>, later: &
 async fn unseen_posts_come_before_seen_ones_when_both_are_wanted() {
     let node = Node::start(&[]);
     let (reader, authors, old) = world(&node, 2, 10).await;
-    let witness = node.api().sign_up("witness").await;
-    witness.follow(&authors[0]).await;
-    witness.feed("").await;
+    let witness = follower_of(&authors).await;
     let first: BTreeSet<String> = reader.feed_ids("?limit=100").await.into_iter().collect();
     assert_eq!(first, old);
     let new: BTreeSet<String> = authors[0].post_pictures(5).await.into_iter().collect();
-    // Somebody else with the same timeline tells when the posts have arrived, without anything being marked as seen.
     for post_id in &new {
         witness.feed_comes_to(post_id, true).await;
     }
