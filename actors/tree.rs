@@ -197,18 +197,24 @@ impl ActorSystem {
         }
     }
 
-    /// Gives jobs back and saves every entity, until `deadline`; then stops the tree.
+    /// Gives jobs back and saves every entity, until `deadline`; then stops the tree. All side by side, so that
+    /// a slow job or a store that hangs takes nobody else's time to save.
     pub async fn drain(&self, deadline: Deadline) {
-        let jobs = self.media.drain(deadline).await;
+        let ActorRefs { timelines, counters, inboxes, ads, .. } = &self.refs;
+        let (jobs, flushed, counters, inboxes, timelines) = tokio::join!(
+            self.media.drain(deadline),
+            ads.flush(deadline),
+            counters.region().drain(deadline),
+            inboxes.region().drain(deadline),
+            timelines.0.drain(deadline),
+        );
         if jobs > 0 {
             tracing::info!(jobs, "media jobs were given back");
         }
-        if let Err(error) = self.refs.ads.flush(deadline).await {
+        if let Err(error) = flushed {
             tracing::warn!(%error, "the last impressions of ads are lost");
         }
-        let left = self.refs.counters.region().drain(deadline).await
-            + self.refs.inboxes.region().drain(deadline).await
-            + self.refs.timelines.0.drain(deadline).await;
+        let left = counters + inboxes + timelines;
         if left > 0 {
             tracing::warn!(left, "entities were still busy at the end of the drain");
         }

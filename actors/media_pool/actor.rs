@@ -141,7 +141,11 @@ impl FeederState {
         });
         if !self.core.claimed(&jobs) {
             let (args, keys) = (self.args.clone(), jobs.iter().map(JobKey::of).collect());
-            tokio::spawn(async move { release(&args, keys).await });
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                release(&args, keys).await;
+                let _ = myself.cast(FeederMessage::Claimed(Ok(Vec::new())));
+            });
             return Ok(());
         }
         for job in jobs {

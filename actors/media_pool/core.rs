@@ -58,13 +58,13 @@ impl FeederCore {
         Some(free)
     }
 
-    /// A claim ended with `jobs`. Returns those to start; in a drain none is, and [`FeederCore::is_draining`]
-    /// tells to give them back.
+    /// A claim ended with `jobs`. Returns whether to start them; in a drain they are to be given back, and the
+    /// drain waits for [`FeederCore::claimed`] to be called once more, without jobs, when they are.
     pub fn claimed(&mut self, jobs: &[MediaJob]) -> bool {
-        self.claiming = false;
-        if self.draining {
+        if self.draining && !jobs.is_empty() {
             return false;
         }
+        self.claiming = false;
         self.running.extend(jobs.iter().map(|job| (JobKey::of(job), job.attempt)));
         true
     }

@@ -55,6 +55,8 @@ fn a_drain_starts_nothing_and_ends_with_the_last_job() {
     assert!(!core.claimed(&[job(2)]), "what a late claim brings is given back");
     assert_eq!(core.running(), [JobKey::of(&job(1))]);
     core.ended(JobKey::of(&job(1)));
+    assert!(!core.is_drained(), "not before it was given back");
+    assert!(core.claimed(&[]));
     assert!(core.is_drained());
     assert_eq!(core.wake(), None);
 }
