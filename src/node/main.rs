@@ -15,11 +15,14 @@ mod telemetry;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use config::Config;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 // Actors come and go: an allocator that gives memory back matters more than a fast one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long work off the async threads may go on once a command has ended.
+const LAST_TASKS: Duration = Duration::from_secs(1);
 
 /// What ends a command: words for the operator and the exit code.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::start_up(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         match cli.command {
             Command::Serve(settings) => serve::run(settings.load()?).await,
             Command::Demo(arguments) => demo::run(arguments).await,
@@ -72,7 +75,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Rebuild { what, settings } => maintain::rebuild(prepared(settings)?, what).await,
             Command::Completions { .. } => Ok(()),
         }
-    })
+    });
+    // Dropping the runtime would wait for a picture that is being converted, however long that takes. Its job
+    // was given back.
+    runtime.shutdown_timeout(LAST_TASKS);
+    result
 }
 
 fn prepared(settings: cli::Settings) -> Result<Config, Failure> {
