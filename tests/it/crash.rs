@@ -229,3 +229,43 @@ async fn follow_storm(fans: Vec<Person>, author: Person) -> Vec<String> {
     });
     side_by_side(2, follows).await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_edits_and_deletions_survive_a_kill_right_behind_them() {
+    let mut node = Node::start(&[]);
+    let api = node.api();
+    let (author, reader) = (api.sign_up("author").await, api.sign_up("reader").await);
+    reader.follow(&author).await;
+    let posts = author.post_pictures(6).await;
+    for post_id in &posts {
+        reader.feed_comes_to(post_id, true).await;
+    }
+    let pictures = reader.whole_feed(true).await;
+    let (gone, kept) = posts.split_at(3);
+    for post_id in gone {
+        author.delete(&format!("/v1/posts/{post_id}")).await.expect("deletes");
+    }
+    for post_id in kept {
+        author.patch(&format!("/v1/posts/{post_id}"), json!({ "caption": "changed" })).await.expect("edits");
+    }
+    node.kill();
+    node.restart();
+    api.answers().await;
+    for person in [&author, &reader] {
+        let feed = person.whole_feed(true).await;
+        let found: BTreeSet<String> = feed.iter().map(|item| text(&item["post"]["post_id"])).collect();
+        assert_eq!(found, kept.iter().cloned().collect());
+        assert!(feed.iter().all(|item| item["post"]["caption"] == "changed"));
+    }
+    assert_eq!(author.get("/v1/me").await.expect("the author")["post_count"], 3);
+    // The clean-up behind the deletions is finished by the restarted node.
+    for item in pictures.iter().filter(|item| gone.contains(&text(&item["post"]["post_id"]))) {
+        for name in ["large", "medium", "thumbnail", "avif", "webp"] {
+            let url = text(&item["post"]["media"][name]);
+            eventually("a deleted picture to be gone", Duration::from_secs(60), || async {
+                (api.fetch(&url, &[]).await.status == 404).then_some(())
+            })
+            .await;
+        }
+    }
+}

@@ -198,10 +198,9 @@ async fn crossing_the_celebrity_threshold_loses_and_doubles_nothing() {
     };
     all_follow(loyal, &author).await;
     for round in 0..3 {
-        // Up: fans come one by one, a post between every two, over the threshold of ten.
+        // Up: fans come one by one, each while a post comes, over the threshold of ten.
         for fan in fickle {
-            fan.follow(&author).await;
-            post(&mut expected).await;
+            tokio::join!(fan.follow(&author), post(&mut expected));
             check_everybody(loyal, &expected, round).await;
         }
         let sources = author_sources(&loyal[0]).await;
@@ -214,8 +213,9 @@ async fn crossing_the_celebrity_threshold_loses_and_doubles_nothing() {
         }
         // Down: they leave again, below nine.
         for fan in fickle {
-            fan.delete(&format!("/v1/users/{}/follow", author.id)).await.expect("unfollows");
-            post(&mut expected).await;
+            let path = format!("/v1/users/{}/follow", author.id);
+            let (unfollowed, ()) = tokio::join!(fan.delete(&path), post(&mut expected));
+            unfollowed.expect("unfollows");
             check_everybody(loyal, &expected, round).await;
         }
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod ads;
 mod chaos;
+mod command_line;
 mod crash;
 mod fanout;
 mod layers;
@@ -11,6 +12,7 @@ mod limits;
 mod notifications;
 mod openapi;
 mod operators;
+mod overload;
 mod paging;
 mod photos;
 mod refusals;

@@ -180,3 +180,19 @@ async fn several_readers_page_one_node_at_once() {
     });
     side_by_side(20, walks).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_seen_is_remembered_over_a_restart() {
+    let mut node = Node::start(&[]);
+    let (reader, authors, posts) = world(&node, 2, 15).await;
+    let seen: BTreeSet<String> = reader.feed_ids("?limit=20").await.into_iter().collect();
+    assert_eq!(seen.len(), 20);
+    assert_eq!(tokio::task::block_in_place(|| node.terminate()), Some(0));
+    node.restart();
+    reader.api.answers().await;
+    let newer = authors[1].post_picture(50, "").await.post_id;
+    let first = reader.feed("?limit=100").await;
+    let mut expected: BTreeSet<String> = posts.difference(&seen).cloned().collect();
+    expected.insert(newer);
+    assert_eq!(ids_of(&first).into_iter().collect::<BTreeSet<_>>(), expected, "the unseen ones, and only those");
+}
