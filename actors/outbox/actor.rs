@@ -1,14 +1,26 @@
 //! The relay's actor: wakes on new events, pumps until none is left, never waits inside its mailbox.
+//!
+//! One round at a time, so that rounds grow with the load; only when one is slow (its events wait for a store
+//! that hangs, say) do further ones begin, so that other events do not wait behind it.
 
 use super::handler::{EVENT_TIMEOUT, EventHandler, post_of};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tessera_ports::{StoreResult, clock, ledger::OutboxEvent};
 use tokio::task::JoinHandle;
 
-/// Events claimed at once.
-const BATCH: usize = 256;
+/// Events claimed at once: two times [`CONCURRENCY`], so that the last of them begins within [`EVENT_TIMEOUT`] and
+/// ends within its lease.
+const BATCH: usize = 64;
+/// Rounds under way at once, at most.
+const MAX_ROUNDS: usize = 4;
+/// A round that takes longer than this no longer holds up the next one.
+const SLOW_ROUND: Duration = Duration::from_millis(250);
 /// Events handled side by side.
 const CONCURRENCY: usize = 32;
 /// A claimed event is this relay's for so long; longer than its handling may take.
@@ -33,8 +45,13 @@ pub type RelayHandle = ActorRef<RelayMessage>;
 pub enum RelayMessage {
     /// There may be events.
     Wake,
-    /// A round ended, having handled so many events.
-    Pumped(usize),
+    /// A round ended.
+    Pumped {
+        /// When it began.
+        began: Instant,
+        /// How many events it claimed.
+        count: usize,
+    },
 }
 
 /// The relay.
@@ -43,8 +60,9 @@ pub struct OutboxRelay;
 /// The relay's state.
 pub struct RelayState {
     args: RelayArgs,
-    pumping: bool,
-    /// A wake came while a round was under way.
+    /// When the rounds under way began.
+    rounds: Vec<Instant>,
+    /// A wake came while no further round could begin.
     again: bool,
     waker: JoinHandle<()>,
 }
@@ -75,7 +93,7 @@ impl Actor for OutboxRelay {
                 }
             }
         });
-        Ok(RelayState { args, pumping: false, again: false, waker })
+        Ok(RelayState { args, rounds: Vec::new(), again: false, waker })
     }
 
     async fn handle(
@@ -85,11 +103,13 @@ impl Actor for OutboxRelay {
         state: &mut RelayState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            RelayMessage::Wake if state.pumping => state.again = true,
-            RelayMessage::Wake => pump(state, myself),
-            RelayMessage::Pumped(count) => {
-                state.pumping = false;
-                if count == BATCH || std::mem::take(&mut state.again) {
+            RelayMessage::Wake if state.may_begin_round() => pump(state, myself),
+            RelayMessage::Wake => state.again = true,
+            RelayMessage::Pumped { began, count } => {
+                if let Some(place) = state.rounds.iter().position(|round| *round == began) {
+                    state.rounds.swap_remove(place);
+                }
+                if (count == BATCH || state.again) && state.may_begin_round() {
                     pump(state, myself);
                 }
             }
@@ -103,8 +123,16 @@ impl Actor for OutboxRelay {
     }
 }
 
+impl RelayState {
+    fn may_begin_round(&self) -> bool {
+        self.rounds.len() < MAX_ROUNDS && self.rounds.iter().all(|began| began.elapsed() > SLOW_ROUND)
+    }
+}
+
 fn pump(state: &mut RelayState, myself: ActorRef<RelayMessage>) {
-    state.pumping = true;
+    let began = Instant::now();
+    state.rounds.push(began);
+    state.again = false;
     let handler = state.args.handler.clone();
     tokio::spawn(async move {
         // In a task of its own, so that whatever happens in a round, the relay hears of its end.
@@ -119,7 +147,7 @@ fn pump(state: &mut RelayState, myself: ActorRef<RelayMessage>) {
                 0
             }
         };
-        let _ = myself.cast(RelayMessage::Pumped(count));
+        let _ = myself.cast(RelayMessage::Pumped { began, count });
     });
 }
 

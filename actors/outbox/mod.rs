@@ -6,6 +6,8 @@
 
 mod actor;
 mod handler;
+#[cfg(test)]
+mod tests;
 
 pub use actor::{OutboxRelay, RelayArgs, RelayHandle};
 pub use handler::EventHandler;

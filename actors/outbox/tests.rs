@@ -1,0 +1,89 @@
+//! The relay over the embedded stores.
+
+use super::{EventHandler, OutboxRelay, RelayArgs};
+use crate::{
+    fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
+    inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
+    popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
+    restart,
+    testing::{Ground, eventually, soon},
+    timeline::{OpenFeed, ResidentIndex, TimelineActor, TimelineArgs, TimelineRef},
+};
+use std::{sync::Arc, time::Duration};
+use tessera_domain::{PostId, UserId, stitch::FeedRatios};
+use tessera_ports::{
+    ObjectStore,
+    faults::{FaultPlan, Faulty},
+};
+
+/// A node without caches.
+struct NoCaches;
+
+impl CacheInvalidation for NoCaches {
+    fn post_changed(&self, _: PostId) -> u64 {
+        0
+    }
+
+    fn user_changed(&self, _: UserId) {}
+}
+
+fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
+    let settings = || restart::region(1_024, Duration::from_secs(60), 1 << 24);
+    let (ledger, hot, residents) = (ground.ledger.clone(), ground.hot.clone(), Arc::<ResidentIndex>::default());
+    let timelines = TimelineArgs { ledger: ledger.clone(), hot: hot.clone(), residents: residents.clone() };
+    let timelines = TimelineRef(ground.region::<TimelineActor>(timelines, settings()));
+    let lanes = FanoutArgs { timelines: timelines.clone(), residents };
+    let inboxes = InboxArgs { ledger: ledger.clone(), next_id: ground.next_id(), settings: InboxSettings::default() };
+    let popular = PopularArgs { ledger: ledger.clone(), settings: PopularSettings::default() };
+    EventHandler {
+        hot,
+        objects,
+        fanout: FanoutRef(ground.region::<FanoutActor>(lanes, settings())),
+        inboxes: InboxRef::new(ground.region::<InboxActor>(inboxes, inbox::region_settings())),
+        popular: PopularRef::new(ground.region::<PopularActor>(popular, popular::region_settings())),
+        caches: Arc::new(NoCaches),
+        timelines,
+        ledger,
+    }
+}
+
+async fn shown(timelines: &TimelineRef, user_id: UserId) -> Vec<PostId> {
+    let request = OpenFeed {
+        pulled: vec![],
+        recommended: vec![],
+        ads: vec![],
+        below: None,
+        ratios: FeedRatios::default(),
+        limit: 100,
+        include_seen: true,
+    };
+    let page = timelines.open(user_id, request, soon()).await.expect("the timeline answers");
+    page.entries.iter().map(|entry| entry.candidate.post_id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_whose_objects_hang_holds_up_no_new_post() {
+    let ground = Ground::new().await;
+    let (author, reader) = (ground.world.user().await, ground.world.user().await);
+    ground.world.follow(reader, author).await;
+    let doomed = ground.world.post(author).await;
+    let (_server, objects) = ground.objects().await;
+    let plan = FaultPlan { delay_rate: 1.0, max_delay: Duration::from_secs(3_600), ..FaultPlan::quiet(1) };
+    let handler = Arc::new(handler(&ground, Arc::new(Faulty::new(Arc::new(objects), plan))));
+    let timelines = handler.timelines.clone();
+    assert_eq!(shown(&timelines, reader).await, [doomed]);
+    OutboxRelay::start(RelayArgs { handler }, ground.root.get_cell()).await.expect("the relay starts");
+
+    eventually("what happened before is handled", || async {
+        (ground.ledger.outbox_counts().await.expect("counts").pending == 0).then_some(())
+    })
+    .await;
+    ground.ledger.delete_post(doomed, author, ground.world.now()).await.expect("deleted");
+    eventually("the deletion is on its way", || async { shown(&timelines, reader).await.is_empty().then_some(()) })
+        .await;
+    let started = std::time::Instant::now();
+    let post_id = ground.world.post(author).await;
+    eventually("the follower has the post", || async { (shown(&timelines, reader).await == [post_id]).then_some(()) })
+        .await;
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
