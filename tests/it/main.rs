@@ -9,6 +9,7 @@ mod fanout;
 mod layers;
 mod likes;
 mod limits;
+mod model;
 mod notifications;
 mod openapi;
 mod operators;
