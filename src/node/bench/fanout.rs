@@ -1,9 +1,9 @@
 //! `tessera bench fanout`: new posts into the timelines of followers in memory, beside a plain in-memory push.
 //!
-//! Pictures would hide the fan-out behind their processor time. So the bench leases the media jobs of its uploads
-//! before the node starts, and once everybody's timeline is loaded tells the node to finish them all: the node makes
-//! the posts by the same transaction as its media pool does, and everything behind it (outbox, relay, lanes, pushes,
-//! timelines) is the real thing. Latency is then measured apart, with whole uploads, one at a time.
+//! Pictures would hide the fan-out behind their processor time. So the bench seeds uploads whose media jobs are not due
+//! yet, and once everybody's timeline is loaded tells the node to make posts of them: by the same transaction as its
+//! media pool does, but without a picture. Everything behind it (outbox, relay, lanes, pushes, timelines) is the real
+//! thing. Latency is then measured apart, with whole uploads, one at a time.
 
 use super::{
     child::ChildProcess,
@@ -110,7 +110,7 @@ async fn measure(
     report.fact("floor ns per delivery", floor_ns);
     report.notes.push(
         "Deliveries count from the first post's commit begun until every push is applied; the node's processor time \
-         holds the posts' commits, the outbox and the relay too. No media: the bench holds the leases of the jobs."
+         holds the posts' commits, the outbox and the relay too. No media: the pictures do not exist."
             .to_owned(),
     );
     report.notes.push(
@@ -138,7 +138,7 @@ impl Fanout {
         let pairs = followers.iter().flat_map(|from| authors.iter().map(move |to| (from.id, to.id)));
         seeder.follows(pairs).await?;
         let author_ids: Vec<_> = authors.iter().map(|author| author.id).collect();
-        seeder.hold_jobs(&author_ids, arguments.posts_per_author as usize, folder).await?;
+        seeder.hold_uploads(&author_ids, arguments.posts_per_author as usize).await?;
         seeder.finish().await?;
         let node = ChildProcess::start(arguments.common.node_role(folder)).await?;
         prime(&node.http, &followers).await?;
@@ -148,6 +148,10 @@ impl Fanout {
     /// Makes all posts at once and waits until every follower's timeline has them.
     async fn deliver(&mut self, report: &mut Report, posts: usize, most: usize) -> Result<Row, Failure> {
         let deliveries = (posts * self.followers.len()) as u64;
+        let taken = self.node.tell("take", LIMIT).await?;
+        if taken != format!("taken {posts}") {
+            return Err(Failure::running(format!("the node has {taken} of {posts} posts to make")));
+        }
         let mut admin = Connection::new(&self.node.admin);
         let (before, _) = progress(&mut admin).await?;
         let (cpu_before, started) = (self.node.cpu_seconds()?, Instant::now());

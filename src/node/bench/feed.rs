@@ -6,7 +6,7 @@ use super::{
     feed_mix,
     graph::{Graph, REED98_USERS},
     load::{self, Worker},
-    options::{CommonOptions, TimingOptions, scratch_folder},
+    options::{CommonOptions, LoadOptions, scratch_folder},
     report::Report,
     seed::{Person, Seeder},
 };
@@ -34,7 +34,7 @@ pub struct FeedArguments {
     #[command(flatten)]
     pub common: CommonOptions,
     #[command(flatten)]
-    timing: TimingOptions,
+    load: LoadOptions,
     /// Users of the generated graph
     #[arg(long, default_value_t = REED98_USERS as u32, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     users: u32,
@@ -63,7 +63,7 @@ pub async fn run(arguments: &FeedArguments) -> Result<Report, Failure> {
     let mut report = Report::new("feed");
     let world = world(arguments, &mut report).await?;
     if arguments.mix {
-        feed_mix::measure(&mut report, &world, &arguments.common, arguments.timing).await?;
+        feed_mix::measure(&mut report, &world, arguments.common.seed, arguments.load).await?;
     } else {
         measure(&mut report, world, arguments).await?;
     }
@@ -71,8 +71,8 @@ pub async fn run(arguments: &FeedArguments) -> Result<Report, Failure> {
 }
 
 async fn measure(report: &mut Report, world: FeedWorld, arguments: &FeedArguments) -> Result<(), Failure> {
-    let workers = workers(&world.node.http, &world.people, &arguments.common, Some(PAGE));
-    let (measured, _) = load::run(workers, 1, arguments.timing, &world.node).await?;
+    let workers = workers(&world.node.http, &world.people, arguments, Some(PAGE));
+    let (measured, _) = load::run(workers, 1, arguments.load, &world.node).await?;
     let row = report.add("feed pages of 50", &measured);
 
     let bytes = Connection::new(&world.node.http).expect(Call::get(PATH, &world.people[0].token)).await?.body;
@@ -81,8 +81,8 @@ async fn measure(report: &mut Report, world: FeedWorld, arguments: &FeedArgument
     let FeedWorld { node, people, folder } = world;
     drop(node);
     let floor = ChildProcess::start(ChildRole::PageFloor { file }).await?;
-    let workers = self::workers(&floor.http, &people, &arguments.common, None);
-    let (measured, _) = load::run(workers, 1, arguments.timing, &floor).await?;
+    let workers = self::workers(&floor.http, &people, arguments, None);
+    let (measured, _) = load::run(workers, 1, arguments.load, &floor).await?;
     let floor_row = report.add("floor: a route with the same bytes", &measured);
     drop(floor);
     drop(folder);
@@ -106,8 +106,8 @@ async fn world(arguments: &FeedArguments, report: &mut Report) -> Result<FeedWor
     report.setting("users", graph.users);
     report.setting("edges", graph.edges.len());
     report.setting("posts per user", arguments.posts);
-    report.setting("connections", common.connections);
-    report.setting("seconds", arguments.timing.seconds);
+    report.setting("connections", arguments.load.connections);
+    report.setting("seconds", arguments.load.seconds);
     let folder = scratch_folder()?;
     let mut seeder = Seeder::open(&common.node_config(folder.path())?).await?;
     let people: Arc<[Person]> = seeder.people(graph.users).await?.into();
@@ -139,15 +139,15 @@ pub async fn prime(authority: &str, people: &[Person]) -> Result<(), Failure> {
     stream::iter(reads).buffer_unordered(PRIME_CONNECTIONS).try_collect().await
 }
 
-fn workers(authority: &str, people: &Arc<[Person]>, common: &CommonOptions, full: Option<usize>) -> Vec<FeedWorker> {
+fn workers(authority: &str, people: &Arc<[Person]>, arguments: &FeedArguments, full: Option<usize>) -> Vec<FeedWorker> {
     let worker = |number: u16| FeedWorker {
         connection: Connection::new(authority),
         people: people.clone(),
-        random: SeededRandom::new(common.seed.wrapping_add(u64::from(number) << 32)),
+        random: SeededRandom::new(arguments.common.seed.wrapping_add(u64::from(number) << 32)),
         full,
         pages: 0,
     };
-    (0..common.connections).map(worker).collect()
+    (0..arguments.load.connections).map(worker).collect()
 }
 
 /// Reads first pages of users drawn evenly.

@@ -8,7 +8,7 @@ use super::{
     compose_post::Composer,
     feed::FeedWorld,
     load::{self, Worker},
-    options::{CommonOptions, TimingOptions},
+    options::LoadOptions,
     report::Report,
     seed::Person,
 };
@@ -24,22 +24,17 @@ const OFFSETS: u64 = 100;
 const POLL: Duration = Duration::from_millis(10);
 
 /// Measures the mix.
-pub async fn measure(
-    report: &mut Report,
-    world: &FeedWorld,
-    common: &CommonOptions,
-    timing: TimingOptions,
-) -> Result<(), Failure> {
+pub async fn measure(report: &mut Report, world: &FeedWorld, seed: u64, options: LoadOptions) -> Result<(), Failure> {
     let worker = |number: u16| -> Result<MixWorker, Failure> {
         Ok(MixWorker {
             connection: Connection::new(&world.node.http),
             composer: Composer::new(&world.node.http)?,
             people: world.people.clone(),
-            random: SeededRandom::new(common.seed.wrapping_add(u64::from(number) << 32)),
+            random: SeededRandom::new(seed.wrapping_add(u64::from(number) << 32)),
         })
     };
-    let workers = (0..common.connections).map(worker).collect::<Result<Vec<_>, _>>()?;
-    let (measured, _) = load::run(workers, KINDS.len(), timing, &world.node).await?;
+    let workers = (0..options.connections).map(worker).collect::<Result<Vec<_>, _>>()?;
+    let (measured, _) = load::run(workers, KINDS.len(), options, &world.node).await?;
     report.add("mix", &measured);
     for (kind, name) in KINDS.iter().enumerate() {
         report.add_kind(&format!("  {name}"), &measured, kind);

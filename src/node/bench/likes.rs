@@ -4,7 +4,7 @@ use super::{
     child::{ChildProcess, ChildRole},
     client::{Call, Connection},
     load::{self, Worker},
-    options::{CommonOptions, TimingOptions, scratch_folder},
+    options::{CommonOptions, LoadOptions, scratch_folder},
     report::{Report, Row},
     seed::{Person, Seeder},
 };
@@ -23,7 +23,7 @@ pub struct LikesArguments {
     #[command(flatten)]
     pub common: CommonOptions,
     #[command(flatten)]
-    timing: TimingOptions,
+    load: LoadOptions,
     /// Users who like; at least one per connection
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     users: u32,
@@ -35,11 +35,11 @@ pub struct LikesArguments {
 /// Measures and reports.
 pub async fn run(arguments: &LikesArguments) -> Result<Report, Failure> {
     let mut report = Report::new("likes");
-    let users = arguments.users.max(u32::from(arguments.common.connections));
+    let users = arguments.users.max(u32::from(arguments.load.connections));
     report.setting("users", users);
     report.setting("posts", arguments.posts);
-    report.setting("connections", arguments.common.connections);
-    report.setting("seconds", arguments.timing.seconds);
+    report.setting("connections", arguments.load.connections);
+    report.setting("seconds", arguments.load.seconds);
     for (name, posts) in [("one hot post", 1), ("spread", arguments.posts as usize)] {
         let scenario = Scenario { arguments, name, users: users as usize, posts };
         let row = scenario.node(&mut report).await?;
@@ -70,7 +70,7 @@ impl Scenario<'_> {
         let node = ChildProcess::start(self.arguments.common.node_role(folder.path())).await?;
         let tokens = people.iter().map(|person| person.token.clone()).collect();
         let workers = self.workers(&node.http, tokens, &posts);
-        let (measured, workers) = load::run(workers, 1, self.arguments.timing, &node).await?;
+        let (measured, workers) = load::run(workers, 1, self.arguments.load, &node).await?;
         let row = report.add(&format!("likes, {}", self.name), &measured);
         let wrong = self.check(&node.http, &people[0].token, &posts, &workers).await?;
         report.fact(&format!("counts, {}", self.name), if wrong.is_empty() { "exact" } else { "wrong" });
@@ -88,7 +88,7 @@ impl Scenario<'_> {
         // The floor looks no token up: it takes the user's id for one.
         let tokens = people.iter().map(|person| person.id.to_string()).collect();
         let workers = self.workers(&floor.http, tokens, &posts);
-        let (measured, _) = load::run(workers, 1, self.arguments.timing, &floor).await?;
+        let (measured, _) = load::run(workers, 1, self.arguments.load, &floor).await?;
         Ok(report.add(&format!("floor: one commit each, {}", self.name), &measured))
     }
 
@@ -104,7 +104,7 @@ impl Scenario<'_> {
 
     /// Every user belongs to one connection, so that what a pair's next operation must answer is known.
     fn workers(&self, authority: &str, tokens: Vec<String>, posts: &[PostId]) -> Vec<LikeWorker> {
-        let connections = usize::from(self.arguments.common.connections);
+        let connections = usize::from(self.arguments.load.connections);
         let posts: Arc<[PostId]> = posts.into();
         let worker = |number: usize| {
             let tokens: Vec<String> = tokens.iter().skip(number).step_by(connections).cloned().collect();

@@ -2,7 +2,7 @@
 
 use super::{
     child::{ChildProcess, Memory},
-    options::TimingOptions,
+    options::LoadOptions,
 };
 use crate::Failure;
 use hdrhistogram::Histogram;
@@ -81,11 +81,11 @@ impl Measurement {
 pub async fn run<W: Worker>(
     workers: Vec<W>,
     kinds: usize,
-    timing: TimingOptions,
+    options: LoadOptions,
     child: &ChildProcess,
 ) -> Result<(Measurement, Vec<W>), Failure> {
-    let from = Instant::now() + timing.warmup();
-    let until = from + timing.measured();
+    let from = Instant::now() + options.warmup();
+    let until = from + options.measured();
     let mut looping = JoinSet::new();
     for worker in workers {
         looping.spawn(repeat(worker, kinds, from, until));
@@ -109,7 +109,7 @@ pub async fn run<W: Worker>(
         Ok::<_, Failure>(())
     };
     timeout(END_LIMIT, collecting).await.map_err(|_| Failure::running("operations under way do not end"))??;
-    Ok((Measurement { kinds: totals, elapsed: timing.measured(), cpu_seconds, memory }, workers))
+    Ok((Measurement { kinds: totals, elapsed: options.measured(), cpu_seconds, memory }, workers))
 }
 
 async fn repeat<W: Worker>(

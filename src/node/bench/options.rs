@@ -8,9 +8,6 @@ use std::{path::Path, time::Duration};
 /// What every bench takes.
 #[derive(Debug, Args)]
 pub struct CommonOptions {
-    /// Connections that ask at the same time, each as soon as it has its answer
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=2_000))]
-    pub connections: u16,
     /// Everything random follows from it
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -22,9 +19,12 @@ pub struct CommonOptions {
     pub sets: Vec<String>,
 }
 
-/// How long to measure.
+/// How much load, for how long.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct TimingOptions {
+pub struct LoadOptions {
+    /// Connections that ask at the same time, each as soon as it has its answer
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    pub connections: u16,
     /// Seconds measured
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub seconds: u64,
@@ -33,7 +33,7 @@ pub struct TimingOptions {
     pub warmup_seconds: u64,
 }
 
-impl TimingOptions {
+impl LoadOptions {
     /// Seconds measured.
     pub fn measured(self) -> Duration {
         Duration::from_secs(self.seconds)

@@ -4,9 +4,12 @@ use super::{
     child::Memory,
     load::{Measured, Measurement},
 };
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use std::fmt::Write;
+
+/// Longest line of a note, in characters.
+const NOTE_WIDTH: usize = 110;
 
 /// Percentiles in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -31,7 +34,7 @@ pub struct Row {
     pub name: String,
     /// How often.
     pub operations: u64,
-    /// Per second of wall time.
+    /// Per second of wall time; 0 where they were made one at a time with pauses.
     pub per_second: f64,
     /// How long each took; `None` where operations are not timed one by one.
     pub latency: Option<Latency>,
@@ -43,19 +46,29 @@ pub struct Row {
     pub errors: u64,
 }
 
+/// Named values in their order; a JSON object.
+#[derive(Debug, Default)]
+pub struct Named(Vec<(String, Value)>);
+
+impl Serialize for Named {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
 /// A report.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// Which bench.
     pub bench: &'static str,
     /// What was set.
-    pub settings: Map<String, Value>,
+    pub settings: Named,
     /// The lines.
     pub results: Vec<Row>,
     /// Named ratios of lines.
-    pub ratios: Map<String, Value>,
+    pub ratios: Named,
     /// Further measurements, by name.
-    pub facts: Map<String, Value>,
+    pub facts: Named,
     /// How to read it.
     pub notes: Vec<String>,
     /// Something that must not be: the command fails with it after the report.
@@ -70,12 +83,12 @@ impl Report {
 
     /// Notes what was set.
     pub fn setting(&mut self, name: &str, value: impl Into<Value>) {
-        self.settings.insert(name.to_owned(), value.into());
+        self.settings.0.push((name.to_owned(), value.into()));
     }
 
     /// Adds a measurement that has no line of its own.
     pub fn fact(&mut self, name: &str, value: impl Into<Value>) {
-        self.facts.insert(name.to_owned(), value.into());
+        self.facts.0.push((name.to_owned(), value.into()));
     }
 
     /// Adds the line of a whole run.
@@ -110,7 +123,7 @@ impl Report {
     pub fn compare(&mut self, prefix: &str, row: &Row, floor: &Row) {
         let mut ratio = |name: &str, of: f64, to: f64| {
             let name = if prefix.is_empty() { name.to_owned() } else { format!("{prefix} {name}") };
-            self.ratios.insert(name, Value::from(if to > 0.0 { of / to } else { 0.0 }));
+            self.ratios.0.push((name, Value::from(if to > 0.0 { of / to } else { 0.0 })));
         };
         ratio("throughput / floor", row.per_second, floor.per_second);
         if let (Some(cpu), Some(floor)) = (row.cpu_ms_per_operation, floor.cpu_ms_per_operation) {
@@ -129,7 +142,7 @@ impl Report {
     /// For people.
     pub fn to_text(&self) -> String {
         let settings: Vec<String> =
-            self.settings.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect();
+            self.settings.0.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect();
         let mut text = format!("tessera bench {} · {}\n\n", self.bench, settings.join(" · "));
         let mut lines = vec![
             ["", "per second", "p50 ms", "p99 ms", "p99.9 ms", "CPU ms/op", "RSS MiB", "peak MiB", "errors"]
@@ -145,9 +158,9 @@ impl Report {
             }
             text.push('\n');
         }
-        for (title, values) in [("", &self.ratios), ("", &self.facts)] {
-            let widest = values.keys().map(|name| name.chars().count()).max().unwrap_or(0);
-            text.push_str(if values.is_empty() { title } else { "\n" });
+        for Named(values) in [&self.ratios, &self.facts] {
+            let widest = values.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+            text.push_str(if values.is_empty() { "" } else { "\n" });
             for (name, value) in values {
                 let _ = writeln!(text, "  {name:<widest$}  {}", plain(value));
             }
@@ -156,7 +169,7 @@ impl Report {
             text.push('\n');
         }
         for note in &self.notes {
-            let _ = writeln!(text, "  {note}");
+            wrap(&mut text, note);
         }
         text
     }
@@ -180,7 +193,7 @@ fn cells(row: &Row) -> [String; 9] {
     let latency = row.latency;
     [
         row.name.clone(),
-        three_digits(row.per_second),
+        some(Some(row.per_second).filter(|rate| *rate > 0.0)),
         some(latency.map(|latency| latency.p50_ms)),
         some(latency.map(|latency| latency.p99_ms)),
         some(latency.map(|latency| latency.p99_9_ms)),
@@ -197,6 +210,25 @@ fn plain(value: &Value) -> String {
         Value::Number(number) if number.is_f64() => three_digits(number.as_f64().unwrap_or(0.0)),
         other => other.to_string(),
     }
+}
+
+/// A note in lines of a readable length.
+fn wrap(text: &mut String, note: &str) {
+    let mut length = 0;
+    for word in note.split_whitespace() {
+        let more = word.chars().count() + 1;
+        let breaks = length > 0 && length + more > NOTE_WIDTH;
+        text.push_str(if length == 0 {
+            "  "
+        } else if breaks {
+            "\n    "
+        } else {
+            " "
+        });
+        length = if breaks { more } else { length + more };
+        text.push_str(word);
+    }
+    text.push('\n');
 }
 
 /// Three digits that count, and no exponent.

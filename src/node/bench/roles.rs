@@ -5,14 +5,13 @@ use super::{floor, seed};
 use crate::{Failure, cli::Settings, compose, config::Config, serve};
 use clap::{Args, Subcommand};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 use tessera_app::clock;
-use tessera_domain::{IdGenerator, PostId, Timestamp, UploadId};
-use tessera_ports::Ledger;
+use tessera_domain::{IdGenerator, PostId, Timestamp};
+use tessera_ports::{
+    Ledger, StoreError, StoreResult,
+    ledger::{FinishJobOutcome, MAX_PAGE, MediaJob},
+};
 use tokio::sync::mpsc;
 
 /// Ids of posts made here never meet those that the node makes.
@@ -29,7 +28,7 @@ pub struct RoleArguments {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// `tessera serve`, which finishes the jobs that its bench holds when it reads `post`
+    /// `tessera serve`, which makes posts of what its bench holds back when it reads `take` and `post`
     Node(Settings),
     /// One HTTP route that serves a file's bytes
     PageFloor {
@@ -65,13 +64,12 @@ async fn until_input_ends(serving: impl Future<Output = Result<(), Failure>>) ->
 }
 
 async fn node(config: Config) -> Result<(), Failure> {
-    let held = config.data_dir.join(seed::HELD_JOBS);
     let node = serve::start(config, None).await?;
     let ledger = node.ledger();
     node.announce();
     tokio::select! {
         ended = node.run_until_stopped() => ended,
-        ended = obey(ledger, &held) => ended,
+        ended = obey(ledger) => ended,
     }
 }
 
@@ -89,29 +87,49 @@ fn input() -> mpsc::Receiver<String> {
     lines
 }
 
-async fn obey(ledger: Arc<dyn Ledger>, held: &Path) -> Result<(), Failure> {
-    let mut lines = input();
+/// `take` leases the jobs that the bench's seeder holds back, `post` makes posts of them.
+async fn obey(ledger: Arc<dyn Ledger>) -> Result<(), Failure> {
+    let (mut lines, mut jobs) = (input(), Vec::new());
     while let Some(line) = lines.recv().await {
-        if line == "post" {
-            let started = Instant::now();
-            let posts = finish_held_jobs(&*ledger, held).await?;
-            println!("posted {posts} {:.3}", started.elapsed().as_secs_f64());
+        match line.as_str() {
+            "take" => {
+                jobs = take_held_jobs(&*ledger).await.map_err(failure)?;
+                println!("taken {}", jobs.len());
+            }
+            "post" => {
+                let started = Instant::now();
+                let posts = finish(&*ledger, &jobs).await.map_err(failure)?;
+                println!("posted {posts} {:.3}", started.elapsed().as_secs_f64());
+            }
+            _ => println!("unknown"),
         }
     }
     Ok(())
 }
 
-/// Makes the posts of the held jobs by the same transaction as the media pool does, without any media.
-async fn finish_held_jobs(ledger: &dyn Ledger, held: &Path) -> Result<usize, Failure> {
-    let failed = |error: String| Failure::running(format!("{}: {error}", held.display()));
-    let json = std::fs::read(held).map_err(|error| failed(error.to_string()))?;
-    let jobs: Vec<(UploadId, u64)> = serde_json::from_slice(&json).map_err(|error| failed(error.to_string()))?;
+async fn take_held_jobs(ledger: &dyn Ledger) -> StoreResult<Vec<MediaJob>> {
+    let when_due = clock::now().plus_ms(seed::HELD_FOR_MS);
+    let mut jobs = Vec::new();
+    loop {
+        let page = ledger.claim_jobs(MAX_PAGE, seed::HELD_FOR_MS, when_due).await?;
+        if page.is_empty() {
+            return Ok(jobs);
+        }
+        jobs.extend(page);
+    }
+}
+
+/// Makes posts by the same transaction as the media pool does, without any media.
+async fn finish(ledger: &dyn Ledger, jobs: &[MediaJob]) -> StoreResult<usize> {
     let mut ids = IdGenerator::new(NODE_NUMBER, Timestamp(0));
-    let writes = jobs.iter().map(|(upload_id, lease_token)| {
+    let writes = jobs.iter().map(|job| {
         let now = clock::now();
-        ledger.finish_job(*upload_id, *lease_token, seed::finished(PostId(ids.next(now)), *upload_id, now))
+        ledger.finish_job(job.upload.id, job.lease_token, seed::finished(PostId(ids.next(now)), job.upload.id, now))
     });
-    let outcomes: Vec<_> =
-        stream::iter(writes).buffered(CONCURRENCY).try_collect().await.map_err(|error| failed(error.to_string()))?;
-    Ok(outcomes.len())
+    let outcomes: Vec<FinishJobOutcome> = stream::iter(writes).buffered(CONCURRENCY).try_collect().await?;
+    Ok(outcomes.iter().filter(|outcome| matches!(outcome, FinishJobOutcome::Posted(_))).count())
+}
+
+fn failure(error: StoreError) -> Failure {
+    Failure::running(format!("making posts: {error}"))
 }

@@ -5,7 +5,7 @@
 
 use crate::{Failure, compose, config::Config};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 use tessera_app::{IdSource, accounts::hash_token, clock};
 use tessera_domain::{
     IdGenerator, PostId, Timestamp, UploadId, UserId,
@@ -36,8 +36,9 @@ const NODE_NUMBER: u16 = 1_023;
 const POSTS_SPAN_MS: i64 = 20 * HOUR_MS;
 /// Longer than any bench.
 const LEASE_MS: i64 = DAY_MS;
-/// Where the jobs are listed that the node finishes when it is told to.
-pub const HELD_JOBS: &str = "held-jobs.json";
+/// Held jobs are due so long after they were made. (A lease would not hold them: a node that starts frees the leases
+/// of whoever had the file before.)
+pub const HELD_FOR_MS: i64 = DAY_MS;
 
 /// Somebody who uses the node.
 #[derive(Debug, Clone)]
@@ -125,18 +126,14 @@ impl Seeder {
         Ok(posts)
     }
 
-    /// Gives each author `per_author` uploads whose media jobs this bench holds: the node leaves them alone until it
-    /// is told to finish them (`roles`).
-    pub async fn hold_jobs(&mut self, authors: &[UserId], per_author: usize, folder: &Path) -> Result<(), Failure> {
-        let mut held: Vec<(UploadId, u64)> = Vec::with_capacity(authors.len() * per_author);
+    /// Gives each author `per_author` completed uploads whose media jobs are due only [`HELD_FOR_MS`] from now, so that
+    /// the node leaves them alone until it is told to make posts of them (`roles`).
+    pub async fn hold_uploads(&self, authors: &[UserId], per_author: usize) -> Result<(), Failure> {
+        let due_at = clock::now().plus_ms(HELD_FOR_MS);
         for _ in 0..per_author {
-            for chunk in authors.chunks(PAGE) {
-                held.extend(self.jobs(chunk).await?.into_iter().map(|job| (job.upload.id, job.lease_token)));
-            }
+            self.uploads(authors, due_at).await?;
         }
-        let unwritten = |error: String| Failure::running(format!("{HELD_JOBS}: {error}"));
-        let json = serde_json::to_vec(&held).map_err(|error| unwritten(error.to_string()))?;
-        std::fs::write(folder.join(HELD_JOBS), json).map_err(|error| unwritten(error.to_string()))
+        Ok(())
     }
 
     /// Adds likes: posts and who likes them.
@@ -167,23 +164,29 @@ impl Seeder {
 
     /// One upload per author, completed, its job leased.
     async fn jobs(&self, authors: &[UserId]) -> Result<Vec<MediaJob>, Failure> {
-        let now = clock::now();
-        let opened = authors.iter().map(|author_id| {
-            let id = self.uploads.upload();
-            let new = NewUpload { upload: upload(id, *author_id, now), idempotency_key: None, daily_quota: None };
-            async move {
-                self.ledger.create_upload(new).await?;
-                let caption = "Light on the water this morning #bench #light";
-                self.ledger.complete_upload(id, *author_id, caption, "Waves", now, u64::MAX).await
-            }
-        });
-        concurrently(opened).await?;
+        self.uploads(authors, clock::now()).await?;
         let jobs = self.ledger.claim_jobs(authors.len(), LEASE_MS, clock::now()).await.map_err(failure)?;
         if jobs.len() == authors.len() {
             Ok(jobs)
         } else {
             Err(Failure::running(format!("seeding: {} of {} jobs were leased", jobs.len(), authors.len())))
         }
+    }
+
+    /// One upload per author, completed, its job due at `due_at`.
+    async fn uploads(&self, authors: &[UserId], due_at: Timestamp) -> Result<(), Failure> {
+        let writes = authors.iter().map(|author_id| {
+            let id = self.uploads.upload();
+            let upload = upload(id, *author_id, clock::now());
+            let new = NewUpload { upload, idempotency_key: None, daily_quota: None };
+            async move {
+                self.ledger.create_upload(new).await?;
+                let caption = "Light on the water this morning #bench #light";
+                self.ledger.complete_upload(id, *author_id, caption, "Waves", due_at, i64::MAX as u64).await
+            }
+        });
+        concurrently(writes).await?;
+        Ok(())
     }
 }
 
