@@ -76,8 +76,7 @@ impl Node {
             ..AppSettings::default()
         };
         let actors_refs = actors.refs().clone();
-        let parts =
-            AppParts { ledger: ledger.clone(), hot, objects, ids, caches, actors: actors_refs, settings };
+        let parts = AppParts { ledger: ledger.clone(), hot, objects, ids, caches, actors: actors_refs, settings };
         let app = App::new(parts).map_err(|error| Failure::start_up(error.to_string()))?;
         Ok(Self { app, actors: Arc::new(actors), ledger, local_s3, upload_origin })
     }
@@ -123,15 +122,19 @@ pub fn admin_token(config: &Config) -> Result<String, Failure> {
     }
     let path = config.data_dir.join(ADMIN_TOKEN_FILE);
     let failed = |error: std::io::Error| Failure::start_up(format!("{}: {error}", path.display()));
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            let token: String = rand::rng().sample_iter(Alphanumeric).take(40).map(char::from).collect();
-            file.write_all(token.as_bytes()).map_err(failed)?;
-            Ok(token)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => read_admin_token(&config.data_dir),
-        Err(error) => Err(failed(error)),
+    match std::fs::read_to_string(&path) {
+        Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
     }
+    let token: String = rand::rng().sample_iter(Alphanumeric).take(40).map(char::from).collect();
+    // Written aside and renamed, so that a kill in between leaves no empty token, which would admit nobody.
+    let aside = path.with_extension("new");
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).map_err(failed)?;
+    file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&aside, &path).map_err(failed)?;
+    Ok(token)
 }
 
 /// The operators' token that a node generated in its data folder.
