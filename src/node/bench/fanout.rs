@@ -28,6 +28,8 @@ use tokio::time::sleep;
 
 /// What a timeline keeps, and what the floor's does.
 const TIMELINE_POSTS: usize = 1_000;
+/// More than any feed holds.
+const MAX_FEED_POSTS: usize = 10_000;
 /// The longest wait for the deliveries.
 const LIMIT: Duration = Duration::from_secs(300);
 /// How often the node is asked how far it is.
@@ -66,6 +68,7 @@ pub async fn run(arguments: &FanoutArguments) -> Result<Report, Failure> {
     report.setting("authors", arguments.authors);
     report.setting("posts", posts);
     report.setting("uploads", arguments.uploads);
+    report.setting("seed", arguments.common.seed);
     let folder = scratch_folder()?;
     let world = Fanout::start(arguments, folder.path()).await?;
     measure(&mut report, world, arguments, posts).await
@@ -78,7 +81,7 @@ async fn measure(
     posts: usize,
 ) -> Result<Report, Failure> {
     let followers = world.followers.len();
-    let row = world.deliver(report, posts, arguments.authors as usize * 100).await?;
+    let row = world.deliver(report, posts).await?;
     report.results.push(row.clone());
     let floor_ns = floor_ns(followers, posts);
     let floor = Row {
@@ -146,7 +149,7 @@ impl Fanout {
     }
 
     /// Makes all posts at once and waits until every follower's timeline has them.
-    async fn deliver(&mut self, report: &mut Report, posts: usize, most: usize) -> Result<Row, Failure> {
+    async fn deliver(&mut self, report: &mut Report, posts: usize) -> Result<Row, Failure> {
         let deliveries = (posts * self.followers.len()) as u64;
         let taken = self.node.tell("take", LIMIT).await?;
         if taken != format!("taken {posts}") {
@@ -172,7 +175,7 @@ impl Fanout {
         let commit_seconds = posted.split(' ').nth(2).and_then(|seconds| seconds.parse::<f64>().ok());
         report.fact("seconds in all", elapsed.as_secs_f64());
         report.fact("seconds until all posts were committed", commit_seconds.unwrap_or(0.0));
-        let errors = self.check(posts.min(TIMELINE_POSTS), most).await?;
+        let errors = self.check(posts.min(TIMELINE_POSTS)).await?;
         if let Some(error) = errors.first() {
             report.defect = Some(format!("{} feeds are not whole: {error}", errors.len()));
         }
@@ -188,7 +191,7 @@ impl Fanout {
     }
 
     /// Reads everybody's first page, and some feeds to their ends: every post is there, once.
-    async fn check(&self, posts: usize, most: usize) -> Result<Vec<String>, Failure> {
+    async fn check(&self, posts: usize) -> Result<Vec<String>, Failure> {
         let mut connection = Connection::new(&self.node.http);
         let mut wrong = Vec::new();
         let sampled = self.followers.len().div_ceil(SAMPLED_FEEDS).max(1);
@@ -196,7 +199,7 @@ impl Fanout {
         for (number, follower) in self.followers.iter().enumerate() {
             let mut ids = Vec::new();
             let mut path = "/v1/feed?limit=100".to_owned();
-            while ids.len() <= most {
+            while ids.len() < MAX_FEED_POSTS {
                 let page = connection.expect(Call::get(&path, &follower.token)).await?.json();
                 let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
                 ids.extend(items.iter().filter_map(|item| item["post"]["post_id"].as_str().map(str::to_owned)));

@@ -108,6 +108,7 @@ async fn world(arguments: &FeedArguments, report: &mut Report) -> Result<FeedWor
     report.setting("posts per user", arguments.posts);
     report.setting("connections", arguments.load.connections);
     report.setting("seconds", arguments.load.seconds);
+    report.setting("seed", arguments.common.seed);
     let folder = scratch_folder()?;
     let mut seeder = Seeder::open(&common.node_config(folder.path())?).await?;
     let people: Arc<[Person]> = seeder.people(graph.users).await?.into();

@@ -40,6 +40,7 @@ pub async fn run(arguments: &LikesArguments) -> Result<Report, Failure> {
     report.setting("posts", arguments.posts);
     report.setting("connections", arguments.load.connections);
     report.setting("seconds", arguments.load.seconds);
+    report.setting("seed", arguments.common.seed);
     for (name, posts) in [("one hot post", 1), ("spread", arguments.posts as usize)] {
         let scenario = Scenario { arguments, name, users: users as usize, posts };
         let row = scenario.node(&mut report).await?;
