@@ -28,7 +28,7 @@ const LEASE_MS: i64 = 30_000;
 /// How often the relay looks without being woken: wakes are hints, and retries become due.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// The longest wait before an event is tried again.
-const MAX_RETRY_MS: i64 = 60_000;
+const MAX_RETRY_MS: i64 = 600_000;
 
 /// What the relay is started with.
 #[derive(Clone)]
@@ -177,7 +177,7 @@ async fn handle_one(handler: Arc<EventHandler>, event: OutboxEvent) -> Option<(i
         Err(_) => "its handler panicked".to_owned(),
     };
     tracing::warn!(event = event.id, attempt = event.attempt, post = ?post_of(&event.event), failure, "an event is put off");
-    let delay_ms = (100i64 << event.attempt.min(10)).min(MAX_RETRY_MS);
+    let delay_ms = (100i64 << event.attempt.min(13)).min(MAX_RETRY_MS);
     let retry_at = clock::now().plus_ms(delay_ms);
     if let Err(error) = handler.ledger.retry_event(event.id, event.lease_token, retry_at, &failure).await {
         // Its lease runs out, and it is claimed again then.

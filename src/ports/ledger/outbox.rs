@@ -5,7 +5,10 @@ use async_trait::async_trait;
 use tessera_domain::{Timestamp, event::Event};
 
 /// How often an event is handed out before it is dead.
-pub const MAX_EVENT_ATTEMPTS: u32 = 20;
+///
+/// With the relay's back-off that is more than half a day: an object store may be down that long before the media
+/// of a deleted post is left behind.
+pub const MAX_EVENT_ATTEMPTS: u32 = 100;
 
 /// An event that this caller holds until its lease ends.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use tessera_domain::{
 
 /// How often a media job is tried before it is dead. Attempts are spent at the claim, so that a job
 /// that kills its worker dies too.
-pub const MAX_JOB_ATTEMPTS: u32 = 5;
+/// High enough that a few crashes of the process in a row do not fail the uploads that were under way.
+pub const MAX_JOB_ATTEMPTS: u32 = 10;
 
 /// An upload to be opened.
 #[derive(Debug, Clone)]
