@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 use tessera_tests::{Node, Operator, Person, eventually, seeds};
+use tokio::task::JoinHandle;
 
 const PEOPLE: usize = 8;
 const DEEDS: usize = 120;
@@ -33,6 +34,12 @@ impl Model {
     fn blocked(&self, a: usize, b: usize) -> bool {
         self.blocks.contains(&(a, b)) || self.blocks.contains(&(b, a))
     }
+}
+
+/// A deed under way.
+enum Deed {
+    Post(usize, JoinHandle<String>),
+    Follow((usize, usize), bool, JoinHandle<()>),
 }
 
 /// The people, what they did, and the node that they did it on.
@@ -124,6 +131,55 @@ impl Play {
         format!("{a} {what} {b}: {do_it}")
     }
 
+    /// Many deeds at the same moment, none of which undoes another; written into the model once all are done.
+    async fn storm(&mut self) -> String {
+        let mut pairs = BTreeSet::new();
+        let mut deeds = Vec::new();
+        for _ in 0..24 {
+            let (a, b) = (self.random.random_range(0..PEOPLE), self.random.random_range(0..PEOPLE));
+            let (person, operator, other) = (self.people[a].clone(), self.operator.clone(), self.people[b].id.clone());
+            match self.random.random_range(0..10) {
+                0..3 => {
+                    let number = self.random.random();
+                    deeds.push(Deed::Post(
+                        a,
+                        tokio::spawn(async move { person.post_picture(number, "").await.post_id }),
+                    ));
+                }
+                3..8 if a != b && !self.model.blocked(a, b) && pairs.insert((a, b)) => {
+                    let (path, follow) = (format!("/v1/users/{other}/follow"), self.random.random_bool(0.6));
+                    deeds.push(Deed::Follow(
+                        (a, b),
+                        follow,
+                        tokio::spawn(async move {
+                            let done = if follow { person.put(&path).await } else { person.delete(&path).await };
+                            done.unwrap_or_else(|problem| panic!("{path}: {problem:?}"));
+                        }),
+                    ));
+                }
+                8 => drop(operator.kill(&format!("timeline:{other}")).await),
+                _ => drop(person.feed("?limit=10").await),
+            }
+        }
+        let count = deeds.len();
+        for deed in deeds {
+            match deed {
+                Deed::Post(author, posted) => {
+                    self.model.posts.insert(posted.await.expect("posts"), author);
+                }
+                Deed::Follow(pair, true, done) => {
+                    done.await.expect("follows");
+                    self.model.follows.insert(pair);
+                }
+                Deed::Follow(pair, false, done) => {
+                    done.await.expect("unfollows");
+                    self.model.follows.remove(&pair);
+                }
+            }
+        }
+        format!("{count} deeds at once")
+    }
+
     /// Everybody's feed comes to hold what it must, nothing twice.
     async fn check(&self) {
         for (number, person) in self.people.iter().enumerate() {
@@ -160,6 +216,7 @@ async fn feeds_hold_what_a_model_says_whatever_people_do_and_whatever_dies() {
             let words = play.act().await;
             eprintln!("{deed}: {words}");
             if deed % 10 == 0 {
+                eprintln!("{}", play.storm().await);
                 play.check().await;
             }
         }
