@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -89,6 +90,44 @@ async fn killed_timelines_and_counters_lose_no_acknowledged_like_and_no_post() {
     assert_eq!(author.list(&format!("/v1/posts/{hot}/likes")).await.len() as u64, standing);
     let restarts = operator.metric("tessera_actors_restarts_total").await.expect("the metric");
     assert!(restarts > 0.0, "operators see the restarts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_outlives_hundreds_of_dead_actors() {
+    let node = Node::start(&["chaos=true", "log.level=off"]);
+    let api = node.api();
+    let operator = Operator::of(&node);
+    let author = api.sign_up("author").await;
+    let readers = api.sign_up_many("reader", 30).await;
+    for reader in &readers {
+        reader.follow(&author).await;
+    }
+    let posts: BTreeSet<String> = author.post_pictures(3).await.into_iter().collect();
+    // Far more often than any limit on restarts allows, one reader's timeline most of all.
+    let kills = (0..600).map(|number| {
+        let (operator, unlucky) = (operator.clone(), if number % 2 == 0 { 0 } else { number % 30 });
+        let reader = readers[unlucky].clone();
+        async move {
+            let read = reader.get("/v1/feed?include_seen=true").await;
+            let killed = operator.kill(&format!("timeline:{}", reader.id)).await;
+            if let Err(problem) = read {
+                assert_eq!(problem.status, 503, "only what may be sent again: {problem:?}");
+            }
+            usize::from(killed)
+        }
+    });
+    let killed: usize = side_by_side(8, kills).await.into_iter().sum();
+    assert!(killed >= 300, "{killed} died");
+    for reader in &readers {
+        eventually("a whole feed, served by its timeline", Duration::from_secs(30), || async {
+            let page = reader.get("/v1/feed?include_seen=true").await.ok()?;
+            let found: BTreeSet<String> = ids_of(&page).into_iter().collect();
+            (page["degraded"] == json!([]) && found == posts).then_some(())
+        })
+        .await;
+    }
+    let ready = operator.api().fetch(&operator.api().url("/readyz"), &[]).await;
+    assert_eq!(ready.status, 200, "{}", ready.text());
 }
 
 #[tokio::test]

@@ -90,11 +90,21 @@ async fn resolve(person: &Person, post_id: &str) -> Belief {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_count_equals_the_set_of_acknowledged_likes_through_a_kill() {
+    storms(&[1, 2, 3], Node::kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_count_equals_the_set_of_acknowledged_likes_through_a_drain() {
+    storms(&[4], |node| assert_eq!(node.terminate(), Some(0))).await;
+}
+
+/// Storms of likes with the node ended by `end` in the middle of each, and started again.
+async fn storms(default_seeds: &[u64], end: fn(&mut Node)) {
     let mut node = Node::start(&[]);
     let api = node.api();
     let author = api.sign_up("author").await;
     let people = api.sign_up_many("liker", CLIENTS).await;
-    for seed in seeds(&[1, 2, 3]) {
+    for seed in seeds(default_seeds) {
         eprintln!("TESSERA_SEED={seed}");
         let post_id: Arc<str> = author.post_picture(seed, "like me").await.post_id.into();
         let clients = people.iter().enumerate().map(|(number, person)| {
@@ -104,8 +114,10 @@ async fn the_count_equals_the_set_of_acknowledged_likes_through_a_kill() {
         let delay_ms = StdRng::seed_from_u64(seed).random_range(200..900);
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
         assert!(clients.iter().any(|client| !client.is_finished()), "the kill comes in the middle");
-        node.kill();
-        node.restart();
+        tokio::task::block_in_place(|| {
+            end(&mut node);
+            node.restart();
+        });
         for client in clients {
             client.await.expect("every client's book balances");
         }

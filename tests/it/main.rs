@@ -16,4 +16,5 @@ mod operators;
 mod overload;
 mod paging;
 mod photos;
+mod posts;
 mod refusals;
