@@ -26,7 +26,7 @@ pub async fn run(arguments: DemoArguments) -> Result<(), Failure> {
     let people = serde_json::json!({ "people": people, "password": PASSWORD }).to_string();
     let node = serve::start(config, Some(people.into())).await?;
     options.base_url = node.http_url();
-    eprintln!("The world moves in: people, photos, follows and likes, all through the public API …");
+    eprintln!("People are moving in, with 60 photos, through the public API. Watch them at {} …", node.http_url());
     let populating = async {
         let world = populate(options).await.map_err(|error| Failure::running(format!("the demo world: {error}")))?;
         let people = world.people.len();
