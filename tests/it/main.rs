@@ -2,9 +2,11 @@
 
 mod accounts;
 mod ads;
+mod bench;
 mod chaos;
 mod command_line;
 mod crash;
+mod demo;
 mod fanout;
 mod layers;
 mod likes;

@@ -12,10 +12,13 @@ use tempfile::TempDir;
 
 /// How long a node may take to be ready, on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a demo's world may take to move in, in a development build.
+const DEMO_LIMIT: Duration = Duration::from_secs(300);
 
 /// A running node. Dropping it kills it.
 pub struct Node {
     child: Child,
+    command: &'static str,
     folder: TempDir,
     settings: Vec<String>,
     /// The public listener's URL.
@@ -27,12 +30,21 @@ pub struct Node {
 impl Node {
     /// Starts a node with limits off and the given settings (`key=value`).
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_as("serve", settings)
+    }
+
+    /// Starts a demo; it is ready once its world has moved in.
+    pub fn start_demo() -> Self {
+        Self::start_as("demo", &[])
+    }
+
+    fn start_as(command: &'static str, settings: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("tessera-it-").tempdir().expect("a temporary folder");
         let mut all = vec!["limits.enabled=false".to_owned(), "log.level=warn".to_owned()];
         all.extend(settings.iter().map(|setting| (*setting).to_owned()));
         // Free ports are chosen by the first start and kept, so that clients find a restarted node.
-        let (child, http, admin) = launch(folder.path(), &all, "127.0.0.1:0", "127.0.0.1:0");
-        Self { child, folder, settings: all, http, admin }
+        let (child, http, admin) = launch(command, folder.path(), &all, "127.0.0.1:0", "127.0.0.1:0");
+        Self { child, command, folder, settings: all, http, admin }
     }
 
     /// A client of the node's API.
@@ -91,7 +103,7 @@ impl Node {
         let _ = self.child.wait();
         let address = |url: &str| url.trim_start_matches("http://").to_owned();
         let (child, http, admin) =
-            launch(self.folder.path(), &self.settings, &address(&self.http), &address(&self.admin));
+            launch(self.command, self.folder.path(), &self.settings, &address(&self.http), &address(&self.admin));
         self.child = child;
         self.http = http;
         self.admin = admin;
@@ -136,9 +148,10 @@ pub fn run_to_end(arguments: &[&str]) -> Ended {
     Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
-fn launch(folder: &Path, settings: &[String], http: &str, admin: &str) -> (Child, String, String) {
+fn launch(name: &str, folder: &Path, settings: &[String], http: &str, admin: &str) -> (Child, String, String) {
+    let limit = if name == "demo" { DEMO_LIMIT } else { START_LIMIT };
     let mut command = Command::new(binary());
-    command.arg("serve").current_dir(folder);
+    command.arg(name).current_dir(folder);
     command.args(["--set", &format!("data_dir={}", folder.display())]);
     command.args(["--set", &format!("http.listen={http}"), "--set", &format!("admin.listen={admin}")]);
     for setting in settings {
@@ -147,17 +160,17 @@ fn launch(folder: &Path, settings: &[String], http: &str, admin: &str) -> (Child
     // Standard error goes to the test's, so that a failing test shows what the node said.
     let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().expect("the binary starts");
     let stdout = child.stdout.take().expect("piped");
-    match ready_line(stdout) {
+    match ready_line(stdout, limit) {
         Some((http, admin)) => (child, http, admin),
         None => {
             let _ = child.kill();
             let status = child.wait().expect("the child can be waited for");
-            panic!("the node was not ready within {START_LIMIT:?} ({status})");
+            panic!("the node was not ready within {limit:?} ({status})");
         }
     }
 }
 
-fn ready_line(stdout: ChildStdout) -> Option<(String, String)> {
+fn ready_line(stdout: ChildStdout, limit: Duration) -> Option<(String, String)> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut reader = BufReader::new(stdout);
@@ -167,7 +180,7 @@ fn ready_line(stdout: ChildStdout) -> Option<(String, String)> {
         // Keeps the pipe open and empty for as long as the node lives.
         let _ = std::io::copy(&mut reader.by_ref(), &mut std::io::sink());
     });
-    let line = receiver.recv_timeout(START_LIMIT).ok()?;
+    let line = receiver.recv_timeout(limit).ok()?;
     let mut words = line.split_whitespace();
     if words.next() != Some("ready") {
         return None;
