@@ -190,4 +190,6 @@ async fn a_node_survives_many_clients_that_hang_up() {
     ada.get("/v1/me").await.expect("the others are served");
     let reply = Api::send(api.request(reqwest::Method::GET, &format!("/{}", "x".repeat(60_000)))).await;
     assert!((400..500).contains(&reply.status), "an endless address is refused: {}", reply.status);
+    let reply = Api::send(api.request(reqwest::Method::GET, "/v1/me").header("x-long", "y".repeat(1_000_000))).await;
+    assert!((400..500).contains(&reply.status), "so is an endless header: {}", reply.status);
 }

@@ -2,8 +2,11 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::Duration;
-use tessera_tests::{Api, Node, Person, Reply, eventually, fixture, small_jpeg};
+use tessera_tests::{Api, Node, Person, Reply, fixture, small_jpeg};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// Two people, a post of the second one, and an upload of the second one that is still pending.
 struct World {
@@ -324,10 +327,7 @@ async fn a_private_accounts_posts_are_for_its_followers() {
     let world = World::new().await;
     world.bob.patch("/v1/me", json!({ "private": true })).await.expect("goes private");
     let post = format!("/v1/posts/{}", world.post_id);
-    eventually("the post to be hidden", Duration::from_secs(10), || async {
-        world.ada.get(&post).await.err().filter(|problem| problem.status == 404)
-    })
-    .await;
+    world.refuses("GET", &post, Body::None, 404, "not_found").await;
     let lists = ["posts", "followers", "following"].map(|list| format!("/v1/users/{}/{list}", world.bob.id));
     for list in &lists {
         world.refuses("GET", list, Body::None, 403, "forbidden").await;
@@ -374,4 +374,35 @@ async fn an_idempotency_key_serves_one_request_only() {
     let long = world.ada.post_once(&path, json!({ "text": "x" }), &"k".repeat(256)).await.expect_err("too long");
     assert_eq!(long.status, 422);
     assert_eq!(world.bob.list(&path).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_put_that_breaks_off_stores_nothing_and_can_be_made_again() {
+    let world = World::new().await;
+    let bytes = fixture("rocket.jpg");
+    let ticket = world.ada.create_upload("image/jpeg", bytes.len()).await.expect("an upload");
+    let url = ticket["presigned_url"].as_str().expect("a URL").trim_start_matches("http://");
+    let (address, path) = url.split_once('/').expect("an address and a path");
+    let mut head = format!("PUT /{path} HTTP/1.1\r\nhost: {address}\r\n");
+    for (name, value) in ticket["headers"].as_object().expect("headers") {
+        if !name.eq_ignore_ascii_case("content-length") && !name.eq_ignore_ascii_case("host") {
+            head += &format!("{name}: {}\r\n", value.as_str().expect("a value"));
+        }
+    }
+    head += &format!("content-length: {}\r\n\r\n", bytes.len());
+    for part in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(head.as_bytes()).await.expect("sends");
+        stream.write_all(&bytes[..part]).await.expect("sends");
+        stream.shutdown().await.expect("hangs up");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{part} bytes are not enough");
+    }
+    let complete = format!("/v1/uploads/{}/complete", ticket["upload_id"].as_str().expect("an id"));
+    world.refuses("POST", &complete, Body::None, 422, "validation_failed").await;
+    assert!(world.ada.put_object(&ticket, bytes).await.is_success());
+    world.ada.post_empty(&complete).await.expect("now it is there");
+    let state = world.ada.upload_ended(ticket["upload_id"].as_str().expect("an id")).await;
+    assert_eq!(state["status"], "completed");
 }
