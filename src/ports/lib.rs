@@ -3,15 +3,19 @@
 //! Adapters live in `stores`. [`conformance`] is the suite that every adapter passes; [`faults`]
 //! wraps an adapter and makes it fail on a seed.
 
+pub mod cdn;
 pub mod clock;
 pub mod conformance;
 pub mod error;
 pub mod faults;
 pub mod hot_store;
 pub mod ledger;
+pub mod membership;
 pub mod object_store;
 
+pub use cdn::Cdn;
 pub use error::{Determinacy, StoreError, StoreResult};
 pub use hot_store::HotStore;
 pub use ledger::Ledger;
+pub use membership::Membership;
 pub use object_store::ObjectStore;
