@@ -15,7 +15,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tessera-http-api", &["domain", "app"]),
     ("tessera-demo", &["media"]),
     ("tessera", &["domain", "ports", "stores", "media", "cluster", "actors", "app", "http-api", "demo"]),
-    ("tessera-tests", &["domain"]),
+    ("tessera-test-servers", &[]),
+    ("tessera-tests", &["domain", "test-servers"]),
 ];
 
 /// For every library that is fenced in, the crates that may use it.
