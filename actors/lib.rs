@@ -11,6 +11,7 @@ mod group_commit;
 pub mod inbox;
 mod limited;
 pub mod media_pool;
+pub mod news;
 pub mod outbox;
 pub mod popular;
 pub mod restart;
@@ -23,6 +24,7 @@ pub mod upkeep;
 
 pub use tessera_cluster::{AskError, Deadline};
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tessera_cluster::EntityKey;
 use tessera_domain::{PostId, UserId, hash::stable_hash_u64};
@@ -32,7 +34,7 @@ use tessera_ports::StoreError;
 pub type NextId = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// How an actor fails to serve.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
 pub enum ActorError {
     /// The entity did not take the message or did not answer.
     #[error(transparent)]
@@ -43,7 +45,7 @@ pub enum ActorError {
 }
 
 /// Names the entity of one user (a timeline, an inbox).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UserKey(pub UserId);
 
 impl EntityKey for UserKey {
@@ -53,7 +55,7 @@ impl EntityKey for UserKey {
 }
 
 /// Names the counter of one post in one shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CounterKey {
     /// Which post.
     pub post_id: PostId,
@@ -68,7 +70,7 @@ impl EntityKey for CounterKey {
 }
 
 /// Names an entity of which each node has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NodeSingleton;
 
 impl EntityKey for NodeSingleton {

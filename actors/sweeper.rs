@@ -19,6 +19,8 @@ pub struct Sweeper;
 #[derive(Debug)]
 pub struct TakeStep;
 
+impl ractor::Message for TakeStep {}
+
 /// The sweeper's state.
 pub struct SweeperState {
     regions: Vec<SweepRegion>,

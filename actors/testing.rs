@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tessera_cluster::{
-    Deadline, Entity, NodeName, Region, RegionSettings, ShardMap, Supervisor, SupervisorHandle,
+    ClusterNode, Deadline, Entity, NodeName, Region, RegionSettings, Spread, Supervisor, SupervisorHandle,
     supervisor::SupervisorArgs,
 };
 use tessera_domain::{IdGenerator, Timestamp};
@@ -42,8 +42,7 @@ impl Ground {
     }
 
     pub fn region<E: Entity>(&self, args: E::Args, settings: RegionSettings) -> Region<E> {
-        let node = NodeName("only".into());
-        Region::new(Arc::new(args), settings, node.clone(), ShardMap::single(node), self.root.get_cell())
+        Region::new(Arc::new(args), settings, alone(), Spread::OverNodes, self.root.get_cell())
     }
 
     /// An object store in the same folder, over the in-process S3 server, which ends when it is dropped.
@@ -64,6 +63,11 @@ impl Ground {
         let ids = Mutex::new(IdGenerator::new(7, Timestamp(0)));
         Arc::new(move || ids.lock().next(clock::now()))
     }
+}
+
+/// A node that is a cluster of its own.
+pub(crate) fn alone() -> Arc<ClusterNode> {
+    ClusterNode::alone(NodeName("only".into()))
 }
 
 pub(crate) fn soon() -> Deadline {

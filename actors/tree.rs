@@ -17,6 +17,7 @@ use crate::{
     counter::{self, CounterActor, CounterArgs, CounterRef, CounterSettings},
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
     inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
+    news::{ClusterFanout, Invalidation},
     media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings},
     outbox::{EventHandler, OutboxRelay, RelayArgs},
     popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
@@ -28,8 +29,8 @@ use crate::{
 use ractor::{ActorCell, SpawnErr};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{
-    ChildSpec, Deadline, Entity, NodeName, Region, RegionSettings, RegionStats, RestartIntensity, ShardMap, Supervisor,
-    SupervisorArgs, SupervisorHandle,
+    ChildSpec, ClusterNode, Deadline, Entity, Region, RegionSettings, RegionStats, RestartIntensity, Spread,
+    Supervisor, SupervisorArgs, SupervisorHandle,
 };
 use tessera_domain::{PostId, UserId};
 use tessera_ports::{HotStore, Ledger, ObjectStore};
@@ -53,8 +54,8 @@ pub struct ActorSystemArgs {
     pub next_id: NextId,
     /// Caches that events invalidate.
     pub caches: Arc<dyn CacheInvalidation>,
-    /// This node.
-    pub node: NodeName,
+    /// This node in its cluster.
+    pub node: Arc<ClusterNode>,
     /// Pictures processed at the same time.
     pub media_workers: usize,
     /// What a picture may be.
@@ -78,6 +79,8 @@ pub struct ActorRefs {
     pub popular: PopularRef,
     /// Advertisements.
     pub ads: AdsRef,
+    /// Copies in the nodes' memory.
+    pub invalidation: Invalidation,
 }
 
 /// One kind of entity on this node.
@@ -92,9 +95,8 @@ pub struct KindStats {
 /// The running tree.
 pub struct ActorSystem {
     refs: ActorRefs,
-    fanout: FanoutRef,
+    lanes: FanoutRef,
     media: MediaPool,
-    map: ShardMap,
     root: SupervisorHandle,
     ended: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
@@ -105,20 +107,20 @@ impl ActorSystem {
         let (root, ended) = supervisor("root", restart::ROOT, vec![], None).await?;
         let top = Some(root.get_cell());
         let (entities, _) = supervisor("entities", restart::GROUP, vec![], top.clone()).await?;
-        let map = ShardMap::single(args.node.clone());
-        let regions = Regions { args: &args, map: &map, parent: entities.get_cell() };
+        let regions = Regions { args: &args, parent: entities.get_cell() };
 
         let residents = Arc::new(ResidentIndex::default());
         let refs = regions.start_entities(residents.clone());
         let lanes = FanoutArgs { timelines: refs.timelines.clone(), residents };
         let lane_settings = restart::region(LANE_MAILBOX, Duration::from_secs(60), usize::MAX);
-        let fanout = FanoutRef(regions.region::<FanoutActor>(lanes, lane_settings));
+        let lanes = FanoutRef(regions.region::<FanoutActor>(lanes, lane_settings, Spread::OnEveryNode));
+        let fanout = ClusterFanout::new(args.node.clone(), lanes.clone());
 
         let sweeps = vec![
-            sweep(&refs.timelines.0),
+            sweep(refs.timelines.region()),
             sweep(refs.counters.region()),
             sweep(refs.inboxes.region()),
-            sweep(&fanout.0),
+            sweep(&lanes.0),
         ];
         let sweeper = ChildSpec::new("sweeper", move |parent| Sweeper::start(sweeps.clone(), parent));
         supervisor("clustering", restart::GROUP, vec![sweeper], top.clone()).await?;
@@ -136,17 +138,12 @@ impl ActorSystem {
         });
         let pools = pools(&args, &refs, &fanout, &media);
         supervisor("pools", restart::GROUP, pools, top).await?;
-        Ok(Self { refs, fanout, media, map, root, ended: parking_lot::Mutex::new(Some(ended)) })
+        Ok(Self { refs, lanes, media, root, ended: parking_lot::Mutex::new(Some(ended)) })
     }
 
     /// References to the actors.
     pub fn refs(&self) -> &ActorRefs {
         &self.refs
-    }
-
-    /// The shard map in force.
-    pub fn shard_map(&self) -> &ShardMap {
-        &self.map
     }
 
     /// The media pool.
@@ -169,10 +166,10 @@ impl ActorSystem {
             KindStats { kind: E::KIND, stats: region.stats() }
         }
         vec![
-            of(&self.refs.timelines.0),
+            of(self.refs.timelines.region()),
             of(self.refs.counters.region()),
             of(self.refs.inboxes.region()),
-            of(&self.fanout.0),
+            of(&self.lanes.0),
             of(self.refs.popular.region()),
             of(self.refs.ads.region()),
         ]
@@ -185,7 +182,7 @@ impl ActorSystem {
         let (kind, key) = target.split_once(':').ok_or_else(expected)?;
         let user = || key.parse().map(|id: UserId| crate::UserKey(id)).map_err(|_| expected());
         match kind {
-            "timeline" => Ok(self.refs.timelines.0.crash(user()?)),
+            "timeline" => Ok(self.refs.timelines.region().crash(user()?)),
             "inbox" => Ok(self.refs.inboxes.region().crash(user()?)),
             "counter" => {
                 let post_id: PostId = key.parse().map_err(|_| expected())?;
@@ -206,7 +203,7 @@ impl ActorSystem {
             ads.flush(deadline),
             counters.region().drain(deadline),
             inboxes.region().drain(deadline),
-            timelines.0.drain(deadline),
+            timelines.region().drain(deadline),
         );
         if jobs > 0 {
             tracing::info!(jobs, "media jobs were given back");
@@ -225,17 +222,17 @@ impl ActorSystem {
 /// Makes regions below the entities' supervisor.
 struct Regions<'a> {
     args: &'a ActorSystemArgs,
-    map: &'a ShardMap,
     parent: ActorCell,
 }
 
 impl Regions<'_> {
-    fn region<E: Entity>(&self, args: E::Args, settings: RegionSettings) -> Region<E> {
-        Region::new(Arc::new(args), settings, self.args.node.clone(), self.map.clone(), self.parent.clone())
+    fn region<E: Entity>(&self, args: E::Args, settings: RegionSettings, spread: Spread) -> Region<E> {
+        Region::new(Arc::new(args), settings, self.args.node.clone(), spread, self.parent.clone())
     }
 
     fn start_entities(&self, residents: Arc<ResidentIndex>) -> ActorRefs {
-        let ActorSystemArgs { ledger, hot, next_id, timeline_idle_after, timeline_memory_bytes, .. } = self.args;
+        let ActorSystemArgs { ledger, hot, next_id, node, caches, timeline_idle_after, timeline_memory_bytes, .. } =
+            self.args;
         let timelines = TimelineArgs { ledger: ledger.clone(), hot: hot.clone(), residents };
         let timeline_settings = restart::region(TIMELINE_MAILBOX, *timeline_idle_after, *timeline_memory_bytes);
         let counters = CounterArgs { ledger: ledger.clone(), hot: hot.clone(), settings: CounterSettings::default() };
@@ -243,17 +240,23 @@ impl Regions<'_> {
             InboxArgs { ledger: ledger.clone(), next_id: next_id.clone(), settings: InboxSettings::default() };
         let popular = PopularArgs { ledger: ledger.clone(), settings: PopularSettings::default() };
         let ads = AdsArgs { ledger: ledger.clone(), settings: AdsSettings::default() };
+        let timelines = self.region::<TimelineActor>(timelines, timeline_settings, Spread::OverNodes);
+        let counters = self.region::<CounterActor>(counters, counter::region_settings(), Spread::OverNodes);
+        let inboxes = self.region::<InboxActor>(inboxes, inbox::region_settings(), Spread::OverNodes);
+        let popular = self.region::<PopularActor>(popular, popular::region_settings(), Spread::OnEveryNode);
+        let ads = self.region::<AdsActor>(ads, ads::region_settings(), Spread::OnEveryNode);
         ActorRefs {
-            timelines: TimelineRef(self.region::<TimelineActor>(timelines, timeline_settings)),
-            counters: CounterRef::new(self.region::<CounterActor>(counters, counter::region_settings())),
-            inboxes: InboxRef::new(self.region::<InboxActor>(inboxes, inbox::region_settings())),
-            popular: PopularRef::new(self.region::<PopularActor>(popular, popular::region_settings())),
-            ads: AdsRef::new(self.region::<AdsActor>(ads, ads::region_settings())),
+            timelines: TimelineRef::new(timelines),
+            counters: CounterRef::new(counters),
+            inboxes: InboxRef::new(inboxes),
+            popular: PopularRef::new(node.clone(), popular),
+            ads: AdsRef::new(node.clone(), ads),
+            invalidation: Invalidation::new(node.clone(), caches.clone()),
         }
     }
 }
 
-fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &FanoutRef, media: &MediaPool) -> Vec<ChildSpec> {
+fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &ClusterFanout, media: &MediaPool) -> Vec<ChildSpec> {
     let handler = Arc::new(EventHandler {
         ledger: args.ledger.clone(),
         hot: args.hot.clone(),
@@ -262,9 +265,9 @@ fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &FanoutRef, media: &M
         fanout: fanout.clone(),
         inboxes: refs.inboxes.clone(),
         popular: refs.popular.clone(),
-        caches: args.caches.clone(),
+        invalidation: refs.invalidation.clone(),
     });
-    let relay = RelayArgs { handler };
+    let relay = RelayArgs { handler, node: args.node.clone() };
     let upkeep = Arc::new(UpkeepArgs {
         ledger: args.ledger.clone(),
         objects: args.objects.clone(),

@@ -14,9 +14,9 @@ mod tests;
 pub use actor::{AdsActor, AdsArgs, AdsSettings};
 pub use message::{AdCandidate, AdsMessage};
 
-use crate::{ActorError, NodeSingleton, restart};
-use std::time::Duration;
-use tessera_cluster::{Deadline, Region, RegionSettings};
+use crate::{ActorError, NodeSingleton, news::CampaignsChanged, restart};
+use std::{sync::Arc, time::Duration};
+use tessera_cluster::{ClusterNode, Deadline, NodeService, Region, RegionSettings};
 use tessera_domain::{AdId, UserId};
 
 /// Limits for the region of this entity, of which there is one.
@@ -26,12 +26,19 @@ pub fn region_settings() -> RegionSettings {
 
 /// The ads of this node. Cheap to clone.
 #[derive(Clone)]
-pub struct AdsRef(Region<AdsActor>);
+pub struct AdsRef {
+    region: Region<AdsActor>,
+    news: NodeService<CampaignsChanged>,
+}
 
 impl AdsRef {
-    /// The entity that lives in `region`.
-    pub fn new(region: Region<AdsActor>) -> Self {
-        Self(region)
+    /// The entity that lives in `region`; it hears from `node`'s peers that campaigns changed.
+    pub fn new(node: Arc<ClusterNode>, region: Region<AdsActor>) -> Self {
+        let heard = region.clone();
+        let news = NodeService::new(node, "ads", move |CampaignsChanged, _| {
+            std::future::ready(heard.tell(NodeSingleton, AdsMessage::Refresh))
+        });
+        Self { region, news }
     }
 
     /// Up to `limit` ads to show to `user_id`: active, with budget left, below the user's cap, the one
@@ -46,7 +53,7 @@ impl AdsRef {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Vec<AdCandidate>, ActorError> {
-        Ok(self.0.ask(NodeSingleton, deadline, |reply| AdsMessage::Candidates { user_id, limit, reply }).await??)
+        Ok(self.region.ask(NodeSingleton, deadline, |reply| AdsMessage::Candidates { user_id, limit, reply }).await??)
     }
 
     /// Tells that these ads were shown to `user_id`, one impression each. Best effort: impressions are made
@@ -59,6 +66,7 @@ impl AdsRef {
 
     /// Tells that campaigns changed. Best effort: they are looked at every few seconds anyway.
     pub fn refresh(&self) {
+        self.news.tell_others(&CampaignsChanged);
         self.tell(AdsMessage::Refresh);
     }
 
@@ -67,16 +75,16 @@ impl AdsRef {
     /// # Errors
     /// The store's error; the impressions stay and are tried again.
     pub async fn flush(&self, deadline: Deadline) -> Result<(), ActorError> {
-        Ok(self.0.ask(NodeSingleton, deadline, |reply| AdsMessage::Flush { reply }).await??)
+        Ok(self.region.ask(NodeSingleton, deadline, |reply| AdsMessage::Flush { reply }).await??)
     }
 
     /// The region, for the tree: what it is doing.
     pub fn region(&self) -> &Region<AdsActor> {
-        &self.0
+        &self.region
     }
 
     fn tell(&self, message: AdsMessage) {
-        if let Err(error) = self.0.tell(NodeSingleton, message) {
+        if let Err(error) = self.region.tell(NodeSingleton, message) {
             tracing::warn!(%error, "the ads did not hear of a change");
         }
     }

@@ -124,7 +124,7 @@ async fn impressions_reach_the_ledger_and_the_cap_holds() {
     let users = ground.world.users(2).await;
     let post_id = ground.world.post(users[0]).await;
     let args = AdsArgs { ledger: ground.ledger.clone(), settings: AdsSettings::default() };
-    let ads = AdsRef::new(ground.region(args, super::region_settings()));
+    let ads = AdsRef::new(alone(), ground.region(args, super::region_settings()));
     assert!(ads.candidates(users[1], 5, soon()).await.expect("answers").is_empty());
     let now = clock::now();
     let window = (now.plus_ms(-1_000), now.plus_ms(DAY_MS));

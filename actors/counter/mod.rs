@@ -20,7 +20,7 @@ mod tests;
 pub use actor::{CounterActor, CounterArgs, CounterSettings};
 pub use message::{CounterAnswer, CounterMessage};
 
-use self::core::HeatSketch;
+use self::{core::HeatSketch, message::Apply};
 use crate::{ActorError, CounterKey, restart};
 use std::{
     sync::Arc,
@@ -51,6 +51,7 @@ pub struct CounterRef {
 impl CounterRef {
     /// The counters that live in `region`.
     pub fn new(region: Region<CounterActor>) -> Self {
+        region.serve::<Apply>();
         Self { region, heat: Arc::default(), started: Instant::now() }
     }
 
@@ -70,7 +71,7 @@ impl CounterRef {
         let rate = self.heat.note(post_id, self.started.elapsed());
         let shard = if rate > HOT_OPERATIONS_PER_SECOND { counter_shard(user_id, COUNTER_SHARDS) } else { 0 };
         let key = CounterKey { post_id, shard };
-        self.region.ask(key, deadline, |reply| CounterMessage::Apply { operation, reply }).await?
+        self.region.call(key, deadline, Apply(operation)).await?
     }
 
     /// The region, for the tree: sweeping, draining, what it is doing.

@@ -1,10 +1,11 @@
 //! What a lane of the fan-out understands.
 
+use serde::{Deserialize, Serialize};
 use tessera_cluster::Reply;
 use tessera_domain::{PostId, UserId, post::PostRef};
 
 /// Something that the resident timelines of an author's followers must hear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
     /// A new post.
     Post(PostRef),

@@ -14,15 +14,16 @@ mod tests;
 pub use actor::{FanoutActor, FanoutArgs};
 pub use message::{Delivery, FanoutMessage};
 
-use crate::ActorError;
-use tessera_cluster::{Deadline, EntityKey, Region};
+use serde::{Deserialize, Serialize};
+use tessera_cluster::{AskError, Deadline, EntityKey, Region};
 use tessera_domain::{PostId, UserId, hash::stable_hash_u64};
+use tessera_ports::ledger::TokenHash;
 
 /// How many deliveries of different authors run side by side on a node.
 pub const LANES: u16 = 16;
 
 /// Names a lane of this node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LaneKey(pub u16);
 
 impl EntityKey for LaneKey {
@@ -38,6 +39,9 @@ pub trait CacheInvalidation: Send + Sync + 'static {
 
     /// A profile changed.
     fn user_changed(&self, user_id: UserId);
+
+    /// A session ended.
+    fn session_ended(&self, token: &TokenHash);
 }
 
 /// What callers hold of a node's fan-out.
@@ -46,8 +50,8 @@ pub struct FanoutRef(pub Region<FanoutActor>);
 
 impl FanoutRef {
     /// Delivers to this node's resident timelines; returns how many were there.
-    pub async fn deliver(&self, delivery: Delivery, deadline: Deadline) -> Result<u64, ActorError> {
+    pub async fn deliver(&self, delivery: Delivery, deadline: Deadline) -> Result<u64, AskError> {
         let lane = (stable_hash_u64(delivery.author_id().0, 7) % u64::from(LANES)) as u16;
-        Ok(self.0.ask(LaneKey(lane), deadline, |reply| FanoutMessage::Deliver(delivery, reply)).await?)
+        self.0.ask(LaneKey(lane), deadline, |reply| FanoutMessage::Deliver(delivery, reply)).await
     }
 }

@@ -12,6 +12,7 @@ mod tests;
 pub use actor::{InboxActor, InboxArgs, InboxSettings};
 pub use message::InboxMessage;
 
+use self::message::Record;
 use crate::{ActorError, UserKey, restart};
 use std::time::Duration;
 use tessera_cluster::{Deadline, Region, RegionSettings};
@@ -29,6 +30,7 @@ pub struct InboxRef(Region<InboxActor>);
 impl InboxRef {
     /// The inboxes that live in `region`.
     pub fn new(region: Region<InboxActor>) -> Self {
+        region.serve::<Record>();
         Self(region)
     }
 
@@ -41,7 +43,7 @@ impl InboxRef {
         if signals.is_empty() {
             return Ok(());
         }
-        self.0.ask(UserKey(user_id), deadline, |reply| InboxMessage::Record { signals, reply }).await?
+        self.0.call(UserKey(user_id), deadline, Record(signals)).await?
     }
 
     /// The region, for the tree: sweeping, draining, what it is doing.

@@ -3,7 +3,7 @@
 use super::{
     MediaPoolArgs, Tally,
     core::{FeederCore, JobKey, retry_delay_ms},
-    message::{AttemptEnd, FeederMessage, Ticket},
+    message::{AttemptEnd, FactoryKey, FeederMessage, Ticket},
     worker::{MediaWorker, WorkerTools},
 };
 use crate::limited::limited;
@@ -13,18 +13,17 @@ use ractor::{
     factory::{Factory, FactoryArguments, FactoryRef, queues::DefaultQueue, routing::QueuerRouting, worker_builder},
 };
 use std::sync::{Arc, atomic::Ordering};
-use tessera_domain::UploadId;
 use tessera_ports::{StoreResult, clock, ledger::MediaJob};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 type MediaFactory = Factory<
-    UploadId,
+    FactoryKey,
     Ticket,
-    Arc<WorkerTools>,
+    WorkerTools,
     MediaWorker,
-    QueuerRouting<UploadId, Ticket>,
-    DefaultQueue<UploadId, Ticket>,
+    QueuerRouting<FactoryKey, Ticket>,
+    DefaultQueue<FactoryKey, Ticket>,
 >;
 
 /// The feeding actor; the factory is its child.
@@ -35,7 +34,7 @@ pub(super) struct FeederState {
     args: Arc<MediaPoolArgs>,
     tally: Arc<Tally>,
     core: FeederCore,
-    factory: FactoryRef<UploadId, Ticket>,
+    factory: FactoryRef<FactoryKey, Ticket>,
     heartbeat_runs: bool,
     drained: Vec<oneshot::Sender<()>>,
     /// Ends with the feeder.
@@ -57,7 +56,7 @@ impl Actor for MediaFeeder {
             core.drain();
         }
         let workers = args.settings.workers.max(1);
-        let tools = Arc::new(WorkerTools::new(args.clone(), workers));
+        let tools = WorkerTools::new(args.clone(), workers);
         let arguments = FactoryArguments::builder()
             .worker_builder(Box::new(worker_builder(move |_| (MediaWorker, tools.clone()))))
             .num_initial_workers(workers)
@@ -149,8 +148,8 @@ impl FeederState {
             return Ok(());
         }
         for job in jobs {
-            let key = job.upload.id;
-            self.factory.dispatch(key, Ticket::new(job, myself.clone())).map_err(|error| error.to_string())?;
+            let ticket = Ticket::new(job, myself.clone());
+            self.factory.dispatch(ticket.key(), ticket).map_err(|error| error.to_string())?;
         }
         if self.core.take_claim_again() {
             self.claim(myself);

@@ -29,6 +29,8 @@ pub enum FeederMessage {
     },
 }
 
+impl ractor::Message for FeederMessage {}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptEnd {
@@ -41,6 +43,9 @@ pub enum AttemptEnd {
     /// The worker vanished with it: it panicked or was killed.
     WorkerLost,
 }
+
+/// How the factory tells jobs apart: the upload's id as a number, for which ractor has a wire form.
+pub type FactoryKey = u128;
 
 /// A job on its way through the factory. However it is dropped, the feeder hears how it ended.
 pub struct Ticket {
@@ -56,11 +61,18 @@ impl Ticket {
         Self { job, feeder, end: AttemptEnd::WorkerLost }
     }
 
+    /// The job's key in the factory.
+    pub fn key(&self) -> FactoryKey {
+        self.job.upload.id.0.as_u128()
+    }
+
     /// The attempt is over.
     pub fn end(mut self, end: AttemptEnd) {
         self.end = end;
     }
 }
+
+impl ractor::Message for Ticket {}
 
 impl Drop for Ticket {
     fn drop(&mut self) {

@@ -3,7 +3,7 @@
 use super::{
     MediaPoolArgs,
     core::retry_delay_ms,
-    message::{AttemptEnd, Ticket},
+    message::{AttemptEnd, FactoryKey, Ticket},
 };
 use crate::limited::limited;
 use bytes::Bytes;
@@ -33,7 +33,8 @@ const FINISH_PAUSE: Duration = Duration::from_millis(200);
 /// How long writing a percentage may take.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(1);
 
-/// What the workers share.
+/// What the workers share. Cheap to clone.
+#[derive(Clone)]
 pub struct WorkerTools {
     args: Arc<MediaPoolArgs>,
     /// One permit per core, held by the computation itself: one that outlives its time limit cannot be
@@ -47,31 +48,33 @@ impl WorkerTools {
     }
 }
 
+impl ractor::Message for WorkerTools {}
+
 /// A worker of the pool.
 pub struct MediaWorker;
 
 impl Worker for MediaWorker {
-    type Key = UploadId;
+    type Key = FactoryKey;
     type Message = Ticket;
-    type State = Arc<WorkerTools>;
-    type Arguments = Arc<WorkerTools>;
+    type State = WorkerTools;
+    type Arguments = WorkerTools;
 
     async fn pre_start(
         &self,
         _: WorkerId,
-        _: &FactoryRef<UploadId, Ticket>,
-        tools: Arc<WorkerTools>,
-    ) -> Result<Arc<WorkerTools>, ActorProcessingErr> {
+        _: &FactoryRef<FactoryKey, Ticket>,
+        tools: WorkerTools,
+    ) -> Result<WorkerTools, ActorProcessingErr> {
         Ok(tools)
     }
 
     async fn handle(
         &self,
         _: WorkerId,
-        _: &FactoryRef<UploadId, Ticket>,
-        Job { key, msg: ticket, .. }: Job<UploadId, Ticket>,
-        tools: &mut Arc<WorkerTools>,
-    ) -> Result<UploadId, ActorProcessingErr> {
+        _: &FactoryRef<FactoryKey, Ticket>,
+        Job { key, msg: ticket, .. }: Job<FactoryKey, Ticket>,
+        tools: &mut WorkerTools,
+    ) -> Result<FactoryKey, ActorProcessingErr> {
         let end = attempt(tools, &ticket.job).await;
         ticket.end(end);
         Ok(key)

@@ -3,6 +3,7 @@
 //! One round at a time, so that rounds grow with the load; only when one is slow (its events wait for a store
 //! that hangs, say) do further ones begin, so that other events do not wait behind it.
 
+use crate::ActorError;
 use super::handler::{EVENT_TIMEOUT, EventHandler, post_of};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -11,7 +12,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tessera_ports::{StoreResult, clock, ledger::OutboxEvent};
+use tessera_cluster::{ClusterNode, Deadline};
+use tessera_ports::{clock, ledger::OutboxEvent};
 use tokio::task::JoinHandle;
 
 /// Events claimed at once: two times [`CONCURRENCY`], so that the last of them begins within [`EVENT_TIMEOUT`] and
@@ -27,6 +29,8 @@ const CONCURRENCY: usize = 32;
 const LEASE_MS: i64 = 30_000;
 /// How often the relay looks without being woken: wakes are hints, and retries become due.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a round waits to know the newest members.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait before an event is tried again.
 const MAX_RETRY_MS: i64 = 600_000;
 
@@ -35,6 +39,8 @@ const MAX_RETRY_MS: i64 = 600_000;
 pub struct RelayArgs {
     /// What events set in motion.
     pub handler: Arc<EventHandler>,
+    /// This node in its cluster.
+    pub node: Arc<ClusterNode>,
 }
 
 /// The running relay.
@@ -53,6 +59,8 @@ pub enum RelayMessage {
         count: usize,
     },
 }
+
+impl ractor::Message for RelayMessage {}
 
 /// The relay.
 pub struct OutboxRelay;
@@ -133,10 +141,10 @@ fn pump(state: &mut RelayState, myself: ActorRef<RelayMessage>) {
     let began = Instant::now();
     state.rounds.push(began);
     state.again = false;
-    let handler = state.args.handler.clone();
+    let args = state.args.clone();
     tokio::spawn(async move {
         // In a task of its own, so that whatever happens in a round, the relay hears of its end.
-        let count = match tokio::spawn(round(handler)).await {
+        let count = match tokio::spawn(round(args)).await {
             Ok(Ok(count)) => count,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the outbox cannot be read; trying again soon");
@@ -152,8 +160,13 @@ fn pump(state: &mut RelayState, myself: ActorRef<RelayMessage>) {
 }
 
 /// Claims a batch, handles it, acknowledges what took effect. Returns how many events were claimed.
-async fn round(handler: Arc<EventHandler>) -> StoreResult<usize> {
+async fn round(RelayArgs { handler, node }: RelayArgs) -> Result<usize, ActorError> {
     let events = handler.ledger.claim_events(BATCH, LEASE_MS, clock::now()).await?;
+    // A node that joined before these were committed may hold timelines that must hear of them; one that joins
+    // later reads them from the ledger.
+    if !events.is_empty() {
+        node.confirm_view(Deadline::after(CONFIRM_TIMEOUT)).await?;
+    }
     let count = events.len();
     let handled: Vec<Option<(i64, u64)>> = stream::iter(events)
         .map(|event| handle_one(handler.clone(), event))

@@ -2,8 +2,9 @@
 
 use crate::{
     ActorError,
-    fanout::{CacheInvalidation, Delivery, FanoutRef},
+    fanout::Delivery,
     inbox::InboxRef,
+    news::{ClusterFanout, Invalidation, Outdated},
     popular::PopularRef,
     timeline::TimelineRef,
 };
@@ -35,13 +36,13 @@ pub struct EventHandler {
     /// Resident timelines.
     pub timelines: TimelineRef,
     /// Pushes to them.
-    pub fanout: FanoutRef,
+    pub fanout: ClusterFanout,
     /// Notifications.
     pub inboxes: InboxRef,
     /// What is popular.
     pub popular: PopularRef,
-    /// Copies in this node's memory.
-    pub caches: Arc<dyn CacheInvalidation>,
+    /// Copies in the nodes' memory.
+    pub invalidation: Invalidation,
 }
 
 impl EventHandler {
@@ -53,10 +54,9 @@ impl EventHandler {
                 self.post_created(PostRef { post_id: *post_id, author_id: *author_id }, deadline).await
             }
             Event::PostEdited { post_id } => {
-                // The hot store first, or a reader in between would take its old copy into this node's cache.
+                // The hot store first, or a reader in between would take its old copy into a node's cache.
                 self.hot.remove_posts(&[*post_id]).await?;
-                self.caches.post_changed(*post_id);
-                Ok(())
+                self.invalidation.everywhere(Outdated::post(*post_id), deadline).await.map(|_| ())
             }
             Event::PostDeleted { post_id, author_id, media, original_key } => {
                 let post = PostRef { post_id: *post_id, author_id: *author_id };
@@ -75,15 +75,14 @@ impl EventHandler {
                 self.graph_changed(*follower_id, *followee_id, deadline).await
             }
             Event::CelebrityChanged { author_id, .. } => {
-                self.caches.user_changed(*author_id);
+                self.invalidation.everywhere(Outdated::users(&[*author_id]), deadline).await?;
                 // Asked anew: the author may have changed back since.
                 let Some(author) = self.author(*author_id).await? else { return Ok(()) };
                 let delivery = Delivery::CelebrityChanged { author_id: *author_id, celebrity: author.celebrity };
                 self.fanout.deliver(delivery, deadline).await.map(|_| ())
             }
             Event::UserChanged { user_id } => {
-                self.caches.user_changed(*user_id);
-                Ok(())
+                self.invalidation.everywhere(Outdated::users(&[*user_id]), deadline).await.map(|_| ())
             }
         }
     }
@@ -110,7 +109,7 @@ impl EventHandler {
         deadline: Deadline,
     ) -> Result<(), ActorError> {
         let in_hot_store = self.hot.remove_posts(&[post.post_id]).await?;
-        let in_memory = self.caches.post_changed(post.post_id);
+        let in_memory = self.invalidation.everywhere(Outdated::post(post.post_id), deadline).await?;
         let in_timelines = self.fanout.deliver(Delivery::Removal(post), deadline).await?;
         self.popular.removed(post.post_id);
         self.objects.delete(&keys_of(post.author_id, media, original_key)).await?;
@@ -152,10 +151,7 @@ impl EventHandler {
         let relationships = self.ledger.relationships(follower_id, &[followee_id]).await?;
         let following = relationships.first().is_some_and(|relationship| relationship.following);
         self.timelines.follow_changed(follower_id, followee_id, following, deadline).await?;
-        for user_id in [follower_id, followee_id] {
-            self.caches.user_changed(user_id);
-        }
-        Ok(())
+        self.invalidation.everywhere(Outdated::users(&[follower_id, followee_id]), deadline).await.map(|_| ())
     }
 
     async fn author(&self, author_id: UserId) -> Result<Option<User>, ActorError> {

@@ -25,23 +25,25 @@ impl CacheInvalidation for NoCaches {
     }
 
     fn user_changed(&self, _: UserId) {}
+
+    fn session_ended(&self, _: &TokenHash) {}
 }
 
 fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
     let settings = || restart::region(1_024, Duration::from_secs(60), 1 << 24);
     let (ledger, hot, residents) = (ground.ledger.clone(), ground.hot.clone(), Arc::<ResidentIndex>::default());
     let timelines = TimelineArgs { ledger: ledger.clone(), hot: hot.clone(), residents: residents.clone() };
-    let timelines = TimelineRef(ground.region::<TimelineActor>(timelines, settings()));
+    let timelines = TimelineRef::new(ground.region::<TimelineActor>(timelines, settings()));
     let lanes = FanoutArgs { timelines: timelines.clone(), residents };
     let inboxes = InboxArgs { ledger: ledger.clone(), next_id: ground.next_id(), settings: InboxSettings::default() };
     let popular = PopularArgs { ledger: ledger.clone(), settings: PopularSettings::default() };
     EventHandler {
         hot,
         objects,
-        fanout: FanoutRef(ground.region::<FanoutActor>(lanes, settings())),
+        fanout: ClusterFanout::new(alone(), FanoutRef(ground.region::<FanoutActor>(lanes, settings()))),
         inboxes: InboxRef::new(ground.region::<InboxActor>(inboxes, inbox::region_settings())),
-        popular: PopularRef::new(ground.region::<PopularActor>(popular, popular::region_settings())),
-        caches: Arc::new(NoCaches),
+        popular: PopularRef::new(alone(), ground.region::<PopularActor>(popular, popular::region_settings())),
+        invalidation: Invalidation::new(alone(), Arc::new(NoCaches)),
         timelines,
         ledger,
     }

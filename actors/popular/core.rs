@@ -1,5 +1,6 @@
 //! The decayed window of popular posts, with their authors.
 
+use serde::{Deserialize, Serialize};
 use super::message::LedgerView;
 use std::collections::HashMap;
 use tessera_domain::{
@@ -23,7 +24,7 @@ const STALE_RANKING_MS: i64 = 250;
 const OLDEST_RANKING_MS: i64 = 60_000;
 
 /// Something that happened to a public account's post.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     /// It is new.
     Created(PostRef),

@@ -14,10 +14,11 @@ mod tests;
 pub use actor::{PopularActor, PopularArgs, PopularSettings};
 pub use message::PopularMessage;
 
-use self::core::Change;
-use crate::{ActorError, NodeSingleton, restart};
-use std::time::Duration;
-use tessera_cluster::{Deadline, Region, RegionSettings};
+pub use self::core::Change;
+
+use crate::{ActorError, NodeSingleton, news::PopularityChanged, restart};
+use std::{sync::Arc, time::Duration};
+use tessera_cluster::{ClusterNode, Deadline, NodeService, Region, RegionSettings};
 use tessera_domain::{PostId, Timestamp, post::PostRef};
 
 /// Limits for the region of this entity, of which there is one.
@@ -27,12 +28,19 @@ pub fn region_settings() -> RegionSettings {
 
 /// What is popular on this node. Cheap to clone.
 #[derive(Clone)]
-pub struct PopularRef(Region<PopularActor>);
+pub struct PopularRef {
+    region: Region<PopularActor>,
+    news: NodeService<PopularityChanged>,
+}
 
 impl PopularRef {
-    /// The entity that lives in `region`.
-    pub fn new(region: Region<PopularActor>) -> Self {
-        Self(region)
+    /// The entity that lives in `region`; it hears from `node`'s peers of what happened there.
+    pub fn new(node: Arc<ClusterNode>, region: Region<PopularActor>) -> Self {
+        let heard = region.clone();
+        let news = NodeService::new(node, "popular", move |PopularityChanged(change), _| {
+            std::future::ready(heard.tell(NodeSingleton, PopularMessage::Change(change)))
+        });
+        Self { region, news }
     }
 
     /// The `limit` most popular posts of the last 24 hours with their scores, strongest first; at most 1,000.
@@ -42,7 +50,7 @@ impl PopularRef {
     /// # Errors
     /// A store's error where nothing could be loaded so far.
     pub async fn top(&self, limit: usize, deadline: Deadline) -> Result<Vec<(PostRef, f64)>, ActorError> {
-        Ok(self.0.ask(NodeSingleton, deadline, |reply| PopularMessage::Top { limit, reply }).await??)
+        Ok(self.region.ask(NodeSingleton, deadline, |reply| PopularMessage::Top { limit, reply }).await??)
     }
 
     /// Tells of an engagement with a public account's post; a negative weight takes one back. Best effort:
@@ -63,11 +71,12 @@ impl PopularRef {
 
     /// The region, for the tree: what it is doing.
     pub fn region(&self) -> &Region<PopularActor> {
-        &self.0
+        &self.region
     }
 
     fn tell(&self, change: Change) {
-        if let Err(error) = self.0.tell(NodeSingleton, PopularMessage::Change(change)) {
+        self.news.tell_others(&PopularityChanged(change));
+        if let Err(error) = self.region.tell(NodeSingleton, PopularMessage::Change(change)) {
             tracing::debug!(%error, "a change of what is popular was lost until the next load");
         }
     }

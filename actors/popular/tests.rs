@@ -93,7 +93,7 @@ fn memory_is_bounded() {
 
 fn popular(ground: &Ground, ledger: Arc<dyn Ledger>) -> PopularRef {
     let args = PopularArgs { ledger, settings: PopularSettings::default() };
-    PopularRef::new(ground.region(args, super::region_settings()))
+    PopularRef::new(alone(), ground.region(args, super::region_settings()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! What a timeline understands.
 
+use serde::{Deserialize, Serialize};
 use super::codec::TimelineSnapshot;
 use tessera_cluster::Reply;
 use tessera_domain::{
@@ -12,7 +13,7 @@ use tessera_domain::{
 use tessera_ports::{StoreError, StoreResult};
 
 /// Asks for a new feed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenFeed {
     /// The newest posts of the celebrities that the user follows, and the user's own.
     pub pulled: Vec<Candidate>,
@@ -31,7 +32,7 @@ pub struct OpenFeed {
 }
 
 /// Which opened feed a page belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SnapshotChoice {
     /// This one.
     Id(u64),
@@ -40,7 +41,7 @@ pub enum SnapshotChoice {
 }
 
 /// Asks for a page of an opened feed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRequest {
     /// Which feed.
     pub snapshot: SnapshotChoice,
@@ -53,7 +54,7 @@ pub struct PageRequest {
 }
 
 /// A page of an opened feed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeedPage {
     /// The feed it is of.
     pub snapshot_id: u64,

@@ -6,6 +6,7 @@
 //! [`actor::SAVE_INTERVAL`] old after a crash); entries and open feeds lie in the hot store in between.
 
 mod actor;
+mod calls;
 mod codec;
 mod core;
 mod message;
@@ -18,19 +19,28 @@ pub use core::{MAX_ENTRIES, MAX_FEED_ENTRIES};
 pub use message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice, TimelineMessage};
 pub use resident_index::ResidentIndex;
 
+use self::calls::{ChangeFollow, MarkServed};
 use crate::{ActorError, UserKey};
-use tessera_cluster::{AskError, Deadline, Entity, Region, Reply};
+use tessera_cluster::{Deadline, Region};
 use tessera_domain::{PostId, UserId, post::PostRef};
 
 /// What callers hold of all timelines.
 #[derive(Clone)]
-pub struct TimelineRef(pub Region<TimelineActor>);
+pub struct TimelineRef(Region<TimelineActor>);
 
 impl TimelineRef {
+    /// The timelines that live in `region`, and over it those of other nodes.
+    pub fn new(region: Region<TimelineActor>) -> Self {
+        region.serve::<OpenFeed>();
+        region.serve::<PageRequest>();
+        region.serve::<MarkServed>();
+        region.serve::<ChangeFollow>();
+        Self(region)
+    }
+
     /// Opens a feed: a ranked snapshot that stays as it is while its pages are read. Gives its first page.
     pub async fn open(&self, user_id: UserId, request: OpenFeed, deadline: Deadline) -> Result<FeedPage, ActorError> {
-        let answer = self.0.ask(UserKey(user_id), deadline, |reply| TimelineMessage::Open(request, reply)).await?;
-        Ok(answer?)
+        Ok(self.0.call(UserKey(user_id), deadline, request).await??)
     }
 
     /// A page of an opened feed; `None` where that feed is gone and a new one has to be opened.
@@ -40,13 +50,12 @@ impl TimelineRef {
         request: PageRequest,
         deadline: Deadline,
     ) -> Result<Option<FeedPage>, ActorError> {
-        let answer = self.0.ask(UserKey(user_id), deadline, |reply| TimelineMessage::Page(request, reply)).await?;
-        Ok(answer?)
+        Ok(self.0.call(UserKey(user_id), deadline, request).await??)
     }
 
     /// Marks posts as seen: feeds opened later leave them out. Best effort.
     pub fn served(&self, user_id: UserId, post_ids: Vec<PostId>) {
-        let _ = self.0.tell(UserKey(user_id), TimelineMessage::Served(post_ids));
+        let _ = self.0.notify(UserKey(user_id), MarkServed(post_ids));
     }
 
     /// Tells a resident timeline that its user follows or no longer follows somebody, and waits until the
@@ -58,25 +67,14 @@ impl TimelineRef {
         following: bool,
         deadline: Deadline,
     ) -> Result<(), ActorError> {
-        let (reply, answer) = Reply::channel();
-        let message = TimelineMessage::FollowChanged { followee_id, following, reply: Some(reply) };
-        match self.0.tell_if_active(UserKey(user_id), message) {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            // It cannot hear of the change, so it must not keep a state that lacks it.
-            Err(_) => {
-                self.0.reset(UserKey(user_id));
-                return Ok(());
-            }
-        }
-        match tokio::time::timeout_at(deadline.instant().into(), answer).await {
-            Ok(Ok(answer)) => Ok(answer?),
-            Ok(Err(_)) => Err(AskError::Restarted { kind: TimelineActor::KIND }.into()),
-            Err(_) => Err(AskError::Expired { kind: TimelineActor::KIND }.into()),
+        let change = ChangeFollow { followee_id, following };
+        match self.0.call_if_active(UserKey(user_id), deadline, change).await? {
+            Some(answer) => Ok(answer?),
+            None => Ok(()),
         }
     }
 
-    /// Pushes a post to a timeline if it is resident. One that cannot take it is reset, so that it catches
+    /// Pushes a post to a timeline if it is resident on this node. One that cannot take it is reset, so that it catches
     /// up from the ledger instead of missing a post. Returns whether it was resident.
     pub fn push(&self, user_id: UserId, post: PostRef) -> bool {
         self.tell_resident(user_id, TimelineMessage::Push(post))
@@ -98,5 +96,10 @@ impl TimelineRef {
             Ok(resident) => resident,
             Err(_) => self.0.reset(UserKey(user_id)),
         }
+    }
+
+    /// The region, for the tree: sweeping, draining, what it is doing.
+    pub fn region(&self) -> &Region<TimelineActor> {
+        &self.0
     }
 }

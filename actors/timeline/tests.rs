@@ -181,7 +181,7 @@ fn a_timeline_that_lets_go_late_does_not_unregister_its_successor() {
 
 fn timelines(ground: &Ground) -> TimelineRef {
     let args = TimelineArgs { ledger: ground.ledger.clone(), hot: ground.hot.clone(), residents: Arc::default() };
-    TimelineRef(ground.region(args, restart::region(1_024, Duration::ZERO, 1 << 20)))
+    TimelineRef::new(ground.region(args, restart::region(1_024, Duration::ZERO, 1 << 20)))
 }
 
 /// What a new feed shows of the timeline, seen or not.
@@ -209,8 +209,8 @@ async fn posts_from_a_while_as_a_celebrity_are_in_the_timeline_afterwards() {
     let meanwhile = ground.world.post(author).await;
     timelines.served(reader, vec![before]);
     eventually("the timeline saves itself and leaves", || async {
-        timelines.0.sweep(0, 1_024);
-        (!timelines.0.is_active(UserKey(reader))).then_some(())
+        timelines.region().sweep(0, 1_024);
+        (!timelines.region().is_active(UserKey(reader))).then_some(())
     })
     .await;
 

@@ -11,3 +11,5 @@ pub enum UpkeepMessage {
         undeleted: Vec<String>,
     },
 }
+
+impl ractor::Message for UpkeepMessage {}

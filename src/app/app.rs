@@ -7,17 +7,14 @@ use crate::{
     hydrate::{Hydrator, NodeCaches},
     replies::VolatileReplies,
 };
-use moka::future::Cache;
 use std::{sync::Arc, time::Duration};
-use tessera_actors::tree::ActorRefs;
-use tessera_domain::{Timestamp, UserId};
-use tessera_ports::{HotStore, Ledger, ObjectStore, clock, ledger::TokenHash};
+use tessera_actors::{Deadline, news::Outdated, tree::ActorRefs};
+use tessera_domain::Timestamp;
+use tessera_ports::{HotStore, Ledger, ObjectStore, clock};
 
-/// How long an authenticated token is believed without asking the ledger. A log-out on this node counts at
-/// once; on other nodes it counts after at most this long.
-const SESSION_CACHE_TTL: Duration = Duration::from_secs(10);
-/// Most tokens remembered at once.
-const SESSION_CACHE_ENTRIES: u64 = 100_000;
+/// How long a change waits for the other nodes to drop their copies of what it changed. One that has not done so
+/// by then hears of it through the outbox, or its copy grows old within seconds.
+const INVALIDATION_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What an application is made of. The composition root fills it in.
 pub struct AppParts {
@@ -48,7 +45,6 @@ pub struct App {
     pub(crate) feed_memory: FeedMemory,
     pub(crate) settings: AppSettings,
     pub(crate) passwords: PasswordHasher,
-    pub(crate) sessions: Cache<TokenHash, UserId>,
     pub(crate) volatile_replies: VolatileReplies,
 }
 
@@ -61,7 +57,6 @@ impl App {
         let AppParts { ledger, hot, objects, ids, caches, actors, settings } = parts;
         let hydrator = Hydrator::new(ledger.clone(), hot.clone(), caches);
         let passwords = PasswordHasher::new(settings.password_workers, settings.password_queue)?;
-        let sessions = Cache::builder().max_capacity(SESSION_CACHE_ENTRIES).time_to_live(SESSION_CACHE_TTL).build();
         let volatile_replies = VolatileReplies::default();
         let feed_memory = FeedMemory::default();
         Ok(Arc::new(Self {
@@ -74,7 +69,6 @@ impl App {
             feed_memory,
             settings,
             passwords,
-            sessions,
             volatile_replies,
         }))
     }
@@ -82,6 +76,15 @@ impl App {
     /// The limits and rules in force.
     pub fn settings(&self) -> &AppSettings {
         &self.settings
+    }
+
+    /// Makes all nodes drop their copies of what was changed. Called after the ledger committed and before the
+    /// caller hears of it, so that whichever node they ask next answers with nothing older. Never fails.
+    pub(crate) async fn outdate(&self, outdated: Outdated) {
+        let deadline = Deadline::after(INVALIDATION_TIMEOUT);
+        if let Err(error) = self.actors.invalidation.everywhere(outdated, deadline).await {
+            tracing::warn!(%error, "a node may show for some seconds what was changed");
+        }
     }
 
     /// Now, by this machine's clock.

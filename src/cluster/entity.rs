@@ -2,11 +2,17 @@
 
 use crate::{entity_actor::EntityMessage, region::EntityShared};
 use ractor::ActorRef;
-use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    fmt::{self, Debug},
+    future::Future,
+    hash::Hash,
+    sync::Arc,
+};
 use tokio::sync::oneshot;
 
 /// A key that names an entity within its kind.
-pub trait EntityKey: Copy + Eq + Hash + Debug + Send + Sync + 'static {
+pub trait EntityKey: Copy + Eq + Hash + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// A hash that is the same on every node and in every version: it decides the shard.
     fn stable_hash(&self) -> u64;
 }
@@ -107,23 +113,52 @@ impl<E: Entity> EntityContext<E> {
 }
 
 /// Where an answer goes. Dropping it unanswered tells the caller that the entity restarted.
-#[derive(Debug)]
-pub struct Reply<T>(pub(crate) oneshot::Sender<T>);
+pub struct Reply<T>(ReplyTo<T>);
+
+enum ReplyTo<T> {
+    Here(oneshot::Sender<T>),
+    /// Encodes the answer and hands it to the link; what it holds says `Restarted` when it is dropped.
+    Elsewhere(Box<dyn FnOnce(T) + Send + Sync>),
+}
 
 impl<T> Reply<T> {
     /// Answers. A caller that no longer waits is no error.
     pub fn send(self, answer: T) {
-        let _ = self.0.send(answer);
+        match self.0 {
+            ReplyTo::Here(sender) => {
+                let _ = sender.send(answer);
+            }
+            ReplyTo::Elsewhere(give) => give(answer),
+        }
     }
 
-    /// Whether the caller has given up waiting.
+    /// Whether the caller is known to have given up waiting.
     pub fn is_abandoned(&self) -> bool {
-        self.0.is_closed()
+        match &self.0 {
+            ReplyTo::Here(sender) => sender.is_closed(),
+            ReplyTo::Elsewhere(_) => false,
+        }
     }
 
     /// A reply port and the receiver of its answer: for tests and for actors that ask each other directly.
     pub fn channel() -> (Self, oneshot::Receiver<T>) {
         let (sender, receiver) = oneshot::channel();
-        (Self(sender), receiver)
+        (Self(ReplyTo::Here(sender)), receiver)
+    }
+
+    /// A reply port whose answer goes to `give`.
+    pub(crate) fn elsewhere(give: impl FnOnce(T) + Send + Sync + 'static) -> Self {
+        Self(ReplyTo::Elsewhere(Box::new(give)))
+    }
+
+    /// A reply port whose answer nobody waits for.
+    pub(crate) fn nobody() -> Self {
+        Self::elsewhere(|_| ())
+    }
+}
+
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum EntityMessage<E: Entity> {
     Crash,
 }
 
+impl<E: Entity> ractor::Message for EntityMessage<E> {}
+
 pub(crate) struct EntityActor<E: Entity> {
     pub(crate) region: Arc<RegionInner<E>>,
     pub(crate) shared: Arc<EntityShared>,

@@ -1,6 +1,11 @@
 //! How an ask fails.
 
+use crate::transport::RemoteError;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Why an entity gave no answer. The message may have been handled where `Expired` or `Restarted` says so.
+///
+/// Where it travels between nodes its kind stays behind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// The mailbox (or the whole region) is full. The message was not delivered; try again later.
@@ -35,12 +40,88 @@ pub enum AskError {
         /// The entity kind.
         kind: &'static str,
     },
+    /// The node that should own the entity could not be reached in time. The message was not delivered.
+    #[error("{kind} cannot be reached")]
+    Unreachable {
+        /// The entity kind.
+        kind: &'static str,
+    },
+    /// The link to the entity's node broke. The message may have been handled.
+    #[error("the node of {kind} was lost before it answered")]
+    Lost {
+        /// The entity kind.
+        kind: &'static str,
+    },
+    /// The entity's node does not understand the request: it runs another version, or there is a defect.
+    /// The message was not handled.
+    #[error("{kind} was not understood: {detail}")]
+    Misunderstood {
+        /// The entity kind.
+        kind: &'static str,
+        /// What was wrong.
+        detail: String,
+    },
 }
 
 impl AskError {
     /// Whether the message certainly had no effect.
     pub fn is_undelivered(&self) -> bool {
-        matches!(self, AskError::Overloaded { .. } | AskError::Moved { .. } | AskError::Draining { .. })
+        !matches!(self, AskError::Expired { .. } | AskError::Restarted { .. } | AskError::Lost { .. })
+    }
+
+    /// The error of a request to another node, seen by who asked for an entity of `kind`.
+    pub(crate) fn from_remote(kind: &'static str, error: RemoteError) -> Self {
+        match error {
+            RemoteError::Unlinked => AskError::Unreachable { kind },
+            RemoteError::Lost => AskError::Lost { kind },
+            RemoteError::Overloaded => AskError::Overloaded { kind },
+            RemoteError::Expired => AskError::Expired { kind },
+            RemoteError::Restarted => AskError::Restarted { kind },
+            RemoteError::Moved { epoch } => AskError::Moved { kind, epoch },
+            RemoteError::Draining => AskError::Draining { kind },
+            RemoteError::UnknownMethod { .. } | RemoteError::Malformed { .. } | RemoteError::TooLarge => {
+                AskError::Misunderstood { kind, detail: error.to_string() }
+            }
+        }
+    }
+
+    /// The error as another node is told of it.
+    pub(crate) fn into_remote(self) -> RemoteError {
+        match self {
+            AskError::Overloaded { .. } => RemoteError::Overloaded,
+            AskError::Expired { .. } => RemoteError::Expired,
+            AskError::Restarted { .. } => RemoteError::Restarted,
+            AskError::Moved { epoch, .. } => RemoteError::Moved { epoch },
+            AskError::Draining { .. } => RemoteError::Draining,
+            AskError::Unreachable { .. } => RemoteError::Unlinked,
+            AskError::Lost { .. } => RemoteError::Lost,
+            AskError::Misunderstood { detail, .. } => RemoteError::Malformed { detail },
+        }
+    }
+}
+
+impl From<AskError> for RemoteError {
+    fn from(error: AskError) -> Self {
+        error.into_remote()
+    }
+}
+
+impl From<RemoteError> for AskError {
+    fn from(error: RemoteError) -> Self {
+        Self::from_remote("an entity of another node", error)
+    }
+}
+
+impl Serialize for AskError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RemoteError::from(self.clone()).serialize(serializer)
+    }
+}
+
+// By hand, because the derived one would ask for input that lives as long as the names in it.
+impl<'de> Deserialize<'de> for AskError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        RemoteError::deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -5,28 +5,39 @@
 //!   message, bounded mailboxes, deadlines, passivation by idleness and by a memory budget, hand-over.
 //! - [`entity`]: what an entity implements, and what it may do while it handles a message.
 //! - [`supervisor`]: a supervising actor with a restart policy, and the intensity limit behind it.
+//! - [`call`]: requests that can travel; a region sends one to the node that owns the entity's shard.
+//! - [`placement`]: what this node believes of the cluster; [`node`]: how regions reach the other nodes.
+//! - [`transport`] and [`wire`]: what carries requests between nodes, and how they become bytes.
 //!
-//! This crate knows ractor and knows nothing of photos. What is absent on purpose: the link between
-//! nodes. A region asks the shard map before it touches an entity, so a remote path joins in
-//! one place, [`region::Region::send`]; today the map has one node and that place answers `Moved`.
+//! This crate knows ractor and knows nothing of photos.
 
+pub mod call;
 pub mod deadline;
 pub mod entity;
 mod entity_actor;
 pub mod error;
 pub mod intensity;
+pub mod node;
+pub mod node_service;
+pub mod placement;
 pub mod region;
+mod region_calls;
 mod region_settings;
 pub mod shard_map;
 mod shard_supervisor;
 pub mod supervisor;
+pub mod transport;
+pub mod wire;
 
+pub use call::{Call, NodeCall};
 pub use deadline::Deadline;
 pub use entity::{Entity, EntityContext, EntityKey, Passivation, Reply};
 pub use error::{AskError, EscalationReason};
 pub use intensity::{IntensityMeter, RestartIntensity};
+pub use node::ClusterNode;
+pub use node_service::NodeService;
 pub use region::Region;
-pub use region_settings::{RegionSettings, RegionStats};
+pub use region_settings::{RegionSettings, RegionStats, Spread};
 pub use shard_map::{NodeName, SHARDS, ShardId, ShardMap};
 pub use supervisor::{ChildSpec, Supervisor, SupervisorArgs, SupervisorHandle};
 

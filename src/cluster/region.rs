@@ -9,11 +9,14 @@ use crate::{
     entity::{Entity, EntityKey, Reply},
     entity_actor::{EntityActor, EntityMessage},
     error::AskError,
-    region_settings::{RegionSettings, RegionStats},
-    shard_map::{NodeName, SHARDS, ShardId, ShardMap},
+    node::{ClusterNode, HandsOver},
+    placement::ShardSet,
+    region_settings::{RegionSettings, RegionStats, Spread},
+    shard_map::{SHARDS, ShardId},
     shard_supervisor::ShardSupervisor,
 };
-use parking_lot::{Mutex, RwLock};
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, ActorStatus};
 use std::{
     collections::HashMap,
@@ -23,7 +26,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
 
 /// Stands in an entity's byte count once it was taken out of its slot.
 const TAKEN_OUT: usize = usize::MAX;
@@ -64,8 +66,8 @@ struct Slot<E: Entity> {
 pub(crate) struct RegionInner<E: Entity> {
     pub(crate) args: Arc<E::Args>,
     pub(crate) settings: RegionSettings,
-    node: NodeName,
-    map: RwLock<Arc<ShardMap>>,
+    pub(crate) node: Arc<ClusterNode>,
+    pub(crate) spread: Spread,
     slots: Vec<Mutex<Slot<E>>>,
     parent: ActorCell,
     myself: OnceLock<std::sync::Weak<RegionInner<E>>>,
@@ -80,7 +82,7 @@ pub(crate) struct RegionInner<E: Entity> {
 }
 
 /// The entities of kind `E` on this node. Cheap to clone.
-pub struct Region<E: Entity>(Arc<RegionInner<E>>);
+pub struct Region<E: Entity>(pub(crate) Arc<RegionInner<E>>);
 
 impl<E: Entity> Clone for Region<E> {
     fn clone(&self) -> Self {
@@ -89,14 +91,21 @@ impl<E: Entity> Clone for Region<E> {
 }
 
 impl<E: Entity> Region<E> {
-    /// A region without entities, whose shard supervisors are children of `parent`.
-    pub fn new(args: Arc<E::Args>, settings: RegionSettings, node: NodeName, map: ShardMap, parent: ActorCell) -> Self {
+    /// A region without entities, whose shard supervisors are children of `parent`. Where its entities are spread
+    /// over the nodes it hands over those of shards that move away.
+    pub fn new(
+        args: Arc<E::Args>,
+        settings: RegionSettings,
+        node: Arc<ClusterNode>,
+        spread: Spread,
+        parent: ActorCell,
+    ) -> Self {
         let slot = || Mutex::new(Slot { entities: HashMap::new(), supervisor: None });
         let inner = Arc::new(RegionInner {
             args,
             settings,
-            node,
-            map: RwLock::new(Arc::new(map)),
+            node: node.clone(),
+            spread,
             slots: (0..SHARDS).map(|_| slot()).collect(),
             parent,
             myself: OnceLock::new(),
@@ -111,18 +120,20 @@ impl<E: Entity> Region<E> {
         });
         // Set once, right here, before anybody else can see the region.
         let _ = inner.myself.set(Arc::downgrade(&inner));
-        Self(inner)
+        let region = Self(inner);
+        node.add_region(Arc::new(region.clone()));
+        region
     }
 
-    /// Asks an entity, activating it if need be, and waits for the answer until `deadline`.
+    /// Asks an entity of this node, activating it if need be, and waits for the answer until `deadline`.
     pub async fn ask<T: Send + 'static>(
         &self,
         key: E::Key,
         deadline: Deadline,
         message: impl FnOnce(Reply<T>) -> E::Message,
     ) -> Result<T, AskError> {
-        let (sender, receiver) = oneshot::channel();
-        self.send(key, Some(deadline), message(Reply(sender)))?;
+        let (reply, receiver) = Reply::channel();
+        self.send(key, Some(deadline), message(reply))?;
         match tokio::time::timeout_at(deadline.instant().into(), receiver).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) if deadline.has_passed() => Err(AskError::Expired { kind: E::KIND }),
@@ -131,12 +142,12 @@ impl<E: Entity> Region<E> {
         }
     }
 
-    /// Tells an entity, activating it if need be. Delivered at most once.
+    /// Tells an entity of this node, activating it if need be. Delivered at most once.
     pub fn tell(&self, key: E::Key, message: E::Message) -> Result<(), AskError> {
         self.send(key, None, message)
     }
 
-    /// Tells an entity only if it is in memory; returns whether it was.
+    /// Tells an entity only if it is in memory on this node; returns whether it was.
     pub fn tell_if_active(&self, key: E::Key, message: E::Message) -> Result<bool, AskError> {
         let mut slot = self.0.slot(key).lock();
         match slot.entities.get(&key) {
@@ -206,9 +217,18 @@ impl<E: Entity> Region<E> {
     /// Returns how many entities were still there at the end.
     pub async fn drain(&self, deadline: Deadline) -> usize {
         self.0.draining.store(true, Ordering::Release);
+        self.leave(|_| true, deadline).await
+    }
+
+    /// Asks the entities of the chosen shards to save themselves and leave, again and again until all have or
+    /// `deadline` has passed. Returns how many stayed.
+    async fn leave(&self, chosen: impl Fn(ShardId) -> bool, deadline: Deadline) -> usize {
         loop {
             let mut left = 0;
-            for slot in &self.0.slots {
+            for (shard, slot) in self.0.slots.iter().enumerate() {
+                if !chosen(ShardId(shard as u16)) {
+                    continue;
+                }
                 let mut slot = slot.lock();
                 self.0.forget_dead(&mut slot);
                 left += slot.entities.len();
@@ -246,17 +266,8 @@ impl<E: Entity> Region<E> {
         stats
     }
 
-    /// The shard map this region goes by.
-    pub fn shard_map(&self) -> Arc<ShardMap> {
-        self.0.map.read().clone()
-    }
-
-    fn send(&self, key: E::Key, deadline: Option<Deadline>, message: E::Message) -> Result<(), AskError> {
+    pub(crate) fn send(&self, key: E::Key, deadline: Option<Deadline>, message: E::Message) -> Result<(), AskError> {
         let shard = ShardId::of_hash(key.stable_hash());
-        let map = self.0.map.read().clone();
-        if map.owner(shard) != Some(&self.0.node) {
-            return Err(AskError::Moved { kind: E::KIND, epoch: map.epoch() });
-        }
         let mut slot = self.0.slots[usize::from(shard.0)].lock();
         let mut message = message;
         if let Some(handle) = slot.entities.get(&key) {
@@ -273,6 +284,24 @@ impl<E: Entity> Region<E> {
             self.0.close_account(&dead.shared);
         }
         sent.map_err(|_| AskError::Restarted { kind: E::KIND })
+    }
+}
+
+impl<E: Entity> HandsOver for Region<E> {
+    fn release(&self, shards: ShardSet, deadline: Deadline) -> BoxFuture<'static, usize> {
+        let region = self.clone();
+        Box::pin(async move {
+            match region.0.spread {
+                Spread::OverNodes => region.leave(|shard| shards.contains(shard), deadline).await,
+                Spread::OnEveryNode => 0,
+            }
+        })
+    }
+
+    fn abandon(&self) {
+        for slot in &self.0.slots {
+            slot.lock().entities.drain().for_each(|(_, handle)| self.0.discard(&handle));
+        }
     }
 }
 

@@ -3,6 +3,15 @@
 use crate::intensity::RestartIntensity;
 use std::time::Duration;
 
+/// Where the entities of a kind live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spread {
+    /// Each on the node that owns its shard.
+    OverNodes,
+    /// Every node has its own, whatever its key.
+    OnEveryNode,
+}
+
 /// Limits of one region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RegionSettings {

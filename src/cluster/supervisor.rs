@@ -66,6 +66,8 @@ pub enum SupervisorMessage {
     Restart(usize),
 }
 
+impl ractor::Message for SupervisorMessage {}
+
 struct Child {
     spec: ChildSpec,
     consecutive_failures: u32,

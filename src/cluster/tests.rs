@@ -1,13 +1,14 @@
 //! The region's promises, on a small counting entity.
 
 use crate::{
-    AskError, Deadline, Entity, EntityContext, EntityKey, NodeName, Passivation, Region, RegionSettings, Reply,
-    RestartIntensity, ShardMap, Supervisor, supervisor::SupervisorArgs,
+    AskError, ClusterNode, Deadline, Entity, EntityContext, EntityKey, NodeName, Passivation, Region, RegionSettings,
+    Reply, RestartIntensity, Spread, Supervisor, supervisor::SupervisorArgs,
 };
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Key(u64);
 
 impl EntityKey for Key {
@@ -92,8 +93,8 @@ async fn region(settings: impl FnOnce(&mut RegionSettings)) -> Region<Counting> 
     settings(&mut chosen);
     let args = SupervisorArgs { name: "test", intensity: restarts, children: vec![] };
     let (root, _) = Supervisor::start(args, None).await.expect("root starts");
-    let node = NodeName("only".into());
-    Region::new(Arc::default(), chosen, node.clone(), ShardMap::single(node), root.get_cell())
+    let node = ClusterNode::alone(NodeName("only".into()));
+    Region::new(Arc::default(), chosen, node, Spread::OverNodes, root.get_cell())
 }
 
 fn soon() -> Deadline {

@@ -74,11 +74,11 @@ pub trait Transport: Send + Sync + 'static {
 }
 
 /// Where the answer to an inbound request goes. Dropped unanswered it says [`RemoteError::Restarted`].
-pub struct Responder(Option<Box<dyn FnOnce(Result<Bytes, RemoteError>) + Send>>);
+pub struct Responder(Option<Box<dyn FnOnce(Result<Bytes, RemoteError>) + Send + Sync>>);
 
 impl Responder {
     /// A responder that hands its answer to `answer`, once.
-    pub fn new(answer: impl FnOnce(Result<Bytes, RemoteError>) + Send + 'static) -> Self {
+    pub fn new(answer: impl FnOnce(Result<Bytes, RemoteError>) + Send + Sync + 'static) -> Self {
         Self(Some(Box::new(answer)))
     }
 

@@ -40,7 +40,7 @@ pub struct ShardCounts {
 }
 
 /// One change that a counter actor asks the ledger to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CounterOperation {
     /// Likes the post.
     Like {
@@ -73,7 +73,7 @@ pub enum CounterOperation {
 }
 
 /// What became of one [`CounterOperation`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CounterOutcome {
     /// It changed the ledger.
     Applied,

@@ -35,7 +35,7 @@ impl NotificationKind {
 }
 
 /// One thing that somebody did to a user. Equal signals (same kind, post and actor) count once, ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signal {
     /// What.
     pub kind: NotificationKind,

@@ -1,7 +1,9 @@
 //! How stores fail: what happened, and whether the write may have happened all the same.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Whether a failed write may nevertheless have taken effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Determinacy {
     /// It certainly did not happen. Trying again is always safe.
     NotDone,
@@ -58,6 +60,53 @@ impl StoreError {
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self, StoreError::Unavailable { .. } | StoreError::Overloaded { .. })
+    }
+}
+
+/// A [`StoreError`] on its way to another node: there it says what it said here, but for the store's name.
+#[derive(Serialize, Deserialize)]
+enum TravellingError {
+    Unavailable { determinacy: Determinacy, detail: String },
+    Overloaded,
+    Corrupt { detail: String },
+    Refused { detail: String },
+}
+
+impl From<StoreError> for TravellingError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { store, determinacy, detail } => {
+                Self::Unavailable { determinacy, detail: format!("{store}: {detail}") }
+            }
+            StoreError::Overloaded { .. } => Self::Overloaded,
+            StoreError::Corrupt { store, detail } => Self::Corrupt { detail: format!("{store}: {detail}") },
+            StoreError::Refused { store, detail } => Self::Refused { detail: format!("{store}: {detail}") },
+        }
+    }
+}
+
+impl From<TravellingError> for StoreError {
+    fn from(error: TravellingError) -> Self {
+        let store = "another node's store";
+        match error {
+            TravellingError::Unavailable { determinacy, detail } => Self::Unavailable { store, determinacy, detail },
+            TravellingError::Overloaded => Self::Overloaded { store },
+            TravellingError::Corrupt { detail } => Self::Corrupt { store, detail },
+            TravellingError::Refused { detail } => Self::Refused { store, detail },
+        }
+    }
+}
+
+impl Serialize for StoreError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        TravellingError::from(self.clone()).serialize(serializer)
+    }
+}
+
+// By hand, because the derived one would ask for input that lives as long as the names in it.
+impl<'de> Deserialize<'de> for StoreError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        TravellingError::deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -17,11 +17,13 @@ impl App {
             return Err(AppError::Unauthenticated);
         }
         let hash = tokens::hash_token(token);
-        if let Some(user_id) = self.sessions.get(&hash).await {
-            return Ok((user_id, hash));
-        }
-        let user_id = self.ledger.session_user(hash, self.now()).await?.ok_or(AppError::Unauthenticated)?;
-        self.sessions.insert(hash, user_id).await;
+        let (ledger, now) = (self.ledger.clone(), self.now());
+        let load = move |_| async move {
+            let user_id = ledger.session_user(hash, now).await?;
+            Ok(user_id.map(|user_id| (hash, user_id)).into_iter().collect())
+        };
+        let known = self.hydrator.caches().sessions.get_many(&[hash], load).await?;
+        let user_id = known.get(&hash).copied().ok_or(AppError::Unauthenticated)?;
         Ok((user_id, hash))
     }
 }

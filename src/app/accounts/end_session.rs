@@ -2,15 +2,16 @@
 
 use super::TokenHash;
 use crate::{App, AppResult};
+use tessera_actors::news::Outdated;
 
 impl App {
-    /// Ends a session. On this node its token is refused from then on, on others within seconds.
+    /// Ends a session. Its token is refused from then on; by a node that cannot be reached, within seconds.
     ///
     /// # Errors
     /// Those of the ledger.
     pub async fn end_session(&self, token: TokenHash) -> AppResult<()> {
         self.ledger.delete_session(token).await?;
-        self.sessions.invalidate(&token).await;
+        self.outdate(Outdated::session(token)).await;
         Ok(())
     }
 }

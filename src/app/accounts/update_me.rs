@@ -2,6 +2,7 @@
 
 use super::ProfileChange;
 use crate::{App, AppError, AppResult};
+use tessera_actors::news::Outdated;
 use tessera_domain::{
     UserId, text,
     user::{self, MAX_BIO_CHARS, User},
@@ -22,7 +23,7 @@ impl App {
             return self.get_me(user_id).await;
         }
         let changed = self.ledger.update_profile(user_id, change).await?;
-        self.hydrator.caches().invalidate_user(user_id);
+        self.outdate(Outdated::users(&[user_id])).await;
         changed.ok_or(AppError::Unauthenticated)
     }
 }

@@ -8,6 +8,7 @@ use tessera_domain::{
     post::{Post, PostRef},
     user::User,
 };
+use tessera_ports::ledger::TokenHash;
 use tokio::sync::RwLock;
 
 /// How long a post is believed unless it is invalidated. Every node hears of edits through the outbox; this
@@ -19,6 +20,11 @@ const POST_BYTES: u64 = 64 * 1024 * 1024;
 const USER_TTL: Duration = Duration::from_secs(5);
 /// Bytes of accounts kept.
 const USER_BYTES: u64 = 32 * 1024 * 1024;
+/// How long an authenticated token is believed without asking the ledger. Every node hears of a log-out before it is
+/// answered; this bounds what a node believes that could not be reached.
+const SESSION_TTL: Duration = Duration::from_secs(10);
+/// Most tokens remembered at once.
+const SESSION_ENTRIES: u64 = 100_000;
 /// How long a celebrity's newest posts are believed: how late they may show in the feeds of this node.
 const RECENT_TTL: Duration = Duration::from_millis(500);
 /// Bytes of celebrities' newest posts kept.
@@ -30,6 +36,8 @@ const ENTRY_OVERHEAD_BYTES: usize = 400;
 pub struct NodeCaches {
     pub(super) posts: NodeCache<PostId, Arc<Post>>,
     pub(super) users: NodeCache<UserId, Arc<User>>,
+    /// Whose tokens are whose.
+    pub(crate) sessions: NodeCache<TokenHash, UserId>,
     pub(super) recent: NodeCache<UserId, Arc<[PostRef]>>,
     /// Held for reading while copies go to the hot store and for writing while they are taken from it, so that
     /// a copy read before an edit is never put back after it.
@@ -42,6 +50,7 @@ impl NodeCaches {
         Arc::new(Self {
             posts: NodeCache::new(POST_BYTES, POST_TTL, |post: &Arc<Post>| post_bytes(post)),
             users: NodeCache::new(USER_BYTES, USER_TTL, |user: &Arc<User>| user_bytes(user)),
+            sessions: NodeCache::new(SESSION_ENTRIES, SESSION_TTL, |_| 1),
             recent: NodeCache::new(RECENT_BYTES, RECENT_TTL, |posts: &Arc<[PostRef]>| recent_bytes(posts)),
             hot_copies: RwLock::new(()),
         })
@@ -51,11 +60,6 @@ impl NodeCaches {
     pub fn invalidate_post(&self, post_id: PostId) -> bool {
         self.posts.invalidate(post_id)
     }
-
-    /// Forgets an account whose profile changed.
-    pub fn invalidate_user(&self, user_id: UserId) {
-        self.users.invalidate(user_id);
-    }
 }
 
 impl CacheInvalidation for NodeCaches {
@@ -64,7 +68,11 @@ impl CacheInvalidation for NodeCaches {
     }
 
     fn user_changed(&self, user_id: UserId) {
-        self.invalidate_user(user_id);
+        self.users.invalidate(user_id);
+    }
+
+    fn session_ended(&self, token: &TokenHash) {
+        self.sessions.invalidate(*token);
     }
 }
 

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 use tessera_domain::{PostId, UserId, hash::stable_hash_u64};
+use tessera_ports::ledger::TokenHash;
 
 /// A power of two; 32 KiB of versions for each cache.
 const STRIPES: usize = 4_096;
@@ -38,6 +39,14 @@ impl CacheKey for PostId {
 impl CacheKey for UserId {
     fn number(self) -> u64 {
         self.0
+    }
+}
+
+impl CacheKey for TokenHash {
+    fn number(self) -> u64 {
+        // A hash already: any of its bytes are as good as others.
+        let (first, _) = self.split_at(8);
+        first.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 }
 

@@ -6,15 +6,25 @@ use tessera_ports::StoreResult;
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What of the stores does not answer, in words for the operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoresHealth {
+    /// Without it nothing can be served: the ledger.
+    pub missing: Vec<String>,
+    /// Without it the rest is served all the same: the hot store, whose copies the ledger replaces, and the object
+    /// store, which only uploads and media need.
+    pub degraded: Vec<String>,
+}
+
 impl App {
-    /// What of the stores is missing, in words for the operator; empty when all answer within two seconds.
-    pub async fn check_stores(&self) -> Vec<String> {
+    /// Asks all stores; each has two seconds to answer.
+    pub async fn check_stores(&self) -> StoresHealth {
         let (ledger, hot, objects) = tokio::join!(
             within("ledger", self.ledger.check()),
             within("hot store", self.hot.check()),
             within("object store", self.objects.check()),
         );
-        [ledger, hot, objects].into_iter().flatten().collect()
+        StoresHealth { missing: ledger.into_iter().collect(), degraded: [hot, objects].into_iter().flatten().collect() }
     }
 }
 

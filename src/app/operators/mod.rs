@@ -6,5 +6,6 @@ mod list_ads;
 mod list_jobs;
 mod retry_job;
 
+pub use check_stores::StoresHealth;
 pub use create_ad::NewAd;
 pub use tessera_ports::ledger::{AdSpend, JobState, JobView};

@@ -1,6 +1,7 @@
 //! Delete a post.
 
 use crate::{App, AppError, AppResult};
+use tessera_actors::news::Outdated;
 use tessera_domain::{PostId, UserId};
 use tessera_ports::ledger::ChangePostOutcome;
 
@@ -14,6 +15,7 @@ impl App {
         match self.ledger.delete_post(id, user_id, self.now()).await? {
             ChangePostOutcome::Done(_) => {
                 self.hydrator.forget_post(id).await;
+                self.outdate(Outdated::post(id)).await;
                 Ok(())
             }
             ChangePostOutcome::NotFound => Err(AppError::NotFound("post")),

@@ -1,6 +1,7 @@
 //! Change what is written about a post.
 
 use crate::{App, AppError, AppResult, hydrate::HydratedPost};
+use tessera_actors::news::Outdated;
 use tessera_domain::{
     PostId, UserId,
     text::{self, MAX_ALT_TEXT_CHARS, MAX_CAPTION_CHARS},
@@ -38,6 +39,7 @@ impl App {
         match self.ledger.edit_post(id, editor, caption, alt_text, self.now()).await? {
             ChangePostOutcome::Done(_) => {
                 self.hydrator.forget_post(id).await;
+                self.outdate(Outdated::post(id)).await;
                 self.get_post(editor, id).await
             }
             ChangePostOutcome::NotFound => Err(AppError::NotFound("post")),
