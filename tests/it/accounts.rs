@@ -1,7 +1,8 @@
 //! Accounts, sessions, profiles and the graph between them.
 
+use crate::Node;
 use serde_json::{Value, json};
-use tessera_tests::{Node, Person, side_by_side};
+use tessera_tests::{Person, side_by_side};
 
 fn ids(items: &[Value]) -> Vec<&str> {
     items.iter().map(|user| user["id"].as_str().expect("an id")).collect()

@@ -1,8 +1,9 @@
 //! Advertisements: shown to those who did not ask, seldom, within budget and cap.
 
+use crate::Node;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
-use tessera_tests::{Node, Operator, Person, eventually};
+use tessera_tests::{Operator, Person, eventually};
 
 /// A node with a reader whose feed has posts of a followed author, and an advertiser with some posts.
 async fn world(posts: usize, promoted: usize) -> (Node, Operator, Person, Vec<String>) {

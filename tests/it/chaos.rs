@@ -1,5 +1,6 @@
 //! Actors die under load, and nobody loses anything.
 
+use crate::Node;
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -9,7 +10,7 @@ use std::{
     },
     time::Duration,
 };
-use tessera_tests::{Node, Operator, Person, eventually, ids_of, side_by_side};
+use tessera_tests::{Operator, Person, eventually, ids_of, side_by_side};
 
 /// Opens feeds and pages them until told to stop; every answer is a full feed.
 async fn read_on(person: Person, posts: Vec<String>, stop: Arc<AtomicBool>) -> usize {

@@ -1,5 +1,6 @@
 //! What was acknowledged survives SIGKILL at any moment, once.
 
+use crate::Node;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
@@ -10,7 +11,7 @@ use std::{
     },
     time::Duration,
 };
-use tessera_tests::{Node, Person, eventually, seeds, side_by_side, small_jpeg};
+use tessera_tests::{Person, eventually, seeds, side_by_side, small_jpeg};
 
 const CRASHES: usize = 5;
 const UPLOADERS: usize = 6;

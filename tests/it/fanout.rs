@@ -1,11 +1,12 @@
 //! Posts reach everybody who follows, once; and what changes shows in the next feed.
 
+use crate::Node;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use tessera_tests::{Node, Operator, Person, eventually, ids_of, side_by_side};
+use tessera_tests::{Operator, Person, eventually, ids_of, side_by_side};
 
 /// How often each post stands in a whole feed, seen ones included.
 async fn counted_feed(person: &Person) -> BTreeMap<String, usize> {

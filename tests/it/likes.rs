@@ -1,8 +1,9 @@
 //! Likes are exact: whatever clients do at the same time and wherever the process dies.
 
+use crate::Node;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tessera_tests::{Node, Person, Problem, eventually, seeds, side_by_side};
+use tessera_tests::{Person, Problem, eventually, seeds, side_by_side};
 
 /// Clients at the same time.
 const CLIENTS: usize = 200;

@@ -1,5 +1,8 @@
 //! The tests of the built product, through its public API.
 
+/// What the tests run on; `tests/cluster` runs most of them on three nodes.
+use tessera_tests::Node;
+
 mod accounts;
 mod ads;
 mod bench;

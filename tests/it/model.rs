@@ -1,13 +1,14 @@
 //! Random deeds of a few people, with actors and the process dying in between, against a model of what each
 //! feed must then hold.
 
+use crate::Node;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use tessera_tests::{Node, Operator, Person, eventually, seeds};
+use tessera_tests::{Operator, Person, eventually, seeds};
 use tokio::task::JoinHandle;
 
 const PEOPLE: usize = 8;

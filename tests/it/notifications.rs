@@ -1,8 +1,9 @@
 //! Notifications: coalesced, stored, counted, and the same after a crash.
 
+use crate::Node;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tessera_tests::{Node, Person, eventually, side_by_side};
+use tessera_tests::{Person, eventually, side_by_side};
 
 /// Waits until the first notification of a kind has so many actors; gives it.
 async fn notified(person: &Person, kind: &str, actors: u64) -> Value {

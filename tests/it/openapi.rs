@@ -1,7 +1,8 @@
 //! The description and the routes are the same thing.
 
+use crate::Node;
 use reqwest::Method;
-use tessera_tests::{Api, Node};
+use tessera_tests::Api;
 
 #[tokio::test]
 async fn every_described_operation_is_served() {

@@ -1,5 +1,6 @@
 //! Pages of a feed: stable, without doubles or gaps, and never the same post twice unless asked for.
 
+use crate::Node;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -8,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tessera_tests::{Node, Person, ids_of, side_by_side};
+use tessera_tests::{Person, ids_of, side_by_side};
 
 /// Authors with posts, and a reader who follows them all.
 async fn world(node: &Node, authors: usize, posts_each: usize) -> (Person, Vec<Person>, BTreeSet<String>) {

@@ -1,8 +1,9 @@
 //! Real photographs, from a presigned URL to the six outputs and the followers' feeds.
 
+use crate::Node;
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use tessera_tests::{Api, Look, Node, Person, Reply, eventually, fixture, look_at};
+use tessera_tests::{Api, Look, Person, Reply, eventually, fixture, look_at};
 
 /// What `tests/fixtures/photos/README.md` says of a photograph.
 struct Photo {

@@ -1,8 +1,9 @@
 //! Posts, their lists and their comments.
 
+use crate::Node;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tessera_tests::{Node, Person, ids_of, side_by_side, small_jpeg};
+use tessera_tests::{Person, ids_of, side_by_side, small_jpeg};
 
 /// All pages of a list, `limit` entries each; every page but the last is full.
 async fn pages(person: &Person, path: &str, limit: usize) -> Vec<Value> {

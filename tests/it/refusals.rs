@@ -1,8 +1,9 @@
 //! Bad requests: each gets the documented problem and changes nothing.
 
+use crate::Node;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tessera_tests::{Api, Node, Person, Reply, fixture, small_jpeg};
+use tessera_tests::{Api, Person, Reply, fixture, small_jpeg};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

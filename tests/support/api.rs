@@ -187,6 +187,11 @@ async fn read(response: Response) -> Result<Value, Problem> {
 }
 
 impl Person {
+    /// The same person at another place, such as a node of the same cluster.
+    pub fn on(&self, api: &Api) -> Self {
+        Self { api: api.clone(), ..self.clone() }
+    }
+
     /// GET with the token.
     pub async fn get(&self, path: &str) -> Result<Value, Problem> {
         self.api.call(Method::GET, path, Some(&self.token), None).await

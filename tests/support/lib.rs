@@ -1,13 +1,15 @@
-//! What the tests of the built product share: a node as a child process, and a client of its API.
+//! What the tests of the built product share: a node as a child process, whole clusters, and a client of their API.
 
 mod api;
+pub mod cluster;
+pub mod load;
 mod node;
 mod operator;
 mod pictures;
 
 pub use api::{Api, Person, Problem, Reply, Uploaded, ids_of};
 pub use node::{Ended, Node, binary, run_to_end};
-pub use operator::Operator;
+pub use operator::{Operated, Operator};
 pub use pictures::{Look, fixture, look_at, small_jpeg};
 
 use std::{

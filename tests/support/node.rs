@@ -1,6 +1,6 @@
 //! A node under test: the built binary as a child process on free ports and in a folder of its own.
 
-use crate::Api;
+use crate::{Api, Operated};
 use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -107,6 +107,16 @@ impl Node {
         self.child = child;
         self.http = http;
         self.admin = admin;
+    }
+}
+
+impl Operated for Node {
+    fn admin_urls(&self) -> Vec<String> {
+        vec![self.admin.clone()]
+    }
+
+    fn token(&self) -> String {
+        self.admin_token()
     }
 }
 

@@ -1,0 +1,8 @@
+//! The tests of a whole cluster: real processes, real servers, and networks that are cut. `scripts/test` builds the
+//! binary first. Cuts need root.
+
+/// What the API tests run on here.
+use tessera_tests::cluster::ThreeNodes as Node;
+
+mod api;
+mod networks;

@@ -1,0 +1,65 @@
+//! An authority and the certificates of a cluster's nodes.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+/// An authority that signs the nodes of one cluster.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// The PEM files of one node.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// The key to it.
+    pub key: PathBuf,
+    /// The authority that it believes.
+    pub authority: PathBuf,
+}
+
+impl Authority {
+    /// A new one.
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, "a cluster under test");
+        let key = KeyPair::generate().expect("a key");
+        Self { issuer: CertifiedIssuer::self_signed(params, key).expect("an authority") }
+    }
+
+    /// Signs a certificate for a node and writes its files into `folder`.
+    pub fn sign(&self, name: &str, address: IpAddr, folder: &Path) -> CertificateFiles {
+        let names = vec![name.to_owned(), "tessera".to_owned(), address.to_string()];
+        let mut params = CertificateParams::new(names).expect("names");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.use_authority_key_identifier_extension = true;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let write = |file: String, text: String| {
+            let path = folder.join(file);
+            std::fs::write(&path, text).expect("a file in the cluster's folder");
+            path
+        };
+        CertificateFiles {
+            certificate: write(format!("{name}.pem"), certificate.pem()),
+            key: write(format!("{name}.key"), key.serialize_pem()),
+            authority: write(format!("{name}.ca.pem"), self.issuer.pem()),
+        }
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
