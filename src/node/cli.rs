@@ -6,6 +6,7 @@ use crate::{
     config::{self, Config},
     ctl::CtlArguments,
     demo::DemoArguments,
+    s3::S3Arguments,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -40,6 +41,9 @@ pub enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Serve objects from a folder over S3: for development clusters and tests, with the keys in
+    /// TESSERA__OBJECTS__ACCESS_KEY and TESSERA__OBJECTS__SECRET_KEY
+    S3(S3Arguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -61,8 +61,9 @@ impl AdminHooks for NodeHooks {
         let nodes = map.nodes().iter().zip(map.shares()).map(|(node, shards)| NodeView {
             name: node.0.clone(),
             status: status.to_owned(),
-            address: String::new(),
             shards: shards as u32,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..NodeView::default()
         });
         ClusterView {
             this_node: self.node_name.clone(),

@@ -7,8 +7,8 @@ mod config;
 mod ctl;
 mod demo;
 mod hooks;
-mod local_objects;
 mod maintain;
+mod s3;
 mod serve;
 mod telemetry;
 
@@ -73,6 +73,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Bench(arguments) => bench::run(arguments).await,
             Command::Migrate(settings) => maintain::migrate(prepared(settings)?).await,
             Command::Rebuild { what, settings } => maintain::rebuild(prepared(settings)?, what).await,
+            Command::S3(arguments) => s3::run(arguments).await,
             Command::Completions { .. } => Ok(()),
         }
     });

@@ -40,6 +40,8 @@ pub struct RunningNode {
     http: SocketAddr,
     admin: SocketAddr,
     draining: Arc<watch::Sender<bool>>,
+    drain_grace: Duration,
+    edge_stop: watch::Sender<bool>,
     admin_stop: watch::Sender<bool>,
     edge: JoinHandle<()>,
     operators: JoinHandle<()>,
@@ -52,13 +54,13 @@ pub async fn start(config: Config, demo_people: Option<Bytes>) -> Result<Running
     let draining = Arc::new(watch::Sender::new(false));
     watch_signals(draining.clone())?;
     // Both ports are taken first: a port in use must not leave half a node behind.
-    let http = bind("http.listen", config.http_listen).await?;
-    let admin = bind("admin.listen", config.admin_listen).await?;
+    let http = bind("http.listen", config.http.listen).await?;
+    let admin = bind("admin.listen", config.admin.listen).await?;
     let addresses = (local_address(&http)?, local_address(&admin)?);
 
     let node = Node::start(&config).await?;
-    let public_url = config.http_public_url.clone().unwrap_or_else(|| url_of(addresses.0));
-    if config.http_public_url.is_none() && config.http_listen.ip().is_unspecified() {
+    let public_url = config.http.public_url.clone().unwrap_or_else(|| url_of(addresses.0));
+    if config.http.public_url.is_none() && (config.cluster.is_some() || config.http.listen.ip().is_unspecified()) {
         tracing::warn!(%public_url, "http.public_url is not set: clients on other machines cannot follow this node's links");
     }
     let edge = router(node.app.clone(), compose::edge_settings(&config, public_url, &node, demo_people));
@@ -71,12 +73,15 @@ pub async fn start(config: Config, demo_people: Option<Bytes>) -> Result<Running
     let settings = AdminSettings { token: compose::admin_token(&config)?, chaos: config.chaos };
     let operators = admin_router(node.app.clone(), Arc::new(hooks), settings);
 
-    let options = ServeOptions { drain_timeout: config.drain_timeout, ..ServeOptions::default() };
-    let edge = tokio::spawn(serve(http, edge, options, is_true(draining.subscribe())));
+    let options = ServeOptions { drain_timeout: config.http.drain_timeout, ..ServeOptions::default() };
+    let edge_stop = watch::Sender::new(false);
+    let edge = tokio::spawn(serve(http, edge, options, is_true(edge_stop.subscribe())));
     let admin_stop = watch::Sender::new(false);
     let brief = ServeOptions { drain_timeout: Duration::from_secs(2), max_connections: 256, ..ServeOptions::default() };
     let operators = tokio::spawn(serve(admin, operators, brief, is_true(admin_stop.subscribe())));
-    Ok(RunningNode { node, http: addresses.0, admin: addresses.1, draining, admin_stop, edge, operators })
+    let (http, admin) = addresses;
+    let drain_grace = config.http.drain_grace;
+    Ok(RunningNode { node, http, admin, draining, drain_grace, edge_stop, admin_stop, edge, operators })
 }
 
 impl RunningNode {
@@ -111,6 +116,11 @@ impl RunningNode {
         };
         tracing::info!("draining");
         self.draining.send_replace(true);
+        if !gave_up {
+            // Not ready any more, but still serving: until load balancers know, requests keep coming.
+            tokio::time::sleep(self.drain_grace).await;
+        }
+        self.edge_stop.send_replace(true);
         let _ = self.edge.await;
         self.node.stop(Deadline::after(ACTORS_DRAIN)).await;
         self.admin_stop.send_replace(true);

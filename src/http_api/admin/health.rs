@@ -24,8 +24,10 @@ pub(super) async fn alive() -> &'static str {
 pub(super) struct Readiness {
     /// Whether it serves.
     ready: bool,
-    /// What is missing.
+    /// What is missing before it can.
     missing: Vec<String>,
+    /// What does not answer although the node serves without it: more slowly, or but for uploads.
+    degraded: Vec<String>,
 }
 
 /// Whether the node is ready to serve; says what is missing.
@@ -34,10 +36,10 @@ pub(super) struct Readiness {
     (status = 503, description = "Not ready", body = Readiness)))]
 pub(super) async fn ready(State(app): State<Arc<App>>, State(hooks): State<Arc<dyn AdminHooks>>) -> Response {
     let (mut missing, stores) = tokio::join!(hooks.missing(), app.check_stores());
-    missing.extend(stores);
+    missing.extend(stores.missing);
     let ready = missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, missing })).into_response()
+    (status, Json(Readiness { ready, missing, degraded: stores.degraded })).into_response()
 }
 
 /// All metrics, for Prometheus.

@@ -47,17 +47,35 @@ pub struct ClusterView {
     pub nodes: Vec<NodeView>,
 }
 
-/// A member of the cluster.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+/// A member of the cluster. What only a cluster knows is null on an embedded node.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct NodeView {
     /// Its name.
     pub name: String,
+    /// Which of its runs this is.
+    pub incarnation: Option<u64>,
     /// joining, ready or draining.
     pub status: String,
     /// Where it listens for its peers; empty where it is alone.
     pub address: String,
+    /// Where its operators reach it.
+    pub admin_url: String,
     /// How many shards it owns.
     pub shards: u32,
+    /// How long its lease still runs, in milliseconds; 0 where it has run out.
+    pub lease_left_ms: Option<u64>,
+    /// The oldest wire version it speaks.
+    pub wire_oldest: Option<u16>,
+    /// The newest wire version it speaks.
+    pub wire_newest: Option<u16>,
+    /// Its program's version.
+    pub version: String,
+    /// Whether the answering node has a link to it; null for the answering node itself.
+    pub linked: Option<bool>,
+    /// The last round trip to it over the link, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// The names of those who suspect it to be dead.
+    pub suspected_by: Vec<String>,
 }
 
 /// The actors of one kind on one node.

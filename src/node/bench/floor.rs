@@ -13,8 +13,7 @@ use bytes::Bytes;
 use std::{io::Write, net::Ipv4Addr, sync::Arc};
 use tessera_app::clock;
 use tessera_domain::{PostId, UserId, counters::CounterOperation};
-use tessera_ports::ledger::EngagementLedger;
-use tessera_stores::sqlite::SqliteLedger;
+use tessera_ports::Ledger;
 use tokio::net::TcpListener;
 
 /// One route that serves these bytes.
@@ -24,14 +23,14 @@ pub fn page(bytes: Bytes) -> Router {
 }
 
 /// Likes and unlikes, each a commit of its own. The bearer token is the user's id: nothing is looked up.
-pub fn likes(ledger: Arc<SqliteLedger>) -> Router {
+pub fn likes(ledger: Arc<dyn Ledger>) -> Router {
     let like = |state, post, headers| one_commit(state, post, headers, true);
     let unlike = |state, post, headers| one_commit(state, post, headers, false);
     Router::new().route("/v1/posts/{id}/likes", post(like).delete(unlike)).with_state(ledger)
 }
 
 async fn one_commit(
-    State(ledger): State<Arc<SqliteLedger>>,
+    State(ledger): State<Arc<dyn Ledger>>,
     Path(post_id): Path<u64>,
     headers: HeaderMap,
     like: bool,

@@ -49,8 +49,9 @@ pub async fn run(arguments: RoleArguments) -> Result<(), Failure> {
             until_input_ends(floor::serve(floor::page(bytes.into()))).await
         }
         Role::LikesFloor(settings) => {
-            let config = Config { group_commit: false, ..settings.load()? };
-            until_input_ends(floor::serve(floor::likes(compose::open_ledger(&config).await?))).await
+            let sets = [settings.sets, vec!["ledger.group_commit=false".to_owned()]].concat();
+            let config = Settings { sets, ..settings }.load()?;
+            until_input_ends(floor::serve(floor::likes(compose::open_ledger(&config).await?.ledger))).await
         }
     }
 }

@@ -18,13 +18,9 @@ use tessera_domain::{
     user::Username,
 };
 use tessera_ports::{
-    StoreError, StoreResult,
-    ledger::{
-        AccountLedger, EngagementLedger, FinishedMedia, GraphLedger, MaintenanceLedger, MediaJob, NewUpload, NewUser,
-        OutboxLedger, UploadLedger,
-    },
+    Ledger, StoreError, StoreResult,
+    ledger::{FinishedMedia, MediaJob, NewUpload, NewUser},
 };
-use tessera_stores::sqlite::SqliteLedger;
 
 /// Writes under way at once: they share commits.
 const CONCURRENCY: usize = 256;
@@ -51,7 +47,7 @@ pub struct Person {
 
 /// Writes a world.
 pub struct Seeder {
-    ledger: Arc<SqliteLedger>,
+    ledger: Arc<dyn Ledger>,
     ids: IdGenerator,
     uploads: IdSource,
     rule: CelebrityRule,
@@ -62,7 +58,7 @@ impl Seeder {
     /// Opens the ledger of the node that `config` describes.
     pub async fn open(config: &Config) -> Result<Self, Failure> {
         Ok(Self {
-            ledger: compose::open_ledger(config).await?,
+            ledger: compose::open_ledger(config).await?.ledger,
             ids: IdGenerator::new(NODE_NUMBER, Timestamp(0)),
             uploads: IdSource::new(NODE_NUMBER, Timestamp(0)),
             rule: config.celebrity_rule,

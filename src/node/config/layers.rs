@@ -1,13 +1,13 @@
 //! Merging the layers: defaults, file, environment, `--set`.
 
-use super::{Config, ConfigError, DEFAULTS, validated::RawConfig};
+use super::{Config, ConfigError, DEFAULTS, secret::holds_password, validated::RawConfig};
 use std::path::Path;
 use toml::{Table, Value};
 
 /// Environment variables of this product begin with this; `__` separates the parts of a key.
 const ENVIRONMENT_PREFIX: &str = "TESSERA__";
 /// Settings that may not stand on a command line, where other users of the machine can read them.
-const SECRETS: &[&str] = &["admin.token", "objects.secret_key"];
+const SECRETS: &[&str] = &["admin.token", "objects.secret_key", "cluster.secret", "hot.sentinel_password"];
 
 /// Loads the configuration from `file`, `environment` and `sets` (`key=value`), later ones winning.
 pub fn load(
@@ -34,14 +34,22 @@ pub fn load(
         let (key, text) = assignment.split_once('=').ok_or_else(|| {
             ConfigError(format!("--set {assignment}: expected key=value, as in http.listen=127.0.0.1:8080"))
         })?;
-        if SECRETS.contains(&key.trim()) {
+        let key = key.trim();
+        let variable = || format!("{ENVIRONMENT_PREFIX}{}", key.to_uppercase().replace('.', "__"));
+        if SECRETS.contains(&key) {
             return Err(ConfigError(format!(
-                "--set {key}: a secret does not belong on a command line; use the environment \
-                 (TESSERA__{}) or a file",
-                key.trim().to_uppercase().replace('.', "__")
+                "--set {key}: a secret does not belong on a command line; use the environment ({}) or a file",
+                variable()
             )));
         }
-        set(&mut merged, &defaults, key.trim(), text).map_err(|error| ConfigError(format!("--set {error}")))?;
+        if holds_password(text) {
+            return Err(ConfigError(format!(
+                "--set {key}: a URL with a password does not belong on a command line; use the environment ({}) or a \
+                 file",
+                variable()
+            )));
+        }
+        set(&mut merged, &defaults, key, text).map_err(|error| ConfigError(format!("--set {error}")))?;
     }
     let raw: RawConfig =
         Value::Table(merged).try_into().map_err(|error: toml::de::Error| ConfigError(error.message().to_owned()))?;

@@ -3,13 +3,19 @@
 //! `cluster.toml` at the repository's root is both the documentation and the defaults: it is compiled in, and
 //! a key that does not stand there does not exist.
 
+mod check;
+mod cluster;
+mod edge;
 mod layers;
+mod secret;
+mod stores;
 #[cfg(test)]
 mod tests;
 mod validated;
 
 pub use layers::load;
-pub use validated::{Config, LedgerUrl};
+pub use stores::{HotConfig, LedgerConfig};
+pub use validated::Config;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../../cluster.toml");

@@ -1,7 +1,8 @@
 //! The layers and their errors.
 
 use super::{ConfigError, load};
-use std::{io::Write, path::Path};
+use super::{HotConfig, LedgerConfig};
+use std::{io::Write, path::Path, time::Duration};
 
 fn with(sets: &[&str]) -> Result<super::Config, ConfigError> {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
@@ -11,7 +12,7 @@ fn with(sets: &[&str]) -> Result<super::Config, ConfigError> {
 #[test]
 fn the_documented_defaults_are_a_whole_configuration() {
     let config = with(&[]).expect("cluster.toml is valid");
-    assert_eq!(config.http_listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.daily_upload_quota, Some(500));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cluster.toml");
     load(Some(&file), std::iter::empty(), &[]).expect("the file can be given as it is");
@@ -23,10 +24,10 @@ fn later_layers_win() {
     writeln!(file, "[http]\nlisten = '127.0.0.1:1'\n[feed]\ncelebrity_threshold = 5").expect("written");
     let environment = [("TESSERA__HTTP__LISTEN".to_owned(), "127.0.0.1:2".to_owned()), ("HOME".into(), "/".into())];
     let config = load(Some(file.path()), environment.clone().into_iter(), &[]).expect("valid");
-    assert_eq!((config.http_listen.port(), config.celebrity_rule.threshold), (2, 5));
+    assert_eq!((config.http.listen.port(), config.celebrity_rule.threshold), (2, 5));
     let sets = ["http.listen=127.0.0.1:3".to_owned(), "limits.enabled=false".to_owned()];
     let config = load(Some(file.path()), environment.into_iter(), &sets).expect("valid");
-    assert_eq!((config.http_listen.port(), config.daily_upload_quota), (3, None));
+    assert_eq!((config.http.listen.port(), config.daily_upload_quota), (3, None));
 }
 
 #[test]
@@ -44,6 +45,75 @@ fn mistakes_are_named_and_the_nearest_setting_is_offered() {
     check("feed.ratios=[0.1, 0.1, 5.0]", &["at most half"]);
     check("http=1", &["section"]);
     check("novalue", &["key=value"]);
+    check("mode=clustered", &["mode", "\"embedded\" or \"cluster\""]);
+    check("node.name=", &["node.name", "letters"]);
+    check("node.name=über node", &["node.name", "letters"]);
+    check("ledger.url=postgres://db/tessera", &["ledger.url", "mode = \"cluster\""]);
+    check("hot.url=redis://cache", &["hot.url", "embedded"]);
+}
+
+/// What makes a cluster's node of the defaults, in the environment.
+const CLUSTER: [(&str, &str); 10] = [
+    ("TESSERA__MODE", "cluster"),
+    ("TESSERA__LEDGER__URL", "postgres://tessera:w0rd@db/tessera"),
+    ("TESSERA__HOT__URL", "redis+sentinel://:w0rd@a:26379,b:26379/main"),
+    ("TESSERA__OBJECTS__ENDPOINT", "http://s3:9000"),
+    ("TESSERA__OBJECTS__ACCESS_KEY", "key"),
+    ("TESSERA__OBJECTS__SECRET_KEY", "very secret"),
+    ("TESSERA__CLUSTER__SECRET", "0123456789abcdef"),
+    ("TESSERA__CLUSTER__TLS__CERT", "cert.pem"),
+    ("TESSERA__CLUSTER__TLS__KEY", "key.pem"),
+    ("TESSERA__CLUSTER__TLS__CA", "ca.pem"),
+];
+
+fn cluster_with(changed: &str, value: &str) -> Result<super::Config, ConfigError> {
+    let unchanged = CLUSTER.into_iter().filter(|(name, _)| *name != changed);
+    let changed = Some((changed, value)).filter(|(name, _)| !name.is_empty());
+    let environment = unchanged.chain(changed).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    load(None, environment, &[])
+}
+
+#[test]
+fn a_cluster_s_node_needs_what_nodes_share() {
+    let config = cluster_with("", "").expect("a whole configuration");
+    let cluster = config.cluster.as_ref().expect("a cluster");
+    assert_eq!(cluster.advertised("127.0.0.1:5".parse().expect("an address")).port(), 5);
+    assert_eq!((cluster.wire_newest, config.http.drain_grace), (None, Duration::from_secs(3)));
+    assert!(matches!(&config.ledger, LedgerConfig::Postgres { url, .. } if url.expose().contains(":w0rd@")));
+    assert!(matches!(&config.hot, HotConfig::Redis { ca: None, sentinel_password: None, .. }));
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("w0rd") && !shown.contains("very secret") && !shown.contains("0123456789"), "{shown}");
+
+    let check = |name: &str, value: &str, words: &[&str]| {
+        let error = cluster_with(name, value).expect_err(name).to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{name}={value}: {error}");
+        assert!(!error.contains(":pass@"), "{name}={value}: {error}");
+    };
+    check("TESSERA__LEDGER__URL", "", &["ledger.url", "postgres://"]);
+    check("TESSERA__LEDGER__URL", "mysql://me:pass@db/x", &["ledger.url", "mysql://me:***@db/x"]);
+    check("TESSERA__HOT__URL", "memory:", &["hot.url", "redis://"]);
+    check("TESSERA__OBJECTS__ENDPOINT", "", &["objects.endpoint", "share"]);
+    check("TESSERA__OBJECTS__SECRET_KEY", "", &["TESSERA__OBJECTS__SECRET_KEY"]);
+    check("TESSERA__CLUSTER__SECRET", "", &["cluster.secret", "openssl rand"]);
+    check("TESSERA__CLUSTER__SECRET", "short", &["cluster.secret", "16 bytes"]);
+    check("TESSERA__CLUSTER__TLS__KEY", "", &["cluster.tls.key", "PEM"]);
+    check("TESSERA__CLUSTER__LISTEN", "0.0.0.0:7946", &["cluster.advertise", "7946"]);
+    check("TESSERA__CLUSTER__ADVERTISE", "0.0.0.0:1", &["cluster.advertise"]);
+    check("TESSERA__CLUSTER__ADVERTISE", "host:1", &["cluster.advertise", "address:port"]);
+    check("TESSERA__LEDGER__MAX_CONNECTIONS", "0", &["ledger.max_connections"]);
+    check("TESSERA__CDN__PURGE_URL", "varnish", &["cdn.purge_url", "http://"]);
+}
+
+#[test]
+fn secrets_do_not_come_from_the_command_line() {
+    let check = |set: &str, words: &[&str]| {
+        let error = with(&[set]).expect_err(set).to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{set}: {error}");
+        assert!(!error.contains("w0rd"), "{error}");
+    };
     check("admin.token=abc", &["TESSERA__ADMIN__TOKEN"]);
-    check("mode=cluster", &["not in this version"]);
+    check("cluster.secret=abc", &["TESSERA__CLUSTER__SECRET"]);
+    check("objects.secret_key=abc", &["TESSERA__OBJECTS__SECRET_KEY"]);
+    check("ledger.url=postgres://me:w0rd@db/tessera", &["TESSERA__LEDGER__URL"]);
+    check("hot.url=redis://:w0rd@cache", &["TESSERA__HOT__URL"]);
 }

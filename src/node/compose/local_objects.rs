@@ -19,15 +19,15 @@ pub async fn start(config: &Config) -> Result<(LocalS3, LocalCredentials), Failu
         ..LocalS3Options::new(&root, listen, credentials.clone())
     };
     // Presigned URLs hold the port, so a restart takes the same one where it can.
-    let server = match remembered_port(&remembered).filter(|_| config.objects_listen.port() == 0) {
-        Some(port) => match LocalS3::start(options(SocketAddr::new(config.objects_listen.ip(), port))).await {
+    let server = match remembered_port(&remembered).filter(|_| config.objects.listen.port() == 0) {
+        Some(port) => match LocalS3::start(options(SocketAddr::new(config.objects.listen.ip(), port))).await {
             Ok(server) => Ok(server),
-            Err(_) => LocalS3::start(options(config.objects_listen)).await,
+            Err(_) => LocalS3::start(options(config.objects.listen)).await,
         },
-        None => LocalS3::start(options(config.objects_listen)).await,
+        None => LocalS3::start(options(config.objects.listen)).await,
     };
     let server = server.map_err(|error| {
-        Failure::start_up(format!("objects.listen = {}: {error}; choose another port", config.objects_listen))
+        Failure::start_up(format!("objects.listen = {}: {error}; choose another port", config.objects.listen))
     })?;
     if let Err(error) = std::fs::write(&remembered, server.address().port().to_string()) {
         tracing::warn!(%error, "cannot remember the object store's port; presigned URLs will not outlive a restart");

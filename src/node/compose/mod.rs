@@ -1,0 +1,109 @@
+//! The composition root: the only place that knows what a node is made of.
+
+mod admin_token;
+mod local_objects;
+mod stores;
+
+pub use admin_token::{admin_token, read_admin_token};
+pub use stores::{OpenLedger, open_ledger};
+
+use crate::{Failure, config::Config};
+use bytes::Bytes;
+use std::{path::Path, sync::Arc};
+use stores::{OpenObjects, open_hot, open_objects};
+use tessera_actors::tree::{ActorSystem, ActorSystemArgs};
+use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
+use tessera_cluster::{Deadline, NodeName};
+use tessera_http_api::{EdgeSettings, RateSettings};
+use tessera_ports::{Ledger, StoreError};
+use tessera_stores::local_s3::LocalS3;
+
+/// Everything of a node but its listeners.
+pub struct Node {
+    /// The use cases.
+    pub app: Arc<App>,
+    /// The actors.
+    pub actors: Arc<ActorSystem>,
+    /// The truth, to be closed last.
+    pub ledger: Arc<dyn Ledger>,
+    local_s3: Option<LocalS3>,
+    /// Where presigned uploads go.
+    pub upload_origin: String,
+}
+
+impl Node {
+    /// Opens the stores and starts the actors.
+    pub async fn start(config: &Config) -> Result<Self, Failure> {
+        let OpenLedger { ledger, .. } = open_ledger(config).await?;
+        let hot = open_hot(config).await?;
+        let OpenObjects { store: objects, upload_origin, server: local_s3 } = open_objects(config).await?;
+        let floor = ledger.id_floor().await.map_err(|error| store_failure(&error))?;
+        let ids = Arc::new(IdSource::new(config.node_number, floor));
+        let caches = NodeCaches::new();
+        let next_id = {
+            let ids = ids.clone();
+            Arc::new(move || ids.post().0)
+        };
+        let media_limits = tessera_media::Limits {
+            max_pixels: config.max_pixels,
+            max_bytes: config.upload_max_bytes,
+            ..Default::default()
+        };
+        let actors = ActorSystem::start(ActorSystemArgs {
+            ledger: ledger.clone(),
+            hot: hot.clone(),
+            objects: objects.clone(),
+            next_id,
+            caches: caches.clone(),
+            node: NodeName(config.node_name.clone()),
+            media_workers: config.media_workers,
+            media_limits,
+            timeline_idle_after: config.timeline_idle_after,
+            timeline_memory_bytes: config.timeline_memory_bytes,
+        });
+        let actors = actors.await.map_err(|error| Failure::start_up(format!("cannot start the actors: {error}")))?;
+        let settings = AppSettings {
+            celebrity_rule: config.celebrity_rule,
+            upload_max_bytes: config.upload_max_bytes,
+            daily_upload_quota: config.daily_upload_quota,
+            max_queued_jobs: config.max_queued_jobs,
+            feed_ratios: config.feed_ratios,
+            ..AppSettings::default()
+        };
+        let actors_refs = actors.refs().clone();
+        let parts = AppParts { ledger: ledger.clone(), hot, objects, ids, caches, actors: actors_refs, settings };
+        let app = App::new(parts).map_err(|error| Failure::start_up(error.to_string()))?;
+        Ok(Self { app, actors: Arc::new(actors), ledger, local_s3, upload_origin })
+    }
+
+    /// Saves what is in memory, stops the actors, then closes the stores.
+    pub async fn stop(self, deadline: Deadline) {
+        self.actors.drain(deadline).await;
+        if let Some(server) = self.local_s3 {
+            server.shutdown().await;
+        }
+        self.ledger.close().await;
+    }
+}
+
+/// What the public edge needs to know, given where it listens.
+pub fn edge_settings(config: &Config, public_url: String, node: &Node, demo_people: Option<Bytes>) -> EdgeSettings {
+    EdgeSettings {
+        upload_origin: Some(node.upload_origin.clone()).filter(|origin| *origin != public_url),
+        public_url,
+        trust_forwarded: config.http.trust_forwarded,
+        rates: RateSettings { enabled: config.limits_enabled, ..RateSettings::default() },
+        request_timeout: config.http.request_timeout,
+        max_concurrent_requests: config.http.max_concurrent_requests,
+        demo_people,
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| Failure::start_up(format!("data_dir: cannot make {}: {error}", path.display())))
+}
+
+fn store_failure(error: &StoreError) -> Failure {
+    Failure::start_up(error.to_string())
+}

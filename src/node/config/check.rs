@@ -1,0 +1,33 @@
+//! Checks that several sections share.
+
+use super::ConfigError;
+use std::net::SocketAddr;
+
+/// An error in words.
+pub(super) fn fail<T>(message: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError(message.into()))
+}
+
+/// Refuses 0 for every named value.
+pub(super) fn at_least_one(values: &[(&str, u64)]) -> Result<(), ConfigError> {
+    match values.iter().find(|(_, value)| *value == 0) {
+        Some((key, _)) => fail(format!("{key}: must be at least 1")),
+        None => Ok(()),
+    }
+}
+
+/// An IP address and a port.
+pub(super) fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError(format!("{key}: expected address:port, as in 127.0.0.1:8080, found {text:?}")))
+}
+
+/// A URL that others are told; empty: none.
+pub(super) fn public_url(key: &str, text: String) -> Result<Option<String>, ConfigError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if !(text.starts_with("http://") || text.starts_with("https://")) || text.ends_with('/') {
+        return fail(format!("{key}: expected http://… or https://… without a slash at the end, found {text:?}"));
+    }
+    Ok(Some(text))
+}
