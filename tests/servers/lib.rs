@@ -9,6 +9,8 @@ mod port;
 mod postgres;
 mod process;
 mod redis;
+mod redis_cluster;
+mod redis_sentinel;
 mod s3;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,8 @@ pub use port::Port;
 pub use postgres::Postgres;
 pub use process::{Process, as_user};
 pub use redis::Redis;
+pub use redis_cluster::RedisCluster;
+pub use redis_sentinel::RedisSentinel;
 pub use s3::S3;
 
 use std::{
