@@ -161,6 +161,9 @@ fn pump(state: &mut RelayState, myself: ActorRef<RelayMessage>) {
 
 /// Claims a batch, handles it, acknowledges what took effect. Returns how many events were claimed.
 async fn round(RelayArgs { handler, node }: RelayArgs) -> Result<usize, ActorError> {
+    if !node.is_in_standing() {
+        return Ok(0);
+    }
     let events = handler.ledger.claim_events(BATCH, LEASE_MS, clock::now()).await?;
     // A node that joined before these were committed may hold timelines that must hear of them; one that joins
     // later reads them from the ledger.

@@ -15,7 +15,10 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tessera_ports::Membership;
@@ -61,6 +64,7 @@ pub struct ClusterNode {
     regions: RwLock<Vec<Arc<dyn HandsOver>>>,
     membership: OnceLock<Arc<dyn Membership>>,
     waiting: Arc<Semaphore>,
+    in_standing: AtomicBool,
 }
 
 impl ClusterNode {
@@ -78,6 +82,7 @@ impl ClusterNode {
             regions: RwLock::new(Vec::new()),
             membership: OnceLock::new(),
             waiting: Arc::new(Semaphore::new(MAX_WAITING_REQUESTS)),
+            in_standing: AtomicBool::new(true),
         });
         let weak = Arc::downgrade(&node);
         node.serve_node_call(move |call: HandOver, deadline| hand_over(weak.clone(), call, deadline));
@@ -103,6 +108,15 @@ impl ClusterNode {
     pub(crate) fn set_membership(&self, membership: Arc<dyn Membership>) {
         // Set once by the keeper; a restarted keeper brings the same table.
         let _ = self.membership.set(membership);
+    }
+
+    /// Whether this node is sure to be a member at work: only then should it take on work that needs the others.
+    pub fn is_in_standing(&self) -> bool {
+        self.in_standing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_in_standing(&self, in_standing: bool) {
+        self.in_standing.store(in_standing, Ordering::Release);
     }
 
     /// Makes sure that this node's view is the table's newest. What was committed before the call is then known to

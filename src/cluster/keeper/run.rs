@@ -1,0 +1,325 @@
+//! The loop, and its steps.
+
+use super::{
+    Incarnation, JoinError, Phase, Shared,
+    health::{Lease, Suspicions},
+    name_of,
+};
+use crate::{
+    NodeName,
+    link::{Link, Peer, PeerState},
+    placement::{View, node_name},
+    transport::Inbound,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tessera_ports::{
+    StoreError, StoreResult, clock,
+    membership::{JoinOutcome, MemberStatus, MembershipView, Renewal, SuspectOutcome},
+};
+use tokio::sync::broadcast::error::RecvError;
+
+/// How often the links are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the table is read without being told to.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How long one question to the table may take.
+const TABLE_LIMIT: Duration = Duration::from_secs(1);
+/// The pause between attempts to join anew.
+const REJOIN_PAUSE: Duration = Duration::from_millis(500);
+/// After so many lease lengths out of reach of the only other member, the one with the higher name gives way.
+const GIVE_WAY_LEASES: u32 = 3;
+
+/// What the loop remembers from round to round.
+struct Watch {
+    suspicions: Suspicions,
+    renewed_at: Option<Instant>,
+    read_at: Option<Instant>,
+    must_read: bool,
+}
+
+impl Shared {
+    /// Runs until the node has left.
+    pub(super) async fn run(self: Arc<Self>) {
+        let mut watch = Watch { suspicions: Suspicions::default(), renewed_at: None, read_at: None, must_read: true };
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while *self.phase.borrow() != Phase::Left {
+            let incarnation = self.incarnation.lock().clone();
+            let Some(incarnation) = incarnation else {
+                self.rejoin().await;
+                watch = Watch { suspicions: Suspicions::default(), renewed_at: None, read_at: None, must_read: true };
+                continue;
+            };
+            let mut events = incarnation.link.events();
+            tokio::select! {
+                _ = look.tick() => {}
+                () = self.membership.changed().notified() => watch.must_read = true,
+                () = self.node.placement().stale() => watch.must_read = true,
+                () = self.wake.notified() => {}
+                event = events.recv() => if event == Err(RecvError::Closed) { look.tick().await; },
+                () = incarnation.link.ended() => self.step_aside(&incarnation, "its link ended").await,
+            }
+            if *self.phase.borrow() == Phase::Left {
+                return;
+            }
+            self.round(&incarnation, &mut watch).await;
+        }
+    }
+
+    async fn round(self: &Arc<Self>, incarnation: &Incarnation, watch: &mut Watch) {
+        let due = |at: Option<Instant>, interval| at.is_none_or(|at: Instant| at.elapsed() >= interval);
+        if due(watch.renewed_at, self.settings.renew_interval()) {
+            watch.renewed_at = Some(Instant::now());
+            if !self.renew(incarnation, watch).await {
+                return;
+            }
+        }
+        if watch.must_read || due(watch.read_at, POLL_INTERVAL) {
+            watch.must_read = false;
+            watch.read_at = Some(Instant::now());
+            match in_time(self.membership.members()).await {
+                Ok(table) => self.follow(incarnation, table),
+                Err(error) => tracing::warn!(%error, "the membership table cannot be read"),
+            }
+        }
+        self.watch_peers(incarnation, watch).await;
+        self.advance(incarnation, watch).await;
+    }
+
+    /// Renews the lease; false where the node is no member any more.
+    async fn renew(&self, incarnation: &Incarnation, watch: &mut Watch) -> bool {
+        let sent = Instant::now();
+        match in_time(self.membership.renew(&incarnation.id, self.settings.lease)).await {
+            Ok(Renewal::Renewed { view, database_time }) => {
+                self.lease.lock().renewed(sent);
+                watch.must_read |= view > self.node.view().epoch();
+                let off_ms = clock::now().0 - database_time.0;
+                let off = off_ms.unsigned_abs() > self.settings.clock_tolerance.as_millis() as u64 + elapsed_ms(sent);
+                self.settle_doubt(off.then(|| format!("the clock is {off_ms} ms off the database's")));
+            }
+            Ok(Renewal::Evicted) => {
+                self.step_aside(incarnation, "the others gave it up").await;
+                return false;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the node's lease cannot be renewed");
+                if self.lease.lock().has_lapsed(Instant::now()) {
+                    self.settle_doubt(Some("its lease ran out, for the ledger cannot be reached".to_owned()));
+                }
+                return true;
+            }
+        }
+        if self.lease.lock().may_judge(Instant::now()) {
+            match in_time(self.membership.evict_expired()).await {
+                Ok(0) => {}
+                Ok(count) => {
+                    tracing::warn!(count, "nodes whose lease ran out were evicted");
+                    watch.must_read = true;
+                }
+                Err(error) => tracing::warn!(%error, "nodes whose lease ran out cannot be evicted"),
+            }
+        }
+        true
+    }
+
+    /// Goes into doubt or out of it.
+    fn settle_doubt(&self, doubt: Option<String>) {
+        self.phase.send_if_modified(|phase| match (&*phase, doubt) {
+            (Phase::Ready | Phase::Joining, Some(reason)) => {
+                tracing::error!(reason, "this node stops serving for now");
+                self.node.set_in_standing(false);
+                *phase = Phase::Unsure(reason);
+                true
+            }
+            (Phase::Unsure(_), None) => {
+                tracing::info!("this node is sure of its membership again");
+                // Back to `Ready` once the table has been looked at.
+                *phase = Phase::Joining;
+                true
+            }
+            _ => false,
+        });
+    }
+
+    /// Follows the table: peers, view.
+    fn follow(&self, incarnation: &Incarnation, table: MembershipView) {
+        let peers = table.members.iter().filter(|member| member.id != incarnation.id);
+        incarnation.link.set_peers(
+            peers.map(|member| Peer { name: name_of(member), address: member.address }).collect(),
+        );
+        self.node.install(View::of(incarnation.name.clone(), &table));
+    }
+
+    /// Votes against peers that are out of reach.
+    async fn watch_peers(&self, incarnation: &Incarnation, watch: &mut Watch) {
+        for suspect in watch.suspicions.observe(&incarnation.link.peers(), Instant::now()) {
+            let view = self.node.view();
+            let Some(member) = view.members.iter().find(|member| name_of(member) == suspect) else { continue };
+            match in_time(self.membership.suspect(&member.id, &incarnation.id)).await {
+                Ok(SuspectOutcome::Evicted) => {
+                    tracing::warn!(%suspect, "a node was evicted");
+                    watch.must_read = true;
+                }
+                Ok(SuspectOutcome::Gone) => watch.must_read = true,
+                Ok(SuspectOutcome::Noted) => tracing::warn!(%suspect, "a node is suspected to be dead"),
+                Ok(SuspectOutcome::NotAMember) => watch.renewed_at = None,
+                Err(error) => tracing::warn!(%suspect, %error, "a suspicion cannot be written"),
+            }
+        }
+    }
+
+    /// Takes the next step where one is due: ready, draining, giving way.
+    async fn advance(self: &Arc<Self>, incarnation: &Incarnation, watch: &mut Watch) {
+        let phase = self.phase.borrow().clone();
+        let drain = *self.drain_requested.borrow();
+        let status = match phase {
+            Phase::Joining | Phase::Ready if drain => MemberStatus::Draining,
+            Phase::Joining if self.is_linked(incarnation) => MemberStatus::Ready,
+            Phase::Ready if self.should_give_way(incarnation, watch) => {
+                return self.step_aside(incarnation, "it cannot reach the only other node, which has precedence").await;
+            }
+            _ => return,
+        };
+        match in_time(self.membership.set_status(&incarnation.id, status)).await {
+            Ok(true) => match in_time(self.membership.members()).await {
+                Ok(table) => {
+                    self.follow(incarnation, table);
+                    let next = if drain { Phase::Draining } else { Phase::Ready };
+                    tracing::info!(node = %incarnation.name, phase = ?next, epoch = self.node.view().epoch(), "membership");
+                    self.node.set_in_standing(true);
+                    self.phase.send_replace(next);
+                }
+                Err(error) => tracing::warn!(%error, "the membership table cannot be read"),
+            },
+            Ok(false) => watch.renewed_at = None,
+            Err(error) => tracing::warn!(%error, "the node's status cannot be written"),
+        }
+    }
+
+    /// Whether every member that is at work is linked.
+    fn is_linked(&self, incarnation: &Incarnation) -> bool {
+        let view = self.node.view();
+        let peers = incarnation.link.peers();
+        let is_up = |name: &NodeName| peers.iter().any(|peer| peer.name == *name && peer.state == PeerState::Up);
+        view.this == incarnation.name && view.others_at_work().iter().all(is_up)
+    }
+
+    fn should_give_way(&self, incarnation: &Incarnation, watch: &Watch) -> bool {
+        let limit = self.settings.lease * GIVE_WAY_LEASES;
+        let others = self.node.view().others_at_work();
+        let [other] = others.as_slice() else { return false };
+        *other < incarnation.name && watch.suspicions.is_away_for(other, limit, Instant::now())
+    }
+
+    /// Forgets everything that others own by now, and the membership with it.
+    async fn step_aside(&self, incarnation: &Incarnation, reason: &str) {
+        tracing::error!(node = %incarnation.name, reason, "this node steps aside and joins anew");
+        self.node.set_in_standing(false);
+        if *self.phase.borrow() != Phase::Left {
+            self.phase.send_replace(Phase::Outside);
+        }
+        self.node.set_transport(None);
+        *self.incarnation.lock() = None;
+        // It may still be a member where it steps aside by itself.
+        let _ = in_time(self.membership.leave(&incarnation.id)).await;
+        incarnation.link.stop().await;
+        self.node.abandon_entities();
+        self.hooks.evicted();
+    }
+
+    async fn rejoin(self: &Arc<Self>) {
+        if *self.drain_requested.borrow() {
+            self.phase.send_replace(Phase::Left);
+            return;
+        }
+        if let Err(error) = self.try_join().await {
+            tracing::warn!(%error, "cannot join the cluster; trying again");
+            tokio::time::sleep(REJOIN_PAUSE).await;
+        }
+    }
+
+    /// Joins, waiting for the lease of a dead predecessor of the same name to run out.
+    pub(super) async fn join_patiently(self: &Arc<Self>) -> Result<(), JoinError> {
+        let start = Instant::now();
+        loop {
+            match self.try_join().await {
+                Err(JoinError::NameTaken(_)) if start.elapsed() <= self.settings.lease + POLL_INTERVAL => {
+                    tokio::time::sleep(REJOIN_PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_join(self: &Arc<Self>) -> Result<(), JoinError> {
+        let sent = Instant::now();
+        let newest = self.settings.wire_newest;
+        let (id, number) = match in_time(self.membership.join(&self.settings.candidate())).await? {
+            JoinOutcome::Joined { id, number, .. } => (id, number),
+            JoinOutcome::NameTaken(member) => return Err(JoinError::NameTaken(member)),
+            JoinOutcome::IncompatibleWire(member) => return Err(JoinError::IncompatibleWire { member, newest }),
+            JoinOutcome::Full => return Err(JoinError::Full),
+        };
+        *self.lease.lock() = Lease::new(self.settings.lease, sent);
+        let name = node_name(&id);
+        let inbound: Arc<dyn Inbound> = self.node.clone();
+        let link = match Link::start(&self.listener, name.clone(), inbound).await {
+            Ok(link) => link,
+            Err(error) => {
+                let _ = in_time(self.membership.leave(&id)).await;
+                return Err(error.into());
+            }
+        };
+        self.hooks.joined(number);
+        let incarnation = Incarnation { id, name, link };
+        *self.incarnation.lock() = Some(incarnation.clone());
+        self.node.set_transport(Some(Arc::new(incarnation.link.clone())));
+        self.follow(&incarnation, in_time(self.membership.members()).await?);
+        tracing::info!(node = %incarnation.name, number, "joined the cluster");
+        self.phase.send_replace(Phase::Joining);
+        Ok(())
+    }
+
+    pub(super) async fn check_clock(&self) -> Result<(), JoinError> {
+        let incarnation = self.incarnation.lock().clone();
+        let Some(incarnation) = incarnation else { return Ok(()) };
+        let sent = Instant::now();
+        let renewal = in_time(self.membership.renew(&incarnation.id, self.settings.lease)).await?;
+        let Renewal::Renewed { database_time, .. } = renewal else { return Ok(()) };
+        let off_ms = clock::now().0 - database_time.0;
+        let tolerance_ms = self.settings.clock_tolerance.as_millis() as u64;
+        if off_ms.unsigned_abs() > tolerance_ms + elapsed_ms(sent) {
+            return Err(JoinError::ClockSkew { off_ms, tolerance_ms });
+        }
+        Ok(())
+    }
+
+    /// The first member at work that there is no link to.
+    pub(super) fn not_linked(&self) -> Option<JoinError> {
+        let incarnation = self.incarnation.lock().clone()?;
+        let view = self.node.view();
+        let peers = incarnation.link.peers();
+        let missing = peers.into_iter().find(|peer| peer.state != PeerState::Up && view.has_member(&peer.name))?;
+        let member = view.members.iter().find(|member| name_of(member) == missing.name)?;
+        let failure = missing.failure.map_or_else(|| "it has not answered so far".to_owned(), |error| error.to_string());
+        Some(JoinError::NotLinked { name: missing.name, address: member.address, failure })
+    }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    since.elapsed().as_millis() as u64
+}
+
+/// The table's answer, or that it did not come in time.
+async fn in_time<T>(question: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    tokio::time::timeout(TABLE_LIMIT, question).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable {
+            store: "membership table",
+            determinacy: tessera_ports::Determinacy::Unknown,
+            detail: format!("no answer within {} ms", TABLE_LIMIT.as_millis()),
+        })
+    })
+}
