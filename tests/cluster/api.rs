@@ -13,6 +13,8 @@ mod chaos;
 mod crash;
 #[path = "../it/fanout.rs"]
 mod fanout;
+#[path = "../it/history.rs"]
+mod history;
 #[path = "../it/likes.rs"]
 mod likes;
 #[path = "../it/model.rs"]

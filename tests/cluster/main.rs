@@ -5,4 +5,9 @@
 use tessera_tests::cluster::ThreeNodes as Node;
 
 mod api;
+mod crashes;
+mod drains;
+mod faults;
 mod networks;
+mod partitions;
+mod stores;

@@ -31,7 +31,7 @@ impl RedisSentinel {
         assert!(synced, "no replication: {}", replica.command(&["INFO", "replication"]));
         let sentinels = (0..SENTINELS).map(|_| sentinel(&port)).collect();
         let this = Self { servers: [master, replica], sentinels };
-        let found = becomes_true(Duration::from_secs(30), || this.ports().all(|port| is_complete(port)));
+        let found = becomes_true(Duration::from_secs(30), || this.ports().all(is_complete));
         assert!(found, "the sentinels do not find each other");
         this
     }

@@ -4,10 +4,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
 };
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+/// The name that every node's certificate carries.
+pub const NODE_NAME: &str = "tessera-node";
 
 /// An authority that signs the nodes of one cluster.
 pub struct Authority {
@@ -36,10 +36,14 @@ impl Authority {
         Self { issuer: CertifiedIssuer::self_signed(params, key).expect("an authority") }
     }
 
-    /// Signs a certificate for a node and writes its files into `folder`.
-    pub fn sign(&self, name: &str, address: IpAddr, folder: &Path) -> CertificateFiles {
-        let names = vec![name.to_owned(), "tessera".to_owned(), address.to_string()];
-        let mut params = CertificateParams::new(names).expect("names");
+    /// Signs a certificate for a node and writes its files, which are called `name`, into `folder`.
+    pub fn sign(&self, name: &str, folder: &Path) -> CertificateFiles {
+        self.sign_for(NODE_NAME, name, folder)
+    }
+
+    /// Signs a certificate for something that goes by `dns_name`.
+    pub fn sign_for(&self, dns_name: &str, name: &str, folder: &Path) -> CertificateFiles {
+        let mut params = CertificateParams::new(vec![dns_name.to_owned()]).expect("names");
         params.distinguished_name.push(DnType::CommonName, name);
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

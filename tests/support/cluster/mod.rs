@@ -57,6 +57,8 @@ pub struct Cluster {
     pub s3: S3,
     /// The network. Nodes are gone before it is.
     pub network: std::sync::Arc<Network>,
+    /// Who signed the nodes' certificates.
+    pub authority: Authority,
     folder: TempDir,
     _balancer_port: Port,
 }
@@ -107,7 +109,7 @@ impl Cluster {
         let nodes: Vec<ClusterNode> =
             (0..most).map(|place| new_node(place, &sets, &authority, &network, folder.path())).collect();
         let balancer = HaProxy::start(&balancer::configuration(front, &nodes), front);
-        Self { nodes, balancer, postgres, redis, s3, network, folder, _balancer_port: balancer_port }
+        Self { nodes, balancer, postgres, redis, s3, network, authority, folder, _balancer_port: balancer_port }
     }
 
     /// The API through the load balancer.
@@ -198,7 +200,7 @@ fn new_node(
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec(),
-        certificate: authority.sign(&name, address, folder),
+        certificate: authority.sign(&name, folder),
     };
     let network = network.clone();
     let wrap = Box::new(move |command| network.inside(place, command));

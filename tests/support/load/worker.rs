@@ -184,9 +184,9 @@ impl Worker {
         let post = self.posts[self.random.random_range(0..self.posts.len())].clone();
         let text = format!("{} says {}", self.number, self.deeds.comments.len());
         let path = format!("/v1/posts/{post}/comments");
-        let me = self.me().clone();
+        let (me, key) = (self.me().clone(), text.replace(' ', "-"));
         let standing = loop {
-            let request = me.post_once(&path, json!({ "text": text }), &text);
+            let request = me.post_once(&path, json!({ "text": text }), &key);
             match self.attempt("comment", request).await {
                 Ok(_) => break Standing::Is,
                 // 409: the attempt before is still under way.

@@ -1,0 +1,48 @@
+//! Networks that break: one node is cut off from the others, from one of them, from Redis and from Postgres, in turn.
+
+use std::time::{Duration, Instant};
+use tessera_tests::{
+    cluster::{Cluster, ClusterPlan, Peer},
+    load::{Load, check},
+    seeds,
+};
+use tokio::task::block_in_place;
+
+/// How long each cut lasts: longer than a lease.
+const CUT: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_cut_loses_or_doubles_anything() {
+    let mut cluster = Cluster::start_with(ClusterPlan { namespaces: true, ..ClusterPlan::default() });
+    let load = Load::prepare(&cluster.api(), seeds(&[61])[0], 24, 30.0).await;
+    let running = load.start();
+    let start = Instant::now();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let cuts: [(&str, usize, &[Peer]); 4] = [
+        ("the others", 0, &[Peer::Node(1), Peer::Node(2)]),
+        ("one other", 1, &[Peer::Node(2)]),
+        ("Redis", 2, &[Peer::Redis]),
+        ("Postgres", 0, &[Peer::Postgres]),
+    ];
+    let mut spans = Vec::new();
+    for (what, place, peers) in cuts {
+        eprintln!("{:?}: {} is cut off from {what}", start.elapsed(), cluster.nodes[place].name);
+        let cut = Instant::now();
+        block_in_place(|| cluster.network.cut(place, peers));
+        tokio::time::sleep(CUT).await;
+        block_in_place(|| {
+            cluster.network.heal(place);
+            cluster.await_whole(3);
+        });
+        eprintln!("{:?}: healed", start.elapsed());
+        spans.push((what, cut, Instant::now()));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    let history = running.stop().await;
+    for (what, cut, whole) in spans {
+        eprintln!("cut off from {what}: people were failed for {:?}", history.outage(cut, whole));
+    }
+    eprintln!("{}", history.describe_failures(start, 40));
+    let apis: Vec<_> = cluster.nodes.iter().map(|node| node.api()).collect();
+    check(&load, &history, &apis).await;
+}
