@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 use tessera_tests::{
-    cluster::{Cluster, ClusterPlan, Peer},
+    cluster::{Cluster, ClusterPlan, Network, Peer},
     load::{Load, check},
     seeds,
 };
@@ -13,6 +13,9 @@ const CUT: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_cut_loses_or_doubles_anything() {
+    if !Network::can_be_cut() {
+        return;
+    }
     let mut cluster = Cluster::start_with(ClusterPlan { namespaces: true, ..ClusterPlan::default() });
     let load = Load::prepare(&cluster.api(), seeds(&[61])[0], 24, 30.0).await;
     let running = load.start();

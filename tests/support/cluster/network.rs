@@ -4,6 +4,7 @@
 use rand::Rng;
 use std::{
     net::{IpAddr, Ipv4Addr},
+    os::unix::fs::MetadataExt,
     path::Path,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
@@ -44,6 +45,15 @@ pub struct Namespaces {
 }
 
 impl Network {
+    /// Whether this process may make namespaces: only root may. Says so where it may not.
+    pub fn can_be_cut() -> bool {
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+        if !is_root {
+            eprintln!("skipped: only root can cut networks");
+        }
+        is_root
+    }
+
     /// Namespaces for `nodes` nodes. Only root can make them.
     pub fn namespaces(nodes: usize) -> Self {
         remove_leftovers();
