@@ -1,5 +1,7 @@
 //! The region's promises, on a small counting entity.
 
+mod routing;
+
 use crate::{
     AskError, ClusterNode, Deadline, Entity, EntityContext, EntityKey, NodeName, Passivation, Region, RegionSettings,
     Reply, RestartIntensity, Spread, Supervisor, supervisor::SupervisorArgs,
@@ -24,6 +26,7 @@ const STILLBORN: Key = Key(u64::MAX);
 struct Counting {
     count: u64,
     saved: bool,
+    durable: Arc<Saved>,
 }
 
 type Saved = Mutex<HashMap<u64, u64>>;
@@ -43,7 +46,7 @@ impl Entity for Counting {
 
     fn activate(key: Key, saved: &Arc<Saved>, _: &EntityContext<Self>) -> Self {
         assert_ne!(key, STILLBORN, "asked for");
-        Self { count: saved.lock().get(&key.0).copied().unwrap_or(0), saved: false }
+        Self { count: saved.lock().get(&key.0).copied().unwrap_or(0), saved: false, durable: saved.clone() }
     }
 
     fn handle(&mut self, message: Message, context: &EntityContext<Self>) {
@@ -68,6 +71,7 @@ impl Entity for Counting {
     fn passivate(&mut self, context: &EntityContext<Self>) -> Passivation {
         if self.saved {
             SAVES.lock().insert(context.key().0, self.count);
+            self.durable.lock().insert(context.key().0, self.count);
             return Passivation::Ready;
         }
         context.spawn(async { Message::Saved });
@@ -81,17 +85,24 @@ impl Entity for Counting {
 
 static SAVES: Mutex<std::collections::BTreeMap<u64, u64>> = Mutex::new(std::collections::BTreeMap::new());
 
-async fn region(settings: impl FnOnce(&mut RegionSettings)) -> Region<Counting> {
-    let restarts = RestartIntensity { max_restarts: 3, within: Duration::from_secs(60) };
-    let mut chosen = RegionSettings {
+fn restarts() -> RestartIntensity {
+    RestartIntensity { max_restarts: 3, within: Duration::from_secs(60) }
+}
+
+fn settings() -> RegionSettings {
+    RegionSettings {
         mailbox_capacity: 100,
         idle_after: Duration::from_secs(60),
         memory_budget_bytes: 1_000_000,
-        entity_restarts: restarts,
-        shard_restarts: restarts,
-    };
-    settings(&mut chosen);
-    let args = SupervisorArgs { name: "test", intensity: restarts, children: vec![] };
+        entity_restarts: restarts(),
+        shard_restarts: restarts(),
+    }
+}
+
+async fn region(change: impl FnOnce(&mut RegionSettings)) -> Region<Counting> {
+    let mut chosen = settings();
+    change(&mut chosen);
+    let args = SupervisorArgs { name: "test", intensity: restarts(), children: vec![] };
     let (root, _) = Supervisor::start(args, None).await.expect("root starts");
     let node = ClusterNode::alone(NodeName("only".into()));
     Region::new(Arc::default(), chosen, node, Spread::OverNodes, root.get_cell())
