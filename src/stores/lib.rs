@@ -2,5 +2,9 @@
 
 pub mod local_s3;
 pub mod memory;
+pub mod postgres;
+pub mod redis;
 pub mod s3;
 pub mod sqlite;
+
+mod rows;

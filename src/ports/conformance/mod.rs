@@ -21,6 +21,7 @@ mod hot_store;
 mod job_failures;
 mod jobs;
 mod maintenance;
+mod membership;
 mod model;
 mod notifications;
 mod object_store;
@@ -34,6 +35,7 @@ mod retries;
 mod uploads;
 mod world;
 
+pub use membership::{CLUSTER_NODES, ClusterNode};
 pub use model::seed_from_environment;
 pub use world::World;
 
@@ -70,6 +72,23 @@ where
     maintenance::run(&make, &mut report).await;
     model::run(&make, &mut report).await;
     retries::run(&make, &mut report).await;
+    report.finish();
+}
+
+/// Checks every guarantee of the membership table. `make` gives as many handles on one fresh, empty store, each with
+/// the ledger whose leases are that node's.
+///
+/// Must run on a multi-threaded tokio runtime. Leases run by the store's own clock, so it takes a quarter of a minute.
+///
+/// # Panics
+/// Panics after all checks have run, with the names of those that failed.
+pub async fn membership<F, Fut>(make: F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = [ClusterNode; CLUSTER_NODES]>,
+{
+    let mut report = Report::new("membership");
+    membership::run(&make, &mut report).await;
     report.finish();
 }
 

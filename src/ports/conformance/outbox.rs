@@ -15,6 +15,7 @@ ledger_checks!(
     a_stale_lease_acknowledges_and_retries_nothing,
     a_retried_event_waits_until_its_time,
     an_event_dies_when_its_attempts_are_spent,
+    dead_events_are_shown_and_revived,
     claimers_at_once_never_share_an_event,
 );
 
@@ -135,6 +136,38 @@ async fn an_event_dies_when_its_attempts_are_spent(world: Arc<World>) {
     assert_eq!(next.len(), 1, "the spent event is not handed out, the one behind it is");
     assert_eq!(next[0].event, Event::Followed { follower_id: follower, followee_id: author }, "and holds nobody up");
     assert_eq!(counts(&world).await, (1, 1), "the spent one is dead");
+}
+
+async fn dead_events_are_shown_and_revived(world: Arc<World>) {
+    happen(&world, 2).await;
+    let claimed = claim(&world, 10).await;
+    acknowledge(&world, &claimed[1..]).await;
+    assert!(!world.ledger.revive_event(claimed[0].id).await.expect("revive_event"), "a held event is not dead");
+    let mut held = claimed[0].clone();
+    for _ in 1..MAX_EVENT_ATTEMPTS {
+        let retried = world.ledger.retry_event(held.id, held.lease_token, world.now(), "Busy").await;
+        retried.expect("retry_event");
+        held = claim(&world, 1).await.remove(0);
+    }
+    assert!(world.ledger.dead_events(10).await.expect("dead_events").is_empty(), "not while an attempt is under way");
+    world.advance(LEASE_MS + 1);
+    assert!(claim(&world, 10).await.is_empty(), "its attempts are spent");
+    let dead = world.ledger.dead_events(10).await.expect("dead_events");
+    assert_eq!(dead.len(), 1, "the dead event is shown");
+    assert_eq!((dead[0].id, dead[0].attempts), (held.id, MAX_EVENT_ATTEMPTS), "with the attempts it took");
+    assert_eq!(dead[0].last_error.as_deref(), Some("Busy"), "and its last failure");
+    assert!(dead[0].event.contains("followed"), "and what it tells: {}", dead[0].event);
+    assert!(world.ledger.dead_events(0).await.expect("dead_events").is_empty(), "up to a limit");
+
+    assert!(world.ledger.revive_event(held.id).await.expect("revive_event"), "a dead event is revived");
+    assert!(!world.ledger.revive_event(held.id).await.expect("revive_event"), "once");
+    let woken = tokio::time::timeout(std::time::Duration::from_secs(10), world.ledger.wakes().outbox.notified()).await;
+    assert!(woken.is_ok(), "which wakes the relay");
+    let again = claim(&world, 10).await;
+    assert_eq!((again[0].id, again[0].attempt), (held.id, 1), "it is due at once, with all its attempts");
+    assert_eq!(again[0].event, held.event, "and tells the same");
+    assert_eq!(counts(&world).await, (1, 0), "it is pending again");
+    assert!(!world.ledger.revive_event(held.id + 1).await.expect("revive_event"), "an unknown event is not dead");
 }
 
 async fn claimers_at_once_never_share_an_event(world: Arc<World>) {

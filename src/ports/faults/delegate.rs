@@ -130,6 +130,8 @@ over_faulty!(OutboxLedger {
     fn acknowledge_events(handled: &[(i64, u64)]) -> ();
     fn retry_event(id: i64, lease_token: u64, retry_at: Timestamp, error: &str) -> ();
     fn outbox_counts() -> OutboxCounts;
+    fn dead_events(limit: usize) -> Vec<DeadEvent>;
+    fn revive_event(id: i64) -> bool;
 });
 
 over_faulty!(AdLedger {

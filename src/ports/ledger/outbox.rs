@@ -32,6 +32,19 @@ pub struct OutboxCounts {
     pub dead: u64,
 }
 
+/// An event that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadEvent {
+    /// Its position in the outbox.
+    pub id: i64,
+    /// What happened, as it is stored (JSON): also what this program cannot read is shown.
+    pub event: String,
+    /// Attempts spent.
+    pub attempts: u32,
+    /// The last failure, if any was reported.
+    pub last_error: Option<String>,
+}
+
 /// The outbox.
 #[async_trait]
 pub trait OutboxLedger: Send + Sync + 'static {
@@ -47,4 +60,10 @@ pub trait OutboxLedger: Send + Sync + 'static {
 
     /// How many events stand where.
     async fn outbox_counts(&self) -> StoreResult<OutboxCounts>;
+
+    /// Dead events, oldest first.
+    async fn dead_events(&self, limit: usize) -> StoreResult<Vec<DeadEvent>>;
+
+    /// Makes a dead event due at once with all its attempts; false where it is not dead.
+    async fn revive_event(&self, id: i64) -> StoreResult<bool>;
 }

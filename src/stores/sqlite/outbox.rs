@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use tessera_domain::{Timestamp, event::Event};
 use tessera_ports::{
     StoreResult,
-    ledger::{MAX_EVENT_ATTEMPTS, OutboxCounts, OutboxEvent, OutboxLedger},
+    ledger::{DeadEvent, MAX_EVENT_ATTEMPTS, OutboxCounts, OutboxEvent, OutboxLedger},
 };
 
 #[async_trait]
@@ -50,6 +50,32 @@ impl OutboxLedger for SqliteLedger {
         );
         let (pending, dead) = self.fetch_optional::<(i64, i64)>(query).await?.unwrap_or_default();
         Ok(OutboxCounts { pending: unsigned(pending), dead: unsigned(dead) })
+    }
+
+    async fn dead_events(&self, page: usize) -> StoreResult<Vec<DeadEvent>> {
+        let query =
+            sqlx::query_as("SELECT id, event, attempts, last_error FROM outbox WHERE is_dead = 1 ORDER BY id LIMIT ?1");
+        let rows: Vec<(i64, String, u32, Option<String>)> = self.fetch_all(query.bind(limit(page))).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, event, attempts, last_error)| DeadEvent { id, event, attempts, last_error })
+            .collect())
+    }
+
+    async fn revive_event(&self, id: i64) -> StoreResult<bool> {
+        self.write(move |scope| {
+            Box::pin(async move {
+                let update = sqlx::query(
+                    "UPDATE outbox SET is_dead = 0, attempts = 0, due_at = 0 WHERE id = ?1 AND is_dead = 1",
+                );
+                let revived = scope.execute(update.bind(id)).await? == 1;
+                if revived {
+                    scope.wake_outbox();
+                }
+                Ok(revived)
+            })
+        })
+        .await
     }
 }
 

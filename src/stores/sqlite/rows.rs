@@ -1,31 +1,18 @@
 //! Rows as SQLite gives them, and the domain's values in them.
 
+pub(super) use crate::rows::{CommentRow, UserRow, job_state, limit, media_kind, post_ref, signed, unsigned};
+
 use super::errors::corrupt;
+use crate::rows::parse_media_kind;
 use tessera_domain::{
-    CommentId, NotificationId, PostId, Timestamp, UploadId, UserId,
-    media::{MediaKind, MediaRecord},
+    NotificationId, PostId, Timestamp, UploadId, UserId,
+    media::MediaRecord,
     notification::{Notification, NotificationKind},
-    post::{Comment, Post, PostRef},
+    post::Post,
     upload::{Upload, UploadStatus},
-    user::{User, Username},
 };
 use tessera_ports::{StoreResult, ledger::JobState};
 use uuid::Uuid;
-
-/// A number that is never negative, from its signed column.
-pub(super) fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
-
-/// A number for a signed column; past 2^63 it stays at the greatest one.
-pub(super) fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// A limit for `LIMIT`.
-pub(super) fn limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
 
 /// Numbers as one JSON array: a list of any length in one parameter, so that the statement stays prepared.
 pub(super) fn json_list(values: impl IntoIterator<Item = i64>) -> String {
@@ -43,47 +30,6 @@ pub(super) fn json_list(values: impl IntoIterator<Item = i64>) -> String {
 /// An upload's id from its column.
 pub(super) fn upload_id(bytes: &[u8]) -> StoreResult<UploadId> {
     Uuid::from_slice(bytes).map(UploadId).map_err(|error| corrupt(format!("an upload's id: {error}")))
-}
-
-/// A post and its author from `(id, author_id)`.
-pub(super) fn post_ref((post_id, author_id): (i64, i64)) -> PostRef {
-    PostRef { post_id: PostId::from_i64(post_id), author_id: UserId::from_i64(author_id) }
-}
-
-/// A row of `users`, without the password.
-#[derive(sqlx::FromRow)]
-pub(super) struct UserRow {
-    id: i64,
-    username: String,
-    display_name: String,
-    bio: String,
-    private: bool,
-    pub celebrity: bool,
-    celebrity_ended_at: Option<i64>,
-    post_count: i64,
-    pub follower_count: i64,
-    following_count: i64,
-    created_at: i64,
-    deleted_at: Option<i64>,
-}
-
-impl From<UserRow> for User {
-    fn from(row: UserRow) -> Self {
-        User {
-            id: UserId::from_i64(row.id),
-            username: Username::from_stored(row.username),
-            display_name: row.display_name,
-            bio: row.bio,
-            private: row.private,
-            celebrity: row.celebrity,
-            celebrity_ended_at: row.celebrity_ended_at.map(Timestamp),
-            post_count: unsigned(row.post_count),
-            follower_count: unsigned(row.follower_count),
-            following_count: unsigned(row.following_count),
-            created_at: Timestamp(row.created_at),
-            deleted_at: row.deleted_at.map(Timestamp),
-        }
-    }
 }
 
 /// A row of `uploads`.
@@ -143,7 +89,8 @@ pub(super) struct PostRow {
 impl PostRow {
     pub fn into_post(self) -> StoreResult<Post> {
         let media = MediaRecord {
-            kind: parse_media_kind(&self.media_kind)?,
+            kind: parse_media_kind(&self.media_kind)
+                .ok_or_else(|| corrupt(format!("a post has media of the kind {:?}", self.media_kind)))?,
             upload_id: upload_id(&self.upload_id)?,
             blurhash: self.blurhash,
             width: self.width,
@@ -160,42 +107,6 @@ impl PostRow {
             media,
             edited_at: self.edited_at.map(Timestamp),
         })
-    }
-}
-
-/// The word that a kind of media is stored as.
-pub(super) fn media_kind(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Image => "image",
-        MediaKind::Video => "video",
-    }
-}
-
-fn parse_media_kind(word: &str) -> StoreResult<MediaKind> {
-    match word {
-        "image" => Ok(MediaKind::Image),
-        "video" => Ok(MediaKind::Video),
-        other => Err(corrupt(format!("a post has media of the kind {other:?}"))),
-    }
-}
-
-/// A row of `comments`.
-#[derive(sqlx::FromRow)]
-pub(super) struct CommentRow {
-    id: i64,
-    post_id: i64,
-    author_id: i64,
-    text: String,
-}
-
-impl From<CommentRow> for Comment {
-    fn from(row: CommentRow) -> Self {
-        Comment {
-            id: CommentId::from_i64(row.id),
-            post_id: PostId::from_i64(row.post_id),
-            author_id: UserId::from_i64(row.author_id),
-            text: row.text,
-        }
     }
 }
 
@@ -229,19 +140,7 @@ impl NotificationRow {
     }
 }
 
-/// The word that a job's state is stored as.
-pub(super) fn job_state(state: JobState) -> &'static str {
-    match state {
-        JobState::Queued => "queued",
-        JobState::Leased => "leased",
-        JobState::Dead => "dead",
-    }
-}
-
-/// The state that a stored word means.
+/// The state of a job from its column.
 pub(super) fn parse_job_state(word: &str) -> StoreResult<JobState> {
-    [JobState::Queued, JobState::Leased, JobState::Dead]
-        .into_iter()
-        .find(|state| job_state(*state) == word)
-        .ok_or_else(|| corrupt(format!("a media job has the state {word:?}")))
+    crate::rows::parse_job_state(word).ok_or_else(|| corrupt(format!("a media job has the state {word:?}")))
 }

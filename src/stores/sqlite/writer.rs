@@ -76,6 +76,11 @@ impl WriteScope {
         Ok(())
     }
 
+    /// Wakes the outbox's relay after the commit.
+    pub fn wake_outbox(&mut self) {
+        self.wakes_outbox = true;
+    }
+
     /// Wakes the media workers after the commit.
     pub fn wake_media_jobs(&mut self) {
         self.wakes_media_jobs = true;

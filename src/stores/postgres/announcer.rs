@@ -1,0 +1,101 @@
+//! Tells the other nodes of work that this one did not take up itself.
+//!
+//! A `NOTIFY` inside a writing transaction takes a lock that all such transactions wait for at their commit. So a
+//! commit wakes its own node at once, in memory, and the others hear of it a moment later, at most once per
+//! [`INTERVAL`] and only where something is still waiting: an event that its own node's relay took up within that time
+//! wakes nobody else for nothing.
+
+use super::lane::Lane;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tessera_ports::ledger::LedgerWakes;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The channel on which nodes tell each other of events. The payload is the sender.
+pub(super) const OUTBOX_CHANNEL: &str = "tessera_outbox";
+/// The channel on which nodes tell each other of media jobs. The payload is the sender.
+pub(super) const MEDIA_JOBS_CHANNEL: &str = "tessera_media_jobs";
+
+/// The time for which what was committed is left to its own node, and the least time between two announcements.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Work is waiting if it is due by the server's clock. Losing this with a crash loses a hint, so it need not be synced.
+const ANNOUNCE: &str = "WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+     waiting AS (
+         SELECT $1 AS channel FROM quick WHERE $2 AND EXISTS (
+             SELECT 1 FROM outbox WHERE NOT is_dead AND due_at <= extract(epoch FROM clock_timestamp()) * 1000)
+         UNION ALL
+         SELECT $3 FROM quick WHERE $4 AND EXISTS (
+             SELECT 1 FROM media_jobs WHERE state = 'queued'
+             AND due_at <= extract(epoch FROM clock_timestamp()) * 1000))
+     SELECT note FROM waiting, LATERAL pg_notify(channel, $5) AS note";
+
+/// Wakes this node's workers and tells the other nodes.
+#[derive(Debug)]
+pub(super) struct Announcer {
+    wakes: Arc<LedgerWakes>,
+    pending: Arc<Pending>,
+    origin: String,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    outbox: AtomicBool,
+    media_jobs: AtomicBool,
+    any: Notify,
+}
+
+impl Announcer {
+    /// Starts the task that tells the others.
+    pub fn start(wakes: Arc<LedgerWakes>, lane: Arc<Lane>, stop: CancellationToken) -> Self {
+        let pending = Arc::new(Pending::default());
+        let origin = format!("{:016x}", rand::random::<u64>());
+        tokio::spawn(stop.run_until_cancelled_owned(tell_others(lane, Arc::clone(&pending), origin.clone())));
+        Self { wakes, pending, origin }
+    }
+
+    /// What this ledger's announcements carry, so that its own listener knows them.
+    pub fn origin(&self) -> String {
+        self.origin.clone()
+    }
+
+    /// There is new work, committed.
+    pub fn announce(&self, outbox: bool, media_jobs: bool) {
+        if outbox {
+            self.wakes.outbox.notify_one();
+            self.pending.outbox.store(true, Ordering::Release);
+        }
+        if media_jobs {
+            self.wakes.media_jobs.notify_one();
+            self.pending.media_jobs.store(true, Ordering::Release);
+        }
+        if outbox || media_jobs {
+            self.pending.any.notify_one();
+        }
+    }
+}
+
+async fn tell_others(lane: Arc<Lane>, pending: Arc<Pending>, origin: String) {
+    loop {
+        pending.any.notified().await;
+        tokio::time::sleep(INTERVAL).await;
+        let outbox = pending.outbox.swap(false, Ordering::Acquire);
+        let media_jobs = pending.media_jobs.swap(false, Ordering::Acquire);
+        let query = sqlx::query(ANNOUNCE)
+            .bind(OUTBOX_CHANNEL)
+            .bind(outbox)
+            .bind(MEDIA_JOBS_CHANNEL)
+            .bind(media_jobs)
+            .bind(&origin);
+        // Only a hint: everybody also looks now and then.
+        if let Err(error) = lane.execute(query).await {
+            tracing::debug!(%error, "the other nodes were not told of new work");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! A lane: a bounded pool of connections of its own, so that one kind of work cannot take all of another's.
+//!
+//! Nothing acquires a second connection while it holds one. A connection is tested before its use where it lay
+//! idle, so that those a restarted server has cut are replaced unseen; a read that loses its connection is sent
+//! again, for reading twice is harmless.
+
+use super::errors::{Failure, STORE, failure, refused, statement_error, unavailable};
+use futures::{FutureExt, future::BoxFuture};
+use rand::Rng;
+use sqlx::{
+    Connection, Execute, Executor, FromRow, PgConnection, Postgres,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow},
+    query::{Query, QueryAs},
+};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tessera_ports::{Determinacy, StoreError, StoreResult};
+use tokio::runtime::Handle;
+
+/// How often a statement or transaction is tried, the first time included.
+pub(super) const MAX_TRIES: u32 = 6;
+/// A connection that lay idle for longer is tested before its use.
+const TRUSTED_IDLE: Duration = Duration::from_millis(50);
+/// How long a connection may take to become usable again after its use; then it is closed.
+const RETURN_LIMIT: Duration = Duration::from_secs(3);
+/// Statements that stay prepared on each connection.
+const STATEMENT_CACHE: usize = 200;
+
+/// Whether a statement may be sent again where nobody knows if it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It changes nothing.
+    Read,
+    /// It changes something.
+    Write,
+}
+
+/// A pool and its limits.
+#[derive(Debug)]
+pub(super) struct Lane {
+    name: &'static str,
+    pool: PgPool,
+    max_connections: u32,
+    acquire_timeout: Duration,
+    /// The longest that a statement or transaction may take, by this machine's clock.
+    operation_timeout: Duration,
+    /// The last use found the server out of reach.
+    unreachable: Arc<AtomicBool>,
+}
+
+impl Lane {
+    /// A lane that opens its connections when they are needed.
+    pub fn new(
+        name: &'static str,
+        options: PgConnectOptions,
+        max_connections: u32,
+        acquire_timeout: Duration,
+        operation_timeout: Duration,
+    ) -> Self {
+        let unreachable = Arc::new(AtomicBool::new(false));
+        let found_dead = Arc::clone(&unreachable);
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(acquire_timeout)
+            // Done below, where it is needed.
+            .test_before_acquire(false)
+            .before_acquire(move |connection, meta| {
+                let found_dead = Arc::clone(&found_dead);
+                Box::pin(async move {
+                    if meta.idle_for > TRUSTED_IDLE {
+                        connection.ping().await.inspect_err(|_| found_dead.store(true, Ordering::Relaxed))?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_lazy_with(options.statement_cache_capacity(STATEMENT_CACHE));
+        Self { name, pool, max_connections, acquire_timeout, operation_timeout, unreachable }
+    }
+
+    /// The longest that a statement or transaction may take, by this machine's clock.
+    pub fn operation_timeout(&self) -> Duration {
+        self.operation_timeout
+    }
+
+    /// Takes a connection.
+    pub async fn acquire(&self) -> StoreResult<Lease> {
+        match self.pool.acquire().await {
+            Ok(connection) => Ok(Lease { connection: Some(connection), in_transaction: false }),
+            Err(sqlx::Error::PoolTimedOut)
+                if !self.unreachable.load(Ordering::Relaxed) && self.pool.size() >= self.max_connections =>
+            {
+                Err(StoreError::Overloaded { store: STORE })
+            }
+            Err(sqlx::Error::PoolTimedOut) => {
+                self.unreachable.store(true, Ordering::Relaxed);
+                let detail = format!("no connection within {:?} for {}", self.acquire_timeout, self.name);
+                Err(unavailable(Determinacy::NotDone, detail))
+            }
+            Err(error) => Err(unavailable(Determinacy::NotDone, error)),
+        }
+    }
+
+    /// Notes how a use of a connection ended, to tell a full pool from a server that is gone.
+    pub fn note(&self, reachable: bool) {
+        self.unreachable.store(!reachable, Ordering::Relaxed);
+    }
+
+    /// All rows of one statement.
+    pub async fn fetch_all<R>(
+        &self,
+        effect: Effect,
+        query: QueryAs<'_, Postgres, R, PgArguments>,
+    ) -> StoreResult<Vec<R>>
+    where
+        R: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'static,
+    {
+        let (arguments, sql) = parts(query)?;
+        self.run(effect, |connection| sqlx::query_as_with(sql.clone(), arguments.clone()).fetch_all(connection).boxed())
+            .await
+    }
+
+    /// The only row of one statement, if there is one.
+    pub async fn fetch_optional<R>(
+        &self,
+        effect: Effect,
+        query: QueryAs<'_, Postgres, R, PgArguments>,
+    ) -> StoreResult<Option<R>>
+    where
+        R: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'static,
+    {
+        Ok(self.fetch_all(effect, query).await?.into_iter().next())
+    }
+
+    /// The row of one statement that always has one.
+    pub async fn fetch_one<R>(&self, effect: Effect, query: QueryAs<'_, Postgres, R, PgArguments>) -> StoreResult<R>
+    where
+        R: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'static,
+    {
+        self.fetch_optional(effect, query).await?.ok_or_else(|| refused("a row was expected"))
+    }
+
+    /// Runs one writing statement; returns how many rows it changed.
+    pub async fn execute(&self, query: Query<'_, Postgres, PgArguments>) -> StoreResult<u64> {
+        let (arguments, sql) = parts(query)?;
+        let done = self
+            .run(Effect::Write, |connection| {
+                sqlx::query_with(sql.clone(), arguments.clone()).execute(connection).boxed()
+            })
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Runs one statement outside of any transaction: it is its own.
+    async fn run<T>(
+        &self,
+        effect: Effect,
+        statement: impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<T>>,
+    ) -> StoreResult<T> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut lease = self.acquire().await?;
+            let Ok(outcome) = tokio::time::timeout(self.operation_timeout, statement(&mut lease)).await else {
+                lease.abandon();
+                self.note(false);
+                return Err(unavailable(Determinacy::Unknown, "the server did not answer in time"));
+            };
+            let error = match outcome {
+                Ok(value) => {
+                    self.note(true);
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            let failure = failure(&error);
+            self.note(failure != Failure::Broken);
+            let again = failure == Failure::Conflict || failure == Failure::Broken && effect == Effect::Read;
+            if !again || tries == MAX_TRIES {
+                return Err(statement_error(error, Determinacy::Unknown));
+            }
+            drop(lease);
+            pause(tries).await;
+        }
+    }
+
+    /// Waits for what is under way and closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A statement's arguments and text, to send it more than once.
+fn parts<'q>(mut query: impl Execute<'q, Postgres>) -> StoreResult<(PgArguments, sqlx::SqlStr)> {
+    let arguments = query.take_arguments().map_err(refused)?.unwrap_or_default();
+    Ok((arguments, query.sql()))
+}
+
+/// A short wait before the next try, longer each time and never the same for two.
+pub(super) async fn pause(tries: u32) {
+    let milliseconds = rand::rng().random_range(1..=4_u64 << tries.min(6));
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+/// A connection out of a lane. It goes back when it is dropped, in the background and within [`RETURN_LIMIT`], rolled
+/// back where a transaction is open: whoever stops waiting for a statement leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Lease {
+    connection: Option<PoolConnection<Postgres>>,
+    /// There is a transaction to roll back when this is dropped.
+    pub in_transaction: bool,
+}
+
+impl Lease {
+    /// Closes the connection at once: it no longer answers.
+    pub fn abandon(mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl Deref for Lease {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        self.connection.as_deref().expect("only abandon and drop take it, and both end the lease")
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.connection.as_deref_mut().expect("only abandon and drop take it, and both end the lease")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            drop(connection.detach());
+            return;
+        };
+        let in_transaction = self.in_transaction;
+        runtime.spawn(async move {
+            if in_transaction {
+                match tokio::time::timeout(RETURN_LIMIT, connection.execute("ROLLBACK")).await {
+                    Ok(Ok(_)) => {}
+                    _ => {
+                        drop(connection.detach());
+                        return;
+                    }
+                }
+            }
+            // The pool tests the connection, which may take for ever where nothing answers any more.
+            let _ = tokio::time::timeout(RETURN_LIMIT, connection.return_to_pool()).await;
+        });
+    }
+}

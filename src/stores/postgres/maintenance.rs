@@ -1,0 +1,171 @@
+//! Checkpoints, health, and recreating what is derived.
+
+use super::{
+    MIGRATIONS, PostgresLedger,
+    errors::{refused, unavailable},
+    transaction::Scope,
+};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use tessera_domain::{PostId, Timestamp, UserId, time::DAY_MS};
+use tessera_ports::{Determinacy, StoreResult, ledger::MaintenanceLedger};
+
+/// How many rows one purging or rebuilding transaction handles: others get their turn in between.
+const CHUNK: i64 = 500;
+/// Hours of engagement stay this much longer than saved replies; no decayed window looks back further.
+const KEEP_HOURS_MS: i64 = 30 * DAY_MS;
+/// Quotas and impressions by day stay this many days longer; only today's are ever asked for.
+const KEEP_DAYS: i64 = 2;
+
+#[async_trait]
+impl MaintenanceLedger for PostgresLedger {
+    async fn timeline_checkpoint(&self, user_id: UserId) -> StoreResult<Option<Vec<u8>>> {
+        let query = sqlx::query_as("SELECT checkpoint FROM timeline_checkpoints WHERE user_id = $1");
+        let row: Option<(Vec<u8>,)> = self.fetch_optional(query.bind(user_id.to_i64())).await?;
+        Ok(row.map(|(checkpoint,)| checkpoint))
+    }
+
+    async fn put_timeline_checkpoints(&self, checkpoints: &[(UserId, Vec<u8>)]) -> StoreResult<()> {
+        // A statement may touch no row twice; of two for one user the later one stays.
+        let by_user: BTreeMap<i64, &[u8]> =
+            checkpoints.iter().map(|(user_id, checkpoint)| (user_id.to_i64(), &checkpoint[..])).collect();
+        let (users, checkpoints): (Vec<i64>, Vec<&[u8]>) = by_user.into_iter().unzip();
+        let upsert = sqlx::query(
+            "INSERT INTO timeline_checkpoints (user_id, checkpoint) SELECT * FROM unnest($1::bigint[], $2::bytea[])
+             ON CONFLICT (user_id) DO UPDATE SET checkpoint = excluded.checkpoint",
+        );
+        self.front.execute(upsert.bind(users).bind(checkpoints)).await.map(|_| ())
+    }
+
+    async fn id_floor(&self) -> StoreResult<Timestamp> {
+        let query = sqlx::query_as(
+            "SELECT greatest((SELECT max(id) FROM users), (SELECT max(id) FROM posts), (SELECT max(id) FROM comments),
+                             (SELECT max(id) FROM notifications), (SELECT max(id) FROM ads),
+                             (SELECT id FROM deleted_id_watermark))",
+        );
+        let row: Option<(i64,)> = self.fetch_optional(query).await?;
+        Ok(PostId::from_i64(row.map_or(0, |(id,)| id)).created_at())
+    }
+
+    async fn rebuild_counters(&self) -> StoreResult<u64> {
+        let mut wrong = 0;
+        for (part, table) in [(Part::Counters, "posts"), (Part::Accounts, "users")] {
+            tracing::info!(table, "recounting");
+            let mut after = i64::MIN;
+            loop {
+                let (corrected, last) = self
+                    .transact(&self.front, (part, after), |scope, (part, after)| {
+                        Box::pin(rebuild(scope, *part, *after))
+                    })
+                    .await?;
+                wrong += corrected;
+                match last {
+                    Some(last) => after = last,
+                    None => break,
+                }
+            }
+        }
+        Ok(wrong)
+    }
+
+    async fn purge_expired(&self, before: Timestamp) -> StoreResult<u64> {
+        let replies = "DELETE FROM saved_replies WHERE (scope, idempotency_key) IN (
+                           SELECT scope, idempotency_key FROM saved_replies WHERE created_at < $1 LIMIT $2)";
+        let sessions = "DELETE FROM sessions WHERE token_hash IN (
+                            SELECT token_hash FROM sessions WHERE expires_at < $1 LIMIT $2)";
+        let hours = "DELETE FROM engagement_hours WHERE (hour, post_id, shard) IN (
+                         SELECT hour, post_id, shard FROM engagement_hours WHERE hour < $1 LIMIT $2)";
+        let quotas = "DELETE FROM upload_quota WHERE (user_id, day) IN (
+                          SELECT user_id, day FROM upload_quota WHERE day < $1 LIMIT $2)";
+        let impressions = "DELETE FROM ad_impressions WHERE (user_id, day, ad_id) IN (
+                               SELECT user_id, day, ad_id FROM ad_impressions WHERE day < $1 LIMIT $2)";
+        self.purge(hours, before.0 - KEEP_HOURS_MS).await?;
+        self.purge(quotas, before.utc_day() - KEEP_DAYS).await?;
+        self.purge(impressions, before.utc_day() - KEEP_DAYS).await?;
+        Ok(self.purge(replies, before.0).await? + self.purge(sessions, before.0).await?)
+    }
+
+    async fn check(&self) -> StoreResult<()> {
+        let query = sqlx::query_as(
+            "SELECT (SELECT max(version) FROM _sqlx_migrations WHERE success),
+                    current_setting('transaction_read_only') = 'on'",
+        );
+        let (version, read_only): (Option<i64>, bool) = self.fetch_optional(query).await?.unwrap_or_default();
+        let needed = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        // A newer one is well: a newer node has joined while this one still serves.
+        if version.unwrap_or(0) < needed {
+            return Err(refused(format!("the schema has version {version:?}, this program needs {needed}")));
+        }
+        if read_only {
+            return Err(unavailable(Determinacy::NotDone, "the server takes no writes (is it a replica?)"));
+        }
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        tokio::join!(self.front.close(), self.back.close());
+    }
+}
+
+impl PostgresLedger {
+    /// Runs a chunked deletion of what is older than `before` to its end; returns how many rows went.
+    async fn purge(&self, statement: &'static str, before: i64) -> StoreResult<u64> {
+        let mut purged = 0;
+        loop {
+            let chunk = self.back.execute(sqlx::query(statement).bind(before).bind(CHUNK)).await?;
+            purged += chunk;
+            if chunk < CHUNK as u64 {
+                return Ok(purged);
+            }
+        }
+    }
+}
+
+/// What is counted anew.
+#[derive(Clone, Copy)]
+enum Part {
+    /// The counters of posts.
+    Counters,
+    /// The counts of accounts.
+    Accounts,
+}
+
+/// Counts anew what belongs to the next few posts or accounts after `after`, which are locked, so that nothing moves
+/// meanwhile. Returns how many rows were wrong, and the last id looked at unless there was none.
+async fn rebuild(scope: &mut Scope, part: Part, after: i64) -> StoreResult<(u64, Option<i64>)> {
+    let lock = match part {
+        Part::Counters => "SELECT id FROM posts WHERE id > $1 ORDER BY id LIMIT $2 FOR UPDATE",
+        Part::Accounts => "SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2 FOR NO KEY UPDATE",
+    };
+    let locked: Vec<(i64,)> = scope.fetch_all(sqlx::query_as(lock).bind(after).bind(CHUNK)).await?;
+    let ids: Vec<i64> = locked.into_iter().map(|(id,)| id).collect();
+    let Some(last) = ids.last().copied() else { return Ok((0, None)) };
+    let correct = match part {
+        Part::Counters => {
+            "INSERT INTO counters AS old (post_id, shard, version, likes, comments)
+             SELECT post_id, shard, 1, sum(likes), sum(comments) FROM (
+                 SELECT post_id, shard, count(*) AS likes, 0 AS comments FROM likes WHERE post_id = ANY($1)
+                 GROUP BY post_id, shard
+                 UNION ALL SELECT post_id, shard, 0, count(*) FROM comments WHERE post_id = ANY($1)
+                 GROUP BY post_id, shard
+                 UNION ALL SELECT post_id, shard, 0, 0 FROM counters WHERE post_id = ANY($1)) AS counted
+             GROUP BY post_id, shard ORDER BY post_id, shard
+             ON CONFLICT (post_id, shard) DO UPDATE SET version = old.version + 1,
+                 likes = excluded.likes, comments = excluded.comments
+             WHERE old.likes <> excluded.likes OR old.comments <> excluded.comments"
+        }
+        Part::Accounts => {
+            "UPDATE users SET post_count = counted.posts, follower_count = counted.followers,
+                 following_count = counted.following
+             FROM (SELECT id, (SELECT count(*) FROM posts WHERE author_id = one.id) AS posts,
+                          (SELECT count(*) FROM follows WHERE followee_id = one.id) AS followers,
+                          (SELECT count(*) FROM follows WHERE follower_id = one.id) AS following
+                   FROM users AS one WHERE id = ANY($1)) AS counted
+             WHERE users.id = counted.id AND (users.post_count <> counted.posts
+                 OR users.follower_count <> counted.followers OR users.following_count <> counted.following)"
+        }
+    };
+    let corrected = scope.execute(sqlx::query(correct).bind(ids)).await?;
+    Ok((corrected, Some(last)))
+}

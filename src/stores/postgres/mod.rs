@@ -1,0 +1,175 @@
+//! The ledger on Postgres: a cluster's only truth, shared by all of its nodes.
+//!
+//! Every write is one statement or one short transaction at the level read committed. Rows that decide are locked
+//! first, in the order of their ids, so that what is counted stays exact whoever counts at the same time; a
+//! deadlock or serialization failure did nothing, and is tried again here. Reads are single statements, so each
+//! sees one moment, and all that was committed before it began.
+//!
+//! Two lanes of connections keep requests and background work (jobs, outbox, membership) out of each other's
+//! way. The database must be reached directly or through a pooler in session mode: prepared statements and
+//! `LISTEN` belong to a session.
+
+mod accounts;
+mod ads;
+mod announcer;
+mod comments;
+mod engagement;
+mod errors;
+mod graph;
+mod jobs;
+mod lane;
+mod listener;
+mod maintenance;
+mod membership;
+mod membership_rows;
+mod notifications;
+mod options;
+mod outbox;
+mod posts;
+mod rows;
+mod timeline_posts;
+mod transaction;
+mod uploads;
+
+pub use options::PostgresOptions;
+
+use announcer::Announcer;
+use errors::{migration_error, refused, statement_error, unavailable};
+use lane::{Effect, Lane};
+use sqlx::{
+    Connection, FromRow, PgConnection, Postgres,
+    migrate::Migrator,
+    postgres::{PgArguments, PgConnectOptions, PgRow},
+    query::QueryAs,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+use tessera_ports::{Determinacy, Ledger, StoreResult, ledger::LedgerWakes};
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./postgres/migrations");
+
+/// How long opening waits for the first connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// The oldest server that has all that is used here (`server_version_num`).
+const OLDEST_SERVER: u32 = 130_000;
+/// A lease token's number of its node begins at this bit; below it is chance.
+const NODE_SHIFT: u32 = 48;
+
+/// A ledger in one Postgres database, and the membership table beside it.
+///
+/// After [`tessera_ports::Membership::join`] its leases carry its node's number, so that evicting the node ends them.
+#[derive(Debug)]
+pub struct PostgresLedger {
+    /// For requests.
+    front: Arc<Lane>,
+    /// For jobs, the outbox and membership.
+    back: Arc<Lane>,
+    announcer: Announcer,
+    wakes: Arc<LedgerWakes>,
+    members_changed: Arc<Notify>,
+    /// The node's number, 0 while it is no member.
+    number: AtomicU16,
+    stop: CancellationToken,
+    _stop_when_dropped: DropGuard,
+}
+
+impl PostgresLedger {
+    /// Connects and brings the schema up to date. Nodes that do so at once wait for each other.
+    ///
+    /// Must be called on a Tokio runtime; the listener and the announcer live there until [`Self::close`] or drop.
+    ///
+    /// # Errors
+    /// `Refused`, with a sentence for the operator that names host and port and never the password, where the URL is
+    /// wrong, the server does not let one in, or the schema is newer than this program; `Unavailable` where the
+    /// server cannot be reached.
+    ///
+    /// [`Self::close`]: tessera_ports::ledger::MaintenanceLedger::close
+    pub async fn open(options: PostgresOptions) -> StoreResult<Arc<Self>> {
+        let connect = options.connect_options()?;
+        let place = options::place(&connect);
+        migrate(&connect, &place).await?;
+
+        let session = options.with_timeouts(connect);
+        let lane = |name, connections| {
+            Arc::new(Lane::new(
+                name,
+                session.clone(),
+                connections,
+                options.acquire_timeout,
+                options.statement_timeout + options.acquire_timeout,
+            ))
+        };
+        let front = lane("requests", options.max_connections);
+        let back = lane("background work", options.job_connections);
+        let wakes = Arc::new(LedgerWakes::default());
+        let members_changed = Arc::new(Notify::new());
+        let stop = CancellationToken::new();
+        let announcer = Announcer::start(Arc::clone(&wakes), Arc::clone(&back), stop.clone());
+        listener::start(session, announcer.origin(), Arc::clone(&wakes), Arc::clone(&members_changed), stop.clone());
+        Ok(Arc::new(Self {
+            front,
+            back,
+            announcer,
+            wakes,
+            members_changed,
+            number: AtomicU16::new(0),
+            _stop_when_dropped: stop.clone().drop_guard(),
+            stop,
+        }))
+    }
+
+    /// All rows of a read.
+    async fn fetch_all<R>(&self, query: QueryAs<'_, Postgres, R, PgArguments>) -> StoreResult<Vec<R>>
+    where
+        R: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'static,
+    {
+        self.front.fetch_all(Effect::Read, query).await
+    }
+
+    /// The only row of a read, if there is one.
+    async fn fetch_optional<R>(&self, query: QueryAs<'_, Postgres, R, PgArguments>) -> StoreResult<Option<R>>
+    where
+        R: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'static,
+    {
+        self.front.fetch_optional(Effect::Read, query).await
+    }
+
+    /// The high bits of this node's lease tokens.
+    fn lease_prefix(&self) -> i64 {
+        i64::from(self.number.load(Ordering::Relaxed)) << NODE_SHIFT
+    }
+}
+
+impl Ledger for PostgresLedger {
+    fn wakes(&self) -> &LedgerWakes {
+        &self.wakes
+    }
+}
+
+/// Opens a connection of its own, without time limits for what migrations do, and runs them.
+async fn migrate(connect: &PgConnectOptions, place: &str) -> StoreResult<()> {
+    let connecting = tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(connect));
+    let mut connection = match connecting.await {
+        Ok(Ok(connection)) => connection,
+        // A wrong password, an unknown database: the server's own words.
+        Ok(Err(error @ sqlx::Error::Database(_))) => return Err(refused(format!("{place} refuses: {error}"))),
+        Ok(Err(error)) => {
+            return Err(unavailable(Determinacy::NotDone, format!("{place} cannot be reached: {error}")));
+        }
+        Err(_) => {
+            return Err(unavailable(Determinacy::NotDone, format!("{place} did not answer within {CONNECT_LIMIT:?}")));
+        }
+    };
+    if let Some(version) = connection.server_version_num().filter(|version| *version < OLDEST_SERVER) {
+        return Err(refused(format!("{place} is too old: version {}, needed is 13 or newer", version / 10_000)));
+    }
+    MIGRATIONS.run(&mut connection).await.map_err(|error| migration_error(place, error))?;
+    connection.close().await.map_err(|error| statement_error(error, Determinacy::NotDone))
+}

@@ -1,0 +1,145 @@
+//! Rows as Postgres gives them, and the domain's values in them.
+
+pub(super) use crate::rows::{CommentRow, UserRow, job_state, limit, media_kind, post_ref, signed, unsigned};
+
+use super::errors::corrupt;
+use crate::rows::parse_media_kind;
+use tessera_domain::{
+    NotificationId, PostId, Timestamp, UploadId, UserId,
+    media::MediaRecord,
+    notification::{Notification, NotificationKind},
+    post::Post,
+    upload::{Upload, UploadStatus},
+};
+use tessera_ports::{StoreResult, ledger::JobState};
+use uuid::Uuid;
+
+/// A small number that is never negative, from its column.
+pub(super) fn small(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
+}
+
+/// The number of a counter shard from its column.
+pub(super) fn shard(value: i32) -> u16 {
+    u16::try_from(value).unwrap_or(0)
+}
+
+/// An upload's id as its column.
+pub(super) fn upload_key(id: &UploadId) -> &[u8] {
+    &id.0.as_bytes()[..]
+}
+
+/// An upload's id from its column.
+pub(super) fn upload_id(bytes: &[u8]) -> StoreResult<UploadId> {
+    Uuid::from_slice(bytes).map(UploadId).map_err(|error| corrupt(format!("an upload's id: {error}")))
+}
+
+/// The state of a job from its column.
+pub(super) fn parse_job_state(word: &str) -> StoreResult<JobState> {
+    crate::rows::parse_job_state(word).ok_or_else(|| corrupt(format!("a media job has the state {word:?}")))
+}
+
+/// A row of `uploads`.
+#[derive(sqlx::FromRow)]
+pub(super) struct UploadRow {
+    id: Vec<u8>,
+    user_id: i64,
+    object_key: String,
+    content_type: String,
+    file_size_bytes: i64,
+    status: String,
+    caption: String,
+    alt_text: String,
+    error: Option<String>,
+    post_id: Option<i64>,
+    created_at: i64,
+    expires_at: i64,
+}
+
+impl UploadRow {
+    pub fn into_upload(self) -> StoreResult<Upload> {
+        let status = UploadStatus::parse(&self.status)
+            .ok_or_else(|| corrupt(format!("an upload has the status {:?}", self.status)))?;
+        Ok(Upload {
+            id: upload_id(&self.id)?,
+            user_id: UserId::from_i64(self.user_id),
+            object_key: self.object_key,
+            content_type: self.content_type,
+            file_size_bytes: unsigned(self.file_size_bytes),
+            status,
+            caption: self.caption,
+            alt_text: self.alt_text,
+            error: self.error,
+            post_id: self.post_id.map(PostId::from_i64),
+            created_at: Timestamp(self.created_at),
+            expires_at: Timestamp(self.expires_at),
+        })
+    }
+}
+
+/// A row of `posts`.
+#[derive(sqlx::FromRow)]
+pub(super) struct PostRow {
+    id: i64,
+    author_id: i64,
+    upload_id: Vec<u8>,
+    pub original_key: String,
+    caption: String,
+    alt_text: String,
+    hashtags: Vec<String>,
+    media_kind: String,
+    blurhash: String,
+    width: i64,
+    height: i64,
+    edited_at: Option<i64>,
+}
+
+impl PostRow {
+    pub fn into_post(self) -> StoreResult<Post> {
+        let media = MediaRecord {
+            kind: parse_media_kind(&self.media_kind)
+                .ok_or_else(|| corrupt(format!("a post has media of the kind {:?}", self.media_kind)))?,
+            upload_id: upload_id(&self.upload_id)?,
+            blurhash: self.blurhash,
+            width: small(self.width),
+            height: small(self.height),
+        };
+        Ok(Post {
+            id: PostId::from_i64(self.id),
+            author_id: UserId::from_i64(self.author_id),
+            caption: self.caption,
+            alt_text: self.alt_text,
+            hashtags: self.hashtags,
+            media,
+            edited_at: self.edited_at.map(Timestamp),
+        })
+    }
+}
+
+/// A row of `notifications`.
+#[derive(sqlx::FromRow)]
+pub(super) struct NotificationRow {
+    id: i64,
+    kind: String,
+    post_id: i64,
+    actor_ids: Vec<i64>,
+    actor_count: i64,
+    is_read: bool,
+    updated_at: i64,
+}
+
+impl NotificationRow {
+    pub fn into_notification(self) -> StoreResult<Notification> {
+        let kind = NotificationKind::parse(&self.kind)
+            .ok_or_else(|| corrupt(format!("notification {} has the kind {:?}", self.id, self.kind)))?;
+        Ok(Notification {
+            id: NotificationId::from_i64(self.id),
+            kind,
+            post_id: (self.post_id != 0).then(|| PostId::from_i64(self.post_id)),
+            actor_ids: self.actor_ids.into_iter().map(UserId::from_i64).collect(),
+            actor_count: unsigned(self.actor_count),
+            read: self.is_read,
+            updated_at: Timestamp(self.updated_at),
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! The posts of many authors merged, newest first, reading little more than what is given out.
+//!
+//! Postgres orders no recursion, so there is no priority queue to write. Instead two rounds of short index scans:
+//! the first takes a few newest posts of every author, four times as many over all as are asked for. The oldest of
+//! the newest asked-for ones among these is a floor: whatever is given out is no older. The second round takes each
+//! author's posts from the floor on. It reads too much only where few of many authors are active, and even then no
+//! more than the limit from each.
+
+/// `$1` is what `authors` needs, `$2` the post to stop at, `$3` the limit.
+macro_rules! merge_posts {
+    ($authors:literal) => {
+        concat!(
+            "WITH authors AS MATERIALIZED (",
+            $authors,
+            "), newest AS (
+                 SELECT post.id FROM authors CROSS JOIN LATERAL (
+                     SELECT id FROM posts WHERE author_id = authors.author_id AND id > $2
+                     ORDER BY id DESC LIMIT 1 + 4 * $3 / (SELECT greatest(count(*), 1) FROM authors)) AS post),
+             floor AS MATERIALIZED (
+                 SELECT coalesce((SELECT id FROM newest ORDER BY id DESC OFFSET $3 - 1 LIMIT 1), $2 + 1) AS id)
+             SELECT post.id, authors.author_id FROM authors CROSS JOIN LATERAL (
+                 SELECT id FROM posts WHERE author_id = authors.author_id AND id >= (SELECT id FROM floor)
+                 ORDER BY id DESC LIMIT $3) AS post
+             ORDER BY post.id DESC LIMIT $3"
+        )
+    };
+}
+
+/// The newest posts of the authors in `$1`.
+pub(super) const OF_AUTHORS: &str = merge_posts!("SELECT DISTINCT author_id FROM unnest($1::bigint[]) AS author_id");
+
+/// The newest posts by the reader `$1` and those it follows who are not celebrities.
+pub(super) const OF_READER: &str = merge_posts!(
+    "SELECT $1::bigint AS author_id UNION ALL
+     SELECT f.followee_id FROM follows f JOIN users u ON u.id = f.followee_id
+     WHERE f.follower_id = $1 AND NOT u.celebrity"
+);

@@ -1,0 +1,112 @@
+//! What the SQL ledgers' rows have in common: numbers, words, and rows that look alike in all of them.
+
+use tessera_domain::{
+    CommentId, PostId, Timestamp, UserId,
+    media::MediaKind,
+    post::{Comment, PostRef},
+    user::{User, Username},
+};
+use tessera_ports::ledger::JobState;
+
+/// A number that is never negative, from its signed column.
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A number for a signed column; past 2^63 it stays at the greatest one.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A limit for `LIMIT`.
+pub(crate) fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A post and its author from `(id, author_id)`.
+pub(crate) fn post_ref((post_id, author_id): (i64, i64)) -> PostRef {
+    PostRef { post_id: PostId::from_i64(post_id), author_id: UserId::from_i64(author_id) }
+}
+
+/// A row of `users`, without the password.
+#[derive(sqlx::FromRow)]
+pub(crate) struct UserRow {
+    id: i64,
+    username: String,
+    display_name: String,
+    bio: String,
+    private: bool,
+    pub celebrity: bool,
+    celebrity_ended_at: Option<i64>,
+    post_count: i64,
+    pub follower_count: i64,
+    following_count: i64,
+    created_at: i64,
+    deleted_at: Option<i64>,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        User {
+            id: UserId::from_i64(row.id),
+            username: Username::from_stored(row.username),
+            display_name: row.display_name,
+            bio: row.bio,
+            private: row.private,
+            celebrity: row.celebrity,
+            celebrity_ended_at: row.celebrity_ended_at.map(Timestamp),
+            post_count: unsigned(row.post_count),
+            follower_count: unsigned(row.follower_count),
+            following_count: unsigned(row.following_count),
+            created_at: Timestamp(row.created_at),
+            deleted_at: row.deleted_at.map(Timestamp),
+        }
+    }
+}
+
+/// A row of `comments`.
+#[derive(sqlx::FromRow)]
+pub(crate) struct CommentRow {
+    id: i64,
+    post_id: i64,
+    author_id: i64,
+    text: String,
+}
+
+impl From<CommentRow> for Comment {
+    fn from(row: CommentRow) -> Self {
+        Comment {
+            id: CommentId::from_i64(row.id),
+            post_id: PostId::from_i64(row.post_id),
+            author_id: UserId::from_i64(row.author_id),
+            text: row.text,
+        }
+    }
+}
+
+/// The word that a kind of media is stored as.
+pub(crate) fn media_kind(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Image => "image",
+        MediaKind::Video => "video",
+    }
+}
+
+/// The kind that a stored word means.
+pub(crate) fn parse_media_kind(word: &str) -> Option<MediaKind> {
+    [MediaKind::Image, MediaKind::Video].into_iter().find(|kind| media_kind(*kind) == word)
+}
+
+/// The word that a job's state is stored as.
+pub(crate) fn job_state(state: JobState) -> &'static str {
+    match state {
+        JobState::Queued => "queued",
+        JobState::Leased => "leased",
+        JobState::Dead => "dead",
+    }
+}
+
+/// The state that a stored word means.
+pub(crate) fn parse_job_state(word: &str) -> Option<JobState> {
+    [JobState::Queued, JobState::Leased, JobState::Dead].into_iter().find(|state| job_state(*state) == word)
+}
