@@ -3,9 +3,11 @@
 mod check_stores;
 mod create_ad;
 mod list_ads;
+mod list_dead_events;
 mod list_jobs;
+mod retry_event;
 mod retry_job;
 
 pub use check_stores::StoresHealth;
 pub use create_ad::NewAd;
-pub use tessera_ports::ledger::{AdSpend, JobState, JobView};
+pub use tessera_ports::ledger::{AdSpend, DeadEvent, JobState, JobView};

@@ -4,6 +4,7 @@ mod ads;
 mod breakers;
 mod chaos;
 mod cluster;
+mod events;
 mod health;
 mod hooks;
 mod jobs;
@@ -72,6 +73,8 @@ fn routes(chaos: bool) -> OpenApiRouter<AdminState> {
         .routes(routes!(cluster::drain))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::retry_job))
+        .routes(routes!(events::list_events))
+        .routes(routes!(events::retry_event))
         .routes(routes!(ads::list_ads, ads::create_ad))
         .routes(routes!(breakers::list_breakers))
         .routes(routes!(breakers::set_breaker));

@@ -38,6 +38,14 @@ async fn operators_see_and_steer_the_node() {
     let retry = "/admin/jobs/019a2b3c-4d5e-7f60-8192-a3b4c5d6e7f8/retry";
     edge.admin_call(Method::POST, retry, None).await.is_problem(404, "not_found");
 
+    assert_eq!(edge.admin_call(Method::GET, "/admin/events", None).await.json()["items"], json!([]));
+    let alive = edge.admin_call(Method::GET, "/admin/events?state=alive", None).await;
+    assert_eq!(alive.is_problem(422, "validation_failed")["field"], "state");
+    for id in ["17", "none"] {
+        let retry = format!("/admin/events/{id}/retry");
+        edge.admin_call(Method::POST, &retry, None).await.is_problem(404, "not_found");
+    }
+
     let kill =
         async |target: &str| edge.admin_call(Method::POST, "/admin/chaos", Some(json!({ "kill": target }))).await;
     assert_eq!(kill("timeline:42").await.status, 204);

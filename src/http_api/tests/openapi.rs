@@ -58,6 +58,8 @@ const OPERATORS: &[(&str, &str)] = &[
     ("post", "/admin/drain"),
     ("get", "/admin/jobs"),
     ("post", "/admin/jobs/{id}/retry"),
+    ("get", "/admin/events"),
+    ("post", "/admin/events/{id}/retry"),
     ("get", "/admin/ads"),
     ("post", "/admin/ads"),
     ("post", "/admin/chaos"),

@@ -13,8 +13,10 @@ mod stores;
 mod tests;
 mod validated;
 
+pub use cluster::ClusterConfig;
 pub use layers::load;
 pub use stores::{HotConfig, LedgerConfig};
+pub use cluster::ClusterConfig;
 pub use validated::Config;
 
 /// The documented defaults.

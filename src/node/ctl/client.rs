@@ -9,6 +9,7 @@ use std::{path::Path, time::Duration};
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Talks to one node's admin listener.
+#[derive(Clone)]
 pub struct AdminClient {
     http: reqwest::Client,
     base_url: String,
@@ -25,6 +26,17 @@ impl AdminClient {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build();
         let http = http.map_err(|error| Failure::start_up(error.to_string()))?;
         Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// The same operator at another node.
+    pub fn at(&self, base_url: &str) -> Self {
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        Self { http: self.http.clone(), base_url, token: self.token.clone() }
+    }
+
+    /// Whether a node still answers there.
+    pub async fn is_alive(&self) -> bool {
+        self.call(Method::GET, "/healthz", None).await.is_ok()
     }
 
     /// GET; anything but success is a failure.
@@ -65,7 +77,7 @@ impl AdminClient {
         }
         let detail = body["detail"].as_str().or(body["title"].as_str()).unwrap_or("no reason given");
         let hint = if status == StatusCode::UNAUTHORIZED {
-            "; give the node's token in TESSERA__ADMIN__TOKEN or its folder in --data-dir"
+            "; give the node's token in TESSERA__ADMIN__TOKEN (or its folder in --data-dir, where it made its own)"
         } else {
             ""
         };

@@ -1,6 +1,7 @@
 //! `tessera ctl`: an operator's view of a running node, over its admin listener.
 
 mod client;
+mod nodes;
 mod table;
 
 use crate::Failure;
@@ -29,10 +30,17 @@ pub struct CtlArguments {
 enum CtlCommand {
     /// Whether the node is ready, what its actors do and how many jobs wait
     Status,
-    /// The nodes of the cluster and their shares
+    /// The nodes of the cluster: their shares, leases, versions, and the links to them
     Nodes,
-    /// Drain the node: it finishes what is under way, saves its actors and exits
-    Drain,
+    /// Drain a node: it finishes what is under way, hands over what it owns and exits
+    Drain {
+        /// This node of the cluster, in place of the one that --admin reaches
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+        /// Wait until it has ended
+        #[arg(long)]
+        wait: bool,
+    },
     /// Media jobs
     Jobs {
         /// Only queued, leased or dead ones
@@ -40,6 +48,12 @@ enum CtlCommand {
         state: Option<String>,
         /// Queue a dead job anew
         #[arg(long, value_name = "ID", conflicts_with = "state")]
+        retry: Option<String>,
+    },
+    /// Events of the outbox that were given up: effects of posts, likes and deletions that are still owed
+    Events {
+        /// Make a dead event due anew
+        #[arg(long, value_name = "ID")]
         retry: Option<String>,
     },
     /// Circuit breakers
@@ -67,7 +81,11 @@ pub async fn run(arguments: CtlArguments) -> Result<(), Failure> {
     let reply = match &arguments.command {
         CtlCommand::Status => status(&client).await?,
         CtlCommand::Nodes => client.get("/admin/cluster").await?,
-        CtlCommand::Drain => client.post("/admin/drain", Value::Null).await?,
+        CtlCommand::Drain { node, wait } => nodes::drain(&client, node.as_deref(), *wait).await?,
+        CtlCommand::Events { retry: Some(id) } => {
+            client.post(&format!("/admin/events/{id}/retry"), Value::Null).await?
+        }
+        CtlCommand::Events { retry: None } => client.get("/admin/events?limit=100").await?,
         CtlCommand::Breakers => client.get("/admin/breakers").await?,
         CtlCommand::Jobs { retry: Some(id), .. } => {
             client.post(&format!("/admin/jobs/{id}/retry"), Value::Null).await?
@@ -85,8 +103,11 @@ pub async fn run(arguments: CtlArguments) -> Result<(), Failure> {
     };
     if arguments.json {
         println!("{reply:#}");
-    } else {
-        print!("{}", table::render(&reply));
+        return Ok(());
+    }
+    match &arguments.command {
+        CtlCommand::Nodes => print!("{}", nodes::render(&reply)),
+        _ => print!("{}", table::render(&reply)),
     }
     Ok(())
 }
@@ -96,17 +117,25 @@ async fn status(client: &AdminClient) -> Result<Value, Failure> {
     let cluster = client.get("/admin/cluster").await?;
     let actors = client.get("/admin/actors").await?;
     let jobs = client.get("/admin/jobs?limit=100").await?;
-    let count = |state: &str| {
-        let items = jobs["items"].as_array().map_or(&[][..], Vec::as_slice);
-        items.iter().filter(|job| job["state"] == state).count()
-    };
+    let events = client.get("/admin/events?limit=100").await?;
+    let jobs = items(&jobs);
+    let count = |state: &str| jobs.iter().filter(|job| job["state"] == state).count();
+    let nodes = cluster["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+    let in_status = |status: &str| nodes.iter().filter(|node| node["status"] == status).count();
     Ok(json!({
         "node": cluster["this_node"],
         "ready": ready["ready"],
         "missing": ready["missing"],
+        "degraded": ready["degraded"],
         "epoch": cluster["epoch"],
+        "nodes": { "joining": in_status("joining"), "ready": in_status("ready"), "draining": in_status("draining") },
         "jobs": { "queued": count("queued"), "leased": count("leased"), "dead": count("dead"),
-                  "more_than_shown": jobs["items"].as_array().is_some_and(|items| items.len() == 100) },
+                  "more_than_shown": jobs.len() == 100 },
+        "dead_events": items(&events).len(),
         "actors": actors,
     }))
+}
+
+fn items(list: &Value) -> &[Value] {
+    list["items"].as_array().map_or(&[], Vec::as_slice)
 }

@@ -48,18 +48,30 @@ fn table(text: &mut String, rows: &[Value], indent: &str) {
         text.push_str("none\n");
         return;
     };
-    let columns: Vec<&String> = first.keys().collect();
-    let mut lines = vec![columns.iter().map(|name| (*name).clone()).collect::<Vec<String>>()];
-    lines.extend(rows.iter().map(|row| columns.iter().map(|name| cell(&row[name.as_str()])).collect()));
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    for line in &lines {
-        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let _ = writeln!(text, "{indent}{}", cells.join("  ").trim_end());
+    let names: Vec<&str> = first.keys().map(String::as_str).collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| names.iter().map(|name| cell(&row[*name])).collect()).collect();
+    for line in columns(&names, &cells).lines() {
+        let _ = writeln!(text, "{indent}{line}");
     }
 }
 
-fn cell(value: &Value) -> String {
+/// Text in columns, below their headings.
+pub fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    let line = |cells: Vec<&str>| {
+        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    let body = rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));
+    std::iter::once(line(headings.to_vec())).chain(body).collect()
+}
+
+/// A value in a table.
+pub fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
