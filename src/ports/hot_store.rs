@@ -12,6 +12,8 @@ use tessera_domain::{
 
 /// How long a post's copy lives (section 2, `hydrate_posts`).
 pub const POST_TTL: Duration = Duration::from_secs(3_600);
+/// How long a removed post's copy is refused: far longer than a reader takes from the ledger to `put_posts`.
+pub const REMOVED_TTL: Duration = Duration::from_secs(60);
 /// How long a timeline's snapshot lives after its last write (section 3, `fanout_worker`).
 pub const TIMELINE_TTL: Duration = Duration::from_secs(86_400);
 
@@ -23,24 +25,29 @@ pub trait HotStore: Send + Sync + 'static {
     /// Copies of posts, one place per id in the order asked; `None` where there is no copy.
     async fn posts(&self, ids: &[PostId]) -> StoreResult<Vec<Option<Post>>>;
 
-    /// Keeps copies for [`POST_TTL`].
+    /// Keeps copies for [`POST_TTL`]. A copy is left out silently where one with a later `edited_at` is kept, and
+    /// where the post was removed within [`REMOVED_TTL`]: a reader that had loaded the post before the removal
+    /// must not bring it back.
     async fn put_posts(&self, posts: &[Post]) -> StoreResult<()>;
 
     /// Drops copies and counter mirrors of these posts; returns how many entries were really removed.
     async fn remove_posts(&self, ids: &[PostId]) -> StoreResult<u64>;
 
-    /// Totals from the mirror, one place per id in the order asked; `None` where there is no mirror.
+    /// Totals from the mirror, one place per id in the order asked; `None` where there is no mirror. From that answer
+    /// on, for a minute, a fill may start one.
     async fn counts(&self, ids: &[PostId]) -> StoreResult<Vec<Option<Counts>>>;
 
-    /// Starts or completes a post's mirror from all of its ledger rows.
+    /// Starts or completes a post's mirror from all of its ledger rows. To be asked for with [`HotStore::counts`] before
+    /// the ledger is read: a store may ignore a fill that was not, or whose asking it has lost since, because it cannot
+    /// know which updates it has lost with it.
     ///
     /// Per shard the row with the highest version stays, so racing an update never loses it.
     async fn fill_counts(&self, post_id: PostId, rows: &[ShardCounts]) -> StoreResult<()>;
 
     /// Moves shards of a mirror that exists; where there is none, none appears.
     ///
-    /// A row older (by version) than what the mirror holds is ignored. Rows that come before their mirror
-    /// are kept for a minute out of sight, so that a fill which read the ledger before them does not lose them.
+    /// A row older (by version) than what the mirror holds is ignored. Rows that come between the asking for a
+    /// mirror and its fill are kept out of sight, so that a fill which read the ledger before them does not lose them.
     async fn update_counts(&self, post_id: PostId, rows: &[ShardCounts]) -> StoreResult<()>;
 
     /// The last snapshot of a user's timeline.

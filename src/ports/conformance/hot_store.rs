@@ -14,13 +14,17 @@ use tessera_domain::{
 store_checks!(HotStore:
     copies_of_posts_come_in_the_order_asked,
     a_copy_is_replaced_by_a_later_one,
+    a_later_edit_is_not_replaced_by_an_earlier_one,
+    a_removed_post_is_not_put_back,
     removing_counts_what_was_really_there,
     a_mirror_begins_with_a_fill,
     an_update_without_a_mirror_makes_none,
+    a_removed_mirror_begins_anew,
     the_highest_version_stays,
     a_fill_completes_and_never_takes_back,
     an_update_ahead_of_its_fill_is_not_lost,
     racing_updates_and_fills_end_at_the_newest,
+    counts_survive_a_negative_shard,
     a_snapshot_is_replaced_and_removed,
     progress_is_the_last_noted,
     a_healthy_store_answers,
@@ -59,6 +63,12 @@ async fn mirrored(store: &dyn HotStore, id: u64) -> Option<Counts> {
     counts[0]
 }
 
+/// Fills a mirror as its readers do: they ask for it before they read the ledger.
+async fn fill(store: &dyn HotStore, id: u64, rows: &[ShardCounts]) {
+    mirrored(store, id).await;
+    store.fill_counts(PostId(id), rows).await.expect("fill_counts");
+}
+
 async fn copies_of_posts_come_in_the_order_asked(store: Arc<dyn HotStore>) {
     store.put_posts(&[post(1, "one"), post(2, "two"), post(3, "three")]).await.expect("put_posts");
     let asked = [PostId(3), PostId(9), PostId(1), PostId(3)];
@@ -76,9 +86,32 @@ async fn a_copy_is_replaced_by_a_later_one(store: Arc<dyn HotStore>) {
     assert_eq!(found, [Some(post(1, "after"))], "the later copy stands");
 }
 
+async fn a_later_edit_is_not_replaced_by_an_earlier_one(store: Arc<dyn HotStore>) {
+    let version = |caption, edited_at| Post { edited_at, ..post(1, caption) };
+    let (first, second, third) = (None, Some(Timestamp(1_000)), Some(Timestamp(2_000)));
+    store.put_posts(&[version("second", second), post(2, "other")]).await.expect("put_posts");
+    for (edited_at, expected) in [(first, "second"), (third, "third"), (second, "third"), (first, "third")] {
+        let caption = if edited_at == third { "third" } else { "late" };
+        store.put_posts(&[version(caption, edited_at)]).await.expect("put_posts");
+        let found = store.posts(&[PostId(1)]).await.expect("posts");
+        assert_eq!(found[0].as_ref().map(|post| &*post.caption), Some(expected), "after one of {edited_at:?}");
+    }
+}
+
+async fn a_removed_post_is_not_put_back(store: Arc<dyn HotStore>) {
+    // A reader loaded both from the ledger; then one is removed that was kept, and one that was not; then it puts.
+    let loaded = [post(1, "deleted"), post(2, "deleted"), post(3, "alive")];
+    store.put_posts(&loaded[..1]).await.expect("put_posts");
+    assert_eq!(store.remove_posts(&[PostId(1), PostId(2)]).await.expect("remove_posts"), 1, "one was kept");
+    store.put_posts(&loaded).await.expect("put_posts");
+    let found = store.posts(&[PostId(1), PostId(2), PostId(3)]).await.expect("posts");
+    assert_eq!(found, [None, None, Some(post(3, "alive"))], "a late put brings nothing back");
+    assert_eq!(store.remove_posts(&[PostId(1), PostId(2)]).await.expect("remove_posts"), 0, "nothing is there");
+}
+
 async fn removing_counts_what_was_really_there(store: Arc<dyn HotStore>) {
     store.put_posts(&[post(1, "one"), post(2, "two")]).await.expect("put_posts");
-    store.fill_counts(PostId(1), &[row(0, 1, 5, 0)]).await.expect("fill_counts");
+    fill(&*store, 1, &[row(0, 1, 5, 0)]).await;
     let ids = [PostId(1), PostId(2), PostId(3)];
     assert_eq!(store.remove_posts(&ids).await.expect("remove_posts"), 3, "two copies and one mirror were there");
     assert_eq!(store.remove_posts(&ids).await.expect("remove_posts"), 0, "they go once");
@@ -87,8 +120,8 @@ async fn removing_counts_what_was_really_there(store: Arc<dyn HotStore>) {
 }
 
 async fn a_mirror_begins_with_a_fill(store: Arc<dyn HotStore>) {
-    store.fill_counts(PostId(1), &[row(0, 3, 5, 1), row(4, 1, 2, 2)]).await.expect("fill_counts");
-    store.fill_counts(PostId(2), &[]).await.expect("fill_counts");
+    fill(&*store, 1, &[row(0, 3, 5, 1), row(4, 1, 2, 2)]).await;
+    fill(&*store, 2, &[]).await;
     let counts = store.counts(&[PostId(2), PostId(3), PostId(1)]).await.expect("counts");
     assert_eq!(counts, [totals(0, 0), None, totals(7, 3)], "totals over shards; a post without rows has a mirror too");
     store.update_counts(PostId(1), &[row(4, 2, 3, 2), row(6, 1, 1, 0)]).await.expect("update_counts");
@@ -103,8 +136,22 @@ async fn an_update_without_a_mirror_makes_none(store: Arc<dyn HotStore>) {
     assert_eq!(store.remove_posts(&[PostId(1)]).await.expect("remove_posts"), 0, "there is nothing to remove");
 }
 
+async fn a_removed_mirror_begins_anew(store: Arc<dyn HotStore>) {
+    fill(&*store, 1, &[row(0, 9, 9, 9)]).await;
+    assert_eq!(store.remove_posts(&[PostId(1)]).await.expect("remove_posts"), 1, "a mirror without a copy");
+    store.update_counts(PostId(1), &[row(0, 10, 10, 10)]).await.expect("update_counts");
+    assert_eq!(mirrored(&*store, 1).await, None, "an update does not bring it back");
+    store.fill_counts(PostId(1), &[row(0, 11, 11, 11)]).await.expect("fill_counts");
+    assert_eq!(mirrored(&*store, 1).await, totals(11, 11), "a fill does");
+}
+
+async fn counts_survive_a_negative_shard(store: Arc<dyn HotStore>) {
+    fill(&*store, 1, &[row(0, 1, -3, 2), row(1, 1, 5, -9)]).await;
+    assert_eq!(mirrored(&*store, 1).await, totals(2, 0), "shards add up, and a total below zero shows as zero");
+}
+
 async fn the_highest_version_stays(store: Arc<dyn HotStore>) {
-    store.fill_counts(PostId(1), &[row(0, 5, 50, 0)]).await.expect("fill_counts");
+    fill(&*store, 1, &[row(0, 5, 50, 0)]).await;
     store.update_counts(PostId(1), &[row(0, 4, 40, 9)]).await.expect("update_counts");
     assert_eq!(mirrored(&*store, 1).await, totals(50, 0), "an older row is ignored");
     store.update_counts(PostId(1), &[row(0, 7, 7, 1), row(0, 6, 60, 6)]).await.expect("update_counts");
@@ -112,20 +159,21 @@ async fn the_highest_version_stays(store: Arc<dyn HotStore>) {
 }
 
 async fn a_fill_completes_and_never_takes_back(store: Arc<dyn HotStore>) {
-    store.fill_counts(PostId(1), &[row(0, 5, 50, 0), row(1, 2, 2, 0)]).await.expect("fill_counts");
+    fill(&*store, 1, &[row(0, 5, 50, 0), row(1, 2, 2, 0)]).await;
     store.fill_counts(PostId(1), &[row(0, 4, 40, 0), row(1, 3, 3, 0), row(2, 1, 1, 0)]).await.expect("fill_counts");
     assert_eq!(mirrored(&*store, 1).await, totals(54, 0), "per shard the highest version, from whichever fill");
 }
 
 async fn an_update_ahead_of_its_fill_is_not_lost(store: Arc<dyn HotStore>) {
-    // Somebody read rows (version 1) for a fill; the counter commits version 2 and updates; then the fill comes.
+    // Somebody asks and reads rows (version 1) for a fill; the counter commits version 2 and updates; then the fill comes.
+    assert_eq!(mirrored(&*store, 1).await, None);
     store.update_counts(PostId(1), &[row(0, 2, 2, 0)]).await.expect("update_counts");
     store.fill_counts(PostId(1), &[row(0, 1, 1, 0), row(3, 1, 5, 0)]).await.expect("fill_counts");
     assert_eq!(mirrored(&*store, 1).await, totals(7, 0), "a fill that raced an update does not lose it");
 }
 
 async fn racing_updates_and_fills_end_at_the_newest(store: Arc<dyn HotStore>) {
-    store.fill_counts(PostId(1), &[]).await.expect("fill_counts");
+    fill(&*store, 1, &[]).await;
     at_once((1..=200u64).map(|step| {
         let store = Arc::clone(&store);
         async move {

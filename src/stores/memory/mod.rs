@@ -28,7 +28,7 @@ use tessera_domain::{
 };
 use tessera_ports::{
     HotStore, StoreResult,
-    hot_store::{POST_TTL, TIMELINE_TTL},
+    hot_store::{POST_TTL, REMOVED_TTL, TIMELINE_TTL},
 };
 
 /// How long a progress note lives.
@@ -49,6 +49,8 @@ enum Key {
 #[derive(Debug, Clone)]
 enum Value {
     Post(Arc<Post>),
+    /// A post was removed a moment ago: late copies of it are refused.
+    Removed,
     Counts(Mirror),
     Timeline(Bytes),
     Progress(u8),
@@ -58,6 +60,7 @@ impl Value {
     fn time_to_live(&self) -> Duration {
         match self {
             Value::Post(_) => POST_TTL,
+            Value::Removed => REMOVED_TTL,
             Value::Counts(mirror) if mirror.is_filled() => POST_TTL,
             Value::Counts(_) => UNFILLED_TTL,
             Value::Timeline(_) => TIMELINE_TTL,
@@ -73,6 +76,7 @@ impl Value {
                 size_of::<Post>() + hashtags + texts
             }
             Value::Counts(mirror) => mirror.size_bytes(),
+            Value::Removed => 0,
             Value::Timeline(snapshot) => snapshot.len(),
             Value::Progress(_) => 1,
         }
@@ -160,7 +164,16 @@ impl HotStore for MemoryHotStore {
 
     async fn put_posts(&self, posts: &[Post]) -> StoreResult<()> {
         for post in posts {
-            self.entries.insert(Key::Post(post.id), Value::Post(Arc::new(post.clone()))).await;
+            let entry = self.entries.entry(Key::Post(post.id));
+            entry
+                .and_compute_with(|entry| {
+                    ready(match entry.map(|entry| entry.into_value()) {
+                        Some(Value::Removed) => Op::Nop,
+                        Some(Value::Post(kept)) if kept.edited_at > post.edited_at => Op::Nop,
+                        _ => Op::Put(Value::Post(Arc::new(post.clone()))),
+                    })
+                })
+                .await;
         }
         Ok(())
     }
@@ -168,9 +181,14 @@ impl HotStore for MemoryHotStore {
     async fn remove_posts(&self, ids: &[PostId]) -> StoreResult<u64> {
         let mut removed = 0;
         for id in ids {
-            for key in [Key::Post(*id), Key::Counts(*id)] {
-                removed += u64::from(self.take(key).await.is_some());
-            }
+            let post = self.entries.entry(Key::Post(*id));
+            let mut was_kept = false;
+            post.and_compute_with(|entry| {
+                was_kept = matches!(entry.map(|entry| entry.into_value()), Some(Value::Post(_)));
+                ready(Op::Put(Value::Removed))
+            })
+            .await;
+            removed += u64::from(was_kept) + u64::from(self.take(Key::Counts(*id)).await.is_some());
         }
         Ok(removed)
     }
