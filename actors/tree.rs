@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! root (restarts nothing: a group that gives up ends the process, and its service manager takes over)
-//! ├─ clustering   sweeper                                      restarted
+//! ├─ clustering   membership · sweeper                         restarted; the membership goes on where it was
 //! ├─ entities     shard → timeline | counter | inbox           an entity restarts in place and reloads its state
 //! │               shard → fan-out lane | popular | ads         (one shard's supervisor per region, made on demand)
 //! └─ pools        media pool · outbox relay · upkeep           restarted; their work is leased from the ledger
@@ -17,8 +17,8 @@ use crate::{
     counter::{self, CounterActor, CounterArgs, CounterRef, CounterSettings},
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
     inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
-    news::{ClusterFanout, Invalidation},
     media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings},
+    news::{ClusterFanout, Invalidation},
     outbox::{EventHandler, OutboxRelay, RelayArgs},
     popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
     restart,
@@ -56,6 +56,8 @@ pub struct ActorSystemArgs {
     pub caches: Arc<dyn CacheInvalidation>,
     /// This node in its cluster.
     pub node: Arc<ClusterNode>,
+    /// What keeps it there: supervised beside the sweeper.
+    pub clustering: Vec<ChildSpec>,
     /// Pictures processed at the same time.
     pub media_workers: usize,
     /// What a picture may be.
@@ -123,7 +125,8 @@ impl ActorSystem {
             sweep(&lanes.0),
         ];
         let sweeper = ChildSpec::new("sweeper", move |parent| Sweeper::start(sweeps.clone(), parent));
-        supervisor("clustering", restart::GROUP, vec![sweeper], top.clone()).await?;
+        let clustering = args.clustering.iter().cloned().chain([sweeper]).collect();
+        supervisor("clustering", restart::GROUP, clustering, top.clone()).await?;
 
         let media = MediaPool::new(MediaPoolArgs {
             ledger: args.ledger.clone(),

@@ -1,8 +1,8 @@
 //! What a counter understands.
 
-use serde::{Deserialize, Serialize};
 use super::actor::CounterActor;
 use crate::ActorError;
+use serde::{Deserialize, Serialize};
 use tessera_cluster::{Call, Reply};
 use tessera_domain::counters::{CounterOperation, CounterOutcome, Counts};
 

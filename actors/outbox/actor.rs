@@ -3,8 +3,8 @@
 //! One round at a time, so that rounds grow with the load; only when one is slow (its events wait for a store
 //! that hangs, say) do further ones begin, so that other events do not wait behind it.
 
-use crate::ActorError;
 use super::handler::{EVENT_TIMEOUT, EventHandler, post_of};
+use crate::ActorError;
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use std::{

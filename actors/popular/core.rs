@@ -1,7 +1,7 @@
 //! The decayed window of popular posts, with their authors.
 
-use serde::{Deserialize, Serialize};
 use super::message::LedgerView;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use tessera_domain::{
     PostId, Timestamp, UserId,

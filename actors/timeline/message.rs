@@ -1,7 +1,7 @@
 //! What a timeline understands.
 
-use serde::{Deserialize, Serialize};
 use super::codec::TimelineSnapshot;
+use serde::{Deserialize, Serialize};
 use tessera_cluster::Reply;
 use tessera_domain::{
     PostId, UserId,

@@ -14,6 +14,11 @@ impl IdSource {
         Self(Mutex::new(IdGenerator::new(node_number, floor)))
     }
 
+    /// The node has another number from now on: it joined a cluster anew.
+    pub fn set_node_number(&self, node_number: u16) {
+        self.0.lock().set_node_number(node_number);
+    }
+
     fn next(&self) -> u64 {
         self.0.lock().next(clock::now())
     }

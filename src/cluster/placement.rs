@@ -189,12 +189,7 @@ impl Placement {
     /// Ends the arrival of shards that began at `epoch`.
     pub(crate) fn arrived(&self, shards: &ShardSet, epoch: u64) {
         for shard in shards.iter() {
-            let _ = self.arriving[usize::from(shard.0)].compare_exchange(
-                epoch,
-                0,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
+            let _ = self.arriving[usize::from(shard.0)].compare_exchange(epoch, 0, Ordering::AcqRel, Ordering::Acquire);
         }
         self.changed.send_modify(|count| *count += 1);
     }

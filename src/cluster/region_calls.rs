@@ -91,11 +91,11 @@ impl<E: Entity> Region<E> {
     /// Serves the calls `C` of other nodes. Once per region and call.
     pub fn serve<C: Call<E>>(&self) {
         let region = self.clone();
-        let handler = move |request: Request, deadline: Deadline, responder: Responder| {
-            match decode::<(E::Key, C)>(&request.payload) {
-                Ok((key, call)) => region.admit(key, call, &request, deadline, responder),
-                Err(error) => responder.send(Err(error)),
-            }
+        let handler = move |request: Request, deadline: Deadline, responder: Responder| match decode::<(E::Key, C)>(
+            &request.payload,
+        ) {
+            Ok((key, call)) => region.admit(key, call, &request, deadline, responder),
+            Err(error) => responder.send(Err(error)),
         };
         self.0.node.add_handler(C::METHOD, Arc::new(handler));
     }

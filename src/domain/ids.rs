@@ -170,6 +170,11 @@ impl IdGenerator {
         }
     }
 
+    /// Makes ids of another node number from now on.
+    pub fn set_node_number(&mut self, node_number: u16) {
+        self.node_number = u64::from(node_number.min(MAX_NODE_NUMBER));
+    }
+
     /// The next id. When 4,096 ids were made within one millisecond it borrows from the next one.
     pub fn next(&mut self, now: Timestamp) -> u64 {
         let millis = (now.0 - ID_EPOCH_MS).max(0) as u64;

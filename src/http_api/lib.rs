@@ -40,5 +40,5 @@ pub use admin::{AdminHooks, AdminSettings, admin_router};
 pub use problem::{EdgeResult, Problem};
 pub use router::{openapi_document, router};
 pub use server::{ServeOptions, serve};
-pub use settings::{EdgeSettings, Quota, RateSettings};
+pub use settings::{EdgeSettings, Quota, RateSettings, ServingGate};
 pub use state::EdgeState;

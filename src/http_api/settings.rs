@@ -1,7 +1,7 @@
 //! What an operator may set of the public edge.
 
 use bytes::Bytes;
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// So many requests per minute, and so many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,34 @@ impl Default for RateSettings {
     }
 }
 
+/// Whether the edge may answer at all right now; asked for every request.
+#[derive(Clone)]
+pub struct ServingGate(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl ServingGate {
+    /// A gate that is open as long as `may_serve` says so.
+    pub fn new(may_serve: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(may_serve))
+    }
+
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        (self.0)()
+    }
+}
+
+impl Default for ServingGate {
+    fn default() -> Self {
+        Self::new(|| true)
+    }
+}
+
+impl fmt::Debug for ServingGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServingGate(open: {})", self.is_open())
+    }
+}
+
 /// What the public edge needs to know.
 #[derive(Debug, Clone)]
 pub struct EdgeSettings {
@@ -54,6 +82,8 @@ pub struct EdgeSettings {
     pub request_timeout: Duration,
     /// Requests served at the same time; past it they are refused as overloaded.
     pub max_concurrent_requests: usize,
+    /// Closed while a node of a cluster is not sure to be a member.
+    pub gate: ServingGate,
     /// The people whom a demo lets visitors sign in as, as JSON; `None` outside demos.
     pub demo_people: Option<Bytes>,
 }
@@ -67,6 +97,7 @@ impl Default for EdgeSettings {
             rates: RateSettings::default(),
             request_timeout: Duration::from_secs(15),
             max_concurrent_requests: 4_096,
+            gate: ServingGate::default(),
             demo_people: None,
         }
     }

@@ -1,11 +1,12 @@
 //! The node as its operators' listener sees it.
 
+use crate::cluster_view;
 use async_trait::async_trait;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use tessera_actors::tree::ActorSystem;
-use tessera_cluster::SHARDS;
-use tessera_http_api::admin::{ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome, NodeView};
+use tessera_cluster::{ClusterKeeper, ClusterNode};
+use tessera_http_api::admin::{ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome};
 use tokio::sync::watch;
 
 /// Answers the operators' questions.
@@ -14,6 +15,10 @@ pub struct NodeHooks {
     pub node_name: String,
     /// The actors.
     pub actors: Arc<ActorSystem>,
+    /// This node in its cluster.
+    pub cluster_node: Arc<ClusterNode>,
+    /// Keeps it there; `None` where it is alone.
+    pub keeper: Option<ClusterKeeper>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// True once the node drains.
@@ -43,11 +48,17 @@ impl NodeHooks {
 #[async_trait]
 impl AdminHooks for NodeHooks {
     async fn missing(&self) -> Vec<String> {
-        if *self.draining.borrow() { vec!["draining".to_owned()] } else { vec![] }
+        if *self.draining.borrow() {
+            return vec!["draining".to_owned()];
+        }
+        self.keeper.iter().filter_map(cluster_view::missing).collect()
     }
 
     fn metrics(&self) -> String {
         self.record_actors();
+        if let Some(keeper) = &self.keeper {
+            cluster_view::record(&self.cluster_node, keeper);
+        }
         self.metrics.render()
     }
 
@@ -56,20 +67,9 @@ impl AdminHooks for NodeHooks {
     }
 
     async fn cluster(&self) -> ClusterView {
-        let map = self.actors.shard_map();
-        let status = if *self.draining.borrow() { "draining" } else { "ready" };
-        let nodes = map.nodes().iter().zip(map.shares()).map(|(node, shards)| NodeView {
-            name: node.0.clone(),
-            status: status.to_owned(),
-            shards: shards as u32,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..NodeView::default()
-        });
-        ClusterView {
-            this_node: self.node_name.clone(),
-            epoch: map.epoch(),
-            shards: u32::from(SHARDS),
-            nodes: nodes.collect(),
+        match &self.keeper {
+            Some(keeper) => cluster_view::of_member(&self.cluster_node, keeper),
+            None => cluster_view::of_lone_node(&self.node_name, *self.draining.borrow()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod cluster_view;
 mod compose;
 mod config;
 mod ctl;

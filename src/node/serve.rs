@@ -27,6 +27,9 @@ use tokio::{
 /// How long the actors may take to save themselves once the requests are done.
 const ACTORS_DRAIN: Duration = Duration::from_secs(15);
 
+/// How long the cluster may take to hear that the node drains.
+const HAND_OVER: Duration = Duration::from_secs(5);
+
 /// Runs a node until a signal, the operators or a failure ends it.
 pub async fn run(config: Config) -> Result<(), Failure> {
     let node = start(config, None).await?;
@@ -58,7 +61,7 @@ pub async fn start(config: Config, demo_people: Option<Bytes>) -> Result<Running
     let admin = bind("admin.listen", config.admin.listen).await?;
     let addresses = (local_address(&http)?, local_address(&admin)?);
 
-    let node = Node::start(&config).await?;
+    let node = Node::start(&config, addresses.1).await?;
     let public_url = config.http.public_url.clone().unwrap_or_else(|| url_of(addresses.0));
     if config.http.public_url.is_none() && (config.cluster.is_some() || config.http.listen.ip().is_unspecified()) {
         tracing::warn!(%public_url, "http.public_url is not set: clients on other machines cannot follow this node's links");
@@ -67,6 +70,8 @@ pub async fn start(config: Config, demo_people: Option<Bytes>) -> Result<Running
     let hooks = NodeHooks {
         node_name: config.node_name.clone(),
         actors: node.actors.clone(),
+        cluster_node: node.cluster_node.clone(),
+        keeper: node.keeper.clone(),
         metrics,
         draining: draining.clone(),
     };
@@ -116,6 +121,9 @@ impl RunningNode {
         };
         tracing::info!("draining");
         self.draining.send_replace(true);
+        if let Some(keeper) = &self.node.keeper {
+            keeper.begin_drain(Deadline::after(HAND_OVER)).await;
+        }
         if !gave_up {
             // Not ready any more, but still serving: until load balancers know, requests keep coming.
             tokio::time::sleep(self.drain_grace).await;

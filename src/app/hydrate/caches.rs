@@ -60,6 +60,14 @@ impl NodeCaches {
     pub fn invalidate_post(&self, post_id: PostId) -> bool {
         self.posts.invalidate(post_id)
     }
+
+    /// Forgets everything: this node may not have heard of what changed.
+    pub fn clear(&self) {
+        self.posts.invalidate_all();
+        self.users.invalidate_all();
+        self.sessions.invalidate_all();
+        self.recent.invalidate_all();
+    }
 }
 
 impl CacheInvalidation for NodeCaches {

@@ -154,6 +154,14 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> NodeCache<K, V> {
         self.0.entries.contains_key(&key)
     }
 
+    /// Forgets everything, as if each key had been invalidated.
+    pub(crate) fn invalidate_all(&self) {
+        for version in &self.0.versions {
+            version.fetch_add(1, Ordering::SeqCst);
+        }
+        self.0.entries.invalidate_all();
+    }
+
     /// Whether `key` was not invalidated since its load began.
     pub(crate) fn is_current(&self, (key, version): VersionedKey<K>) -> bool {
         self.0.version(key).load(Ordering::SeqCst) == version

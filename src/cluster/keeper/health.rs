@@ -147,7 +147,11 @@ mod tests {
         assert!(suspicions.observe(&awaited, start).is_empty());
         assert!(suspicions.observe(&awaited, start + Duration::from_secs(3)).is_empty());
         assert_eq!(names(suspicions.observe(&awaited, start + Duration::from_secs(5))), ["new"]);
-        assert!(suspicions.is_away_for(&NodeName("new".into()), Duration::from_secs(5), start + Duration::from_secs(5)));
+        assert!(suspicions.is_away_for(
+            &NodeName("new".into()),
+            Duration::from_secs(5),
+            start + Duration::from_secs(5)
+        ));
     }
 
     #[test]

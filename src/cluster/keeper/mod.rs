@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!            join                 links up, set ready              set draining
-//! (outside) ─────► Joining ──────────────────────────► Ready ─────────────────────► Draining ─► Left
-//!     ▲                                                 │  ▲
+//! (apart) ───────► Joining ──────────────────────────► Ready ─────────────────────► Draining ─► Left
+//! (outside)                                             │  ▲
 //!     │ evicted: everything in memory is forgotten,     │  │ renewed again, nobody evicted it
 //!     └─ a new incarnation joins ◄──────────────────────┤  │
 //!                                  the lease ran out    ▼  │
@@ -93,6 +93,8 @@ pub trait KeeperHooks: Send + Sync + 'static {
 /// How far a node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
+    /// It has not tried to join so far.
+    Apart,
     /// A member without shards, linking with the others.
     Joining,
     /// Owns its share.
@@ -180,22 +182,18 @@ struct Shared {
 pub struct ClusterKeeper(Arc<Shared>);
 
 impl ClusterKeeper {
-    /// Joins the cluster: afterwards the node is a member, linked with the others as far as they could be reached at
-    /// once, and owns nothing yet. [`ClusterKeeper::child_spec`] runs what follows.
-    ///
-    /// # Errors
-    /// See [`JoinError`]. The node is no member then.
-    pub async fn join(
+    /// A keeper that has not joined yet.
+    pub fn new(
         settings: KeeperSettings,
         node: Arc<ClusterNode>,
         listener: LinkListener,
         membership: Arc<dyn Membership>,
         hooks: Arc<dyn KeeperHooks>,
-    ) -> Result<Self, JoinError> {
+    ) -> Self {
         node.set_membership(membership.clone());
         node.set_in_standing(false);
         let lease = Mutex::new(Lease::new(settings.lease, Instant::now()));
-        let keeper = Self(Arc::new(Shared {
+        Self(Arc::new(Shared {
             settings,
             node,
             listener,
@@ -203,16 +201,24 @@ impl ClusterKeeper {
             hooks,
             incarnation: Mutex::new(None),
             lease,
-            phase: watch::Sender::new(Phase::Outside),
+            phase: watch::Sender::new(Phase::Apart),
             drain_requested: watch::Sender::new(false),
             wake: Notify::new(),
-        }));
-        keeper.0.join_patiently().await?;
-        if let Err(error) = keeper.0.check_clock().await {
-            keeper.leave().await;
+        }))
+    }
+
+    /// Joins the cluster: afterwards the node is a member and owns nothing yet. What follows is done by the loop that
+    /// [`ClusterKeeper::child_spec`] runs, which waits for this. Everything that serves other nodes must stand by now.
+    ///
+    /// # Errors
+    /// See [`JoinError`]. The node is no member then.
+    pub async fn join(&self) -> Result<(), JoinError> {
+        self.0.join_patiently().await?;
+        if let Err(error) = self.0.check_clock().await {
+            self.leave().await;
             return Err(error);
         }
-        Ok(keeper)
+        Ok(())
     }
 
     /// Waits until the node owns its share.

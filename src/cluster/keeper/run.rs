@@ -44,6 +44,8 @@ impl Shared {
     /// Runs until the node has left.
     pub(super) async fn run(self: Arc<Self>) {
         let mut watch = Watch { suspicions: Suspicions::default(), renewed_at: None, read_at: None, must_read: true };
+        // The sender lives as long as `self`.
+        let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Apart).await;
         let mut look = tokio::time::interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while *self.phase.borrow() != Phase::Left {
@@ -147,9 +149,9 @@ impl Shared {
     /// Follows the table: peers, view.
     fn follow(&self, incarnation: &Incarnation, table: MembershipView) {
         let peers = table.members.iter().filter(|member| member.id != incarnation.id);
-        incarnation.link.set_peers(
-            peers.map(|member| Peer { name: name_of(member), address: member.address }).collect(),
-        );
+        incarnation
+            .link
+            .set_peers(peers.map(|member| Peer { name: name_of(member), address: member.address }).collect());
         self.node.install(View::of(incarnation.name.clone(), &table));
     }
 
@@ -304,7 +306,8 @@ impl Shared {
         let peers = incarnation.link.peers();
         let missing = peers.into_iter().find(|peer| peer.state != PeerState::Up && view.has_member(&peer.name))?;
         let member = view.members.iter().find(|member| name_of(member) == missing.name)?;
-        let failure = missing.failure.map_or_else(|| "it has not answered so far".to_owned(), |error| error.to_string());
+        let failure =
+            missing.failure.map_or_else(|| "it has not answered so far".to_owned(), |error| error.to_string());
         Some(JoinError::NotLinked { name: missing.name, address: member.address, failure })
     }
 }

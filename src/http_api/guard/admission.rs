@@ -8,9 +8,13 @@ use axum::{
 };
 use tessera_app::AppError;
 
-/// Serves the request if there is room, and answers 503 when it takes too long. A body that streams on
+/// Serves the request if the node may serve and there is room, and answers 503 when it takes too long. A body that streams on
 /// after the handler returned is bounded by its connection, not by this.
 pub(crate) async fn admit(State(state): State<EdgeState>, request: Request, next: Next) -> Response {
+    if !state.settings.gate.is_open() {
+        let words = "this node is not sure to be a member of its cluster".to_owned();
+        return Problem::from(AppError::Unavailable(words)).into_response();
+    }
     let Ok(_permit) = state.permits.try_acquire() else {
         return Problem::from(AppError::Overloaded("requests at the edge")).into_response();
     };

@@ -1,6 +1,7 @@
 //! The composition root: the only place that knows what a node is made of.
 
 mod admin_token;
+mod clustering;
 mod local_objects;
 mod stores;
 
@@ -9,12 +10,13 @@ pub use stores::{OpenLedger, open_ledger};
 
 use crate::{Failure, config::Config};
 use bytes::Bytes;
-use std::{path::Path, sync::Arc};
+use clustering::Clustering;
+use std::{net::SocketAddr, path::Path, sync::Arc};
 use stores::{OpenObjects, open_hot, open_objects};
 use tessera_actors::tree::{ActorSystem, ActorSystemArgs};
 use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
-use tessera_cluster::{Deadline, NodeName};
-use tessera_http_api::{EdgeSettings, RateSettings};
+use tessera_cluster::{ClusterKeeper, ClusterNode, Deadline, NodeName};
+use tessera_http_api::{EdgeSettings, RateSettings, ServingGate};
 use tessera_ports::{Ledger, StoreError};
 use tessera_stores::local_s3::LocalS3;
 
@@ -26,6 +28,10 @@ pub struct Node {
     pub actors: Arc<ActorSystem>,
     /// The truth, to be closed last.
     pub ledger: Arc<dyn Ledger>,
+    /// This node in its cluster, which may be itself alone.
+    pub cluster_node: Arc<ClusterNode>,
+    /// Keeps it there; `None` where it is alone.
+    pub keeper: Option<ClusterKeeper>,
     local_s3: Option<LocalS3>,
     /// Where presigned uploads go.
     pub upload_origin: String,
@@ -33,8 +39,14 @@ pub struct Node {
 
 impl Node {
     /// Opens the stores and starts the actors.
-    pub async fn start(config: &Config) -> Result<Self, Failure> {
-        let OpenLedger { ledger, .. } = open_ledger(config).await?;
+    ///
+    /// In a cluster the node is a member that owns its share afterwards; `admin` is where its operators reach it.
+    pub async fn start(config: &Config, admin: SocketAddr) -> Result<Self, Failure> {
+        let clustering = match &config.cluster {
+            Some(cluster) => Some(Clustering::bind(cluster).await?),
+            None => None,
+        };
+        let OpenLedger { ledger, membership } = open_ledger(config).await?;
         let hot = open_hot(config).await?;
         let OpenObjects { store: objects, upload_origin, server: local_s3 } = open_objects(config).await?;
         let floor = ledger.id_floor().await.map_err(|error| store_failure(&error))?;
@@ -49,13 +61,24 @@ impl Node {
             max_bytes: config.upload_max_bytes,
             ..Default::default()
         };
+        let cluster_node = match &clustering {
+            Some(clustering) => clustering.node.clone(),
+            None => ClusterNode::alone(NodeName(config.node_name.clone())),
+        };
+        let keeper = match (clustering, membership) {
+            (Some(clustering), Some(membership)) => {
+                Some(clustering.keeper(config, admin, membership, ids.clone(), caches.clone()))
+            }
+            _ => None,
+        };
         let actors = ActorSystem::start(ActorSystemArgs {
             ledger: ledger.clone(),
             hot: hot.clone(),
             objects: objects.clone(),
             next_id,
             caches: caches.clone(),
-            node: NodeName(config.node_name.clone()),
+            node: cluster_node.clone(),
+            clustering: keeper.iter().map(ClusterKeeper::child_spec).collect(),
             media_workers: config.media_workers,
             media_limits,
             timeline_idle_after: config.timeline_idle_after,
@@ -73,12 +96,18 @@ impl Node {
         let actors_refs = actors.refs().clone();
         let parts = AppParts { ledger: ledger.clone(), hot, objects, ids, caches, actors: actors_refs, settings };
         let app = App::new(parts).map_err(|error| Failure::start_up(error.to_string()))?;
-        Ok(Self { app, actors: Arc::new(actors), ledger, local_s3, upload_origin })
+        if let Some(keeper) = &keeper {
+            clustering::join(keeper).await?;
+        }
+        Ok(Self { app, actors: Arc::new(actors), ledger, cluster_node, keeper, local_s3, upload_origin })
     }
 
     /// Saves what is in memory, stops the actors, then closes the stores.
     pub async fn stop(self, deadline: Deadline) {
         self.actors.drain(deadline).await;
+        if let Some(keeper) = self.keeper {
+            keeper.leave().await;
+        }
         if let Some(server) = self.local_s3 {
             server.shutdown().await;
         }
@@ -95,6 +124,10 @@ pub fn edge_settings(config: &Config, public_url: String, node: &Node, demo_peop
         rates: RateSettings { enabled: config.limits_enabled, ..RateSettings::default() },
         request_timeout: config.http.request_timeout,
         max_concurrent_requests: config.http.max_concurrent_requests,
+        gate: node
+            .keeper
+            .clone()
+            .map_or_else(ServingGate::default, |keeper| ServingGate::new(move || keeper.may_serve())),
         demo_people,
     }
 }
