@@ -5,13 +5,17 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
+/// `ractor_cluster` writes whole messages at debug, and what ends its sessions our own link says in better words.
+const LINK_CAP: &str = "ractor_cluster=error";
+
 /// Sets up logging as `config` says. `RUST_LOG` wins over `log.level`.
 pub fn start_logging(config: &Config) -> Result<(), String> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) => EnvFilter::try_new(directives),
         Err(_) => EnvFilter::try_new(&config.log_level),
     };
-    let filter = filter.map_err(|error| format!("log.level: {error}"))?;
+    let cap = LINK_CAP.parse().map_err(|error| format!("{LINK_CAP}: {error}"))?;
+    let filter = filter.map_err(|error| format!("log.level: {error}"))?.add_directive(cap);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if config.log_json {
         builder.json().try_init()

@@ -16,7 +16,6 @@ mod validated;
 pub use cluster::ClusterConfig;
 pub use layers::load;
 pub use stores::{HotConfig, LedgerConfig};
-pub use cluster::ClusterConfig;
 pub use validated::Config;
 
 /// The documented defaults.
