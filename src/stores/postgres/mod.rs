@@ -170,6 +170,7 @@ async fn migrate(connect: &PgConnectOptions, place: &str) -> StoreResult<()> {
     if let Some(version) = connection.server_version_num().filter(|version| *version < OLDEST_SERVER) {
         return Err(refused(format!("{place} is too old: version {}, needed is 13 or newer", version / 10_000)));
     }
-    MIGRATIONS.run(&mut connection).await.map_err(|error| migration_error(place, error))?;
+    // Not `run`, whose future the compiler cannot see to be `Send`. It holds an advisory lock meanwhile.
+    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| migration_error(place, error))?;
     connection.close().await.map_err(|error| statement_error(error, Determinacy::NotDone))
 }

@@ -5,15 +5,15 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tessera_domain::{PostId, UserId, counters::CounterOperation};
+use tessera_domain::{UserId, counters::CounterOperation};
 use tessera_ports::{
     Determinacy, Ledger, StoreError,
     conformance::{self, CLUSTER_NODES, ClusterNode, World},
-    ledger::{EngagementLedger, GraphLedger, MaintenanceLedger, OutboxLedger, UploadLedger},
+    ledger::{EngagementLedger, MaintenanceLedger, OutboxLedger, UploadLedger},
 };
 use tessera_stores::postgres::{PostgresLedger, PostgresOptions};
 use tessera_test_servers::Postgres;
@@ -68,4 +68,171 @@ async fn keeps_the_memberships_guarantees() {
         nodes.try_into().ok().expect("as many as are wanted")
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nodes_that_open_an_empty_database_at_once_agree() {
+    let server = Postgres::start();
+    let url = server.create_database("empty");
+    let openers: Vec<_> = (0..6)
+        .map(|_| {
+            tokio::spawn({
+                let url = url.clone();
+                async move { open(&url).await }
+            })
+        })
+        .collect();
+    for opener in openers {
+        opener.await.expect("no panic").check().await.expect("each node's ledger is healthy");
+    }
+}
+
+async fn expect_error(options: PostgresOptions, words: &[&str]) -> StoreError {
+    let shown = format!("{options:?}");
+    let error = PostgresLedger::open(options).await.err().expect("it does not open");
+    for word in words {
+        assert!(error.to_string().contains(word), "{error} says {word:?}");
+    }
+    assert!(!format!("{error:?} {shown}").contains("geheim"), "no password: {error:?} {shown}");
+    error
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_opened_is_told_without_the_password() {
+    let mut server = Postgres::start();
+    let url = server.create_database("ledger");
+    open(&url).await.close().await;
+    server.sql(
+        "ledger",
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'from the future', true, '', 0)",
+    );
+    let with_password = PostgresOptions::new(url.replace("tessera@", "tessera:geheim@"));
+    let error = expect_error(with_password.clone(), &["newer than this program knows", "database ledger"]).await;
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    let missing = PostgresOptions::new(with_password.url.replace("/ledger", "/missing"));
+    let error = expect_error(missing, &["refuses", "does not exist"]).await;
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    let wrong = PostgresOptions::new("postgres://tessera:geheim@localhost:port/ledger");
+    let error = expect_error(wrong, &["URL is wrong"]).await;
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    server.stop();
+    let place = format!("127.0.0.1:{}", server.port());
+    let error = expect_error(with_password, &["cannot be reached", &place, "refused"]).await;
+    assert!(matches!(error, StoreError::Unavailable { determinacy: Determinacy::NotDone, .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_nodes_race_for_work_and_for_one_counter() {
+    let databases = Databases::start().await;
+    let url = databases.make().await;
+    let nodes = [open(&url).await, open(&url).await];
+    let world = World::new(Arc::clone(&nodes[0]) as _);
+    let author = world.user().await;
+    let post_id = world.post(author).await;
+    let users = world.users(200).await;
+    world.events().await;
+
+    // Both nodes like for every user, in batches of the same shard that overlap, in opposite orders; then they do
+    // the same with unlikes for half of them.
+    let run = |users: Vec<UserId>, make: fn(UserId) -> CounterOperation| {
+        let tasks: Vec<_> = (0..40)
+            .map(|task| {
+                let node = Arc::clone(&nodes[task % 2]);
+                let mut operations: Vec<_> = users.iter().skip(task / 2 * 5).take(15).map(|id| make(*id)).collect();
+                if task % 2 == 1 {
+                    operations.reverse();
+                }
+                let now = world.now();
+                tokio::spawn(
+                    async move { node.apply_counter_batch(post_id, (task % 3) as u16, &operations, now).await },
+                )
+            })
+            .collect();
+        async move {
+            for task in tasks {
+                task.await.expect("no panic").expect("a conflict is tried again, not told");
+            }
+        }
+    };
+    run(users[..110].to_vec(), |user_id| CounterOperation::Like { user_id }).await;
+    let counts = world.counts(post_id).await;
+    assert_eq!(counts.likes, 110, "every user's like counts once");
+    run(users[55..110].to_vec(), |user_id| CounterOperation::Unlike { user_id }).await;
+    assert_eq!(world.counts(post_id).await.likes, 55, "and is taken back once");
+    assert_eq!(nodes[1].rebuild_counters().await.expect("rebuild_counters"), 0, "nothing was wrong");
+
+    // Deeds on one node, claims on both.
+    world.events().await;
+    for follower in &users {
+        world.follow(*follower, author).await;
+    }
+    for user in &users[..30] {
+        world.queue(*user).await;
+    }
+    let claims: Vec<_> = (0..20)
+        .map(|claim| {
+            let (node, now) = (Arc::clone(&nodes[claim % 2]), world.now());
+            tokio::spawn(async move {
+                let events = node.claim_events(20, 60_000, now).await.expect("claim_events");
+                (events, node.claim_jobs(4, 60_000, now).await.expect("claim_jobs"))
+            })
+        })
+        .collect();
+    let (mut events, mut jobs) = (Vec::new(), Vec::new());
+    for claim in claims {
+        let claimed = claim.await.expect("no panic");
+        events.extend(claimed.0.into_iter().map(|event| event.id));
+        jobs.extend(claimed.1.into_iter().map(|job| job.upload.id));
+    }
+    assert_eq!((events.len(), jobs.len()), (200, 30), "all work is handed out");
+    assert_eq!(events.into_iter().collect::<HashSet<_>>().len(), 200, "each event once");
+    assert_eq!(jobs.into_iter().collect::<HashSet<_>>().len(), 30, "each job once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn work_that_a_node_leaves_lying_wakes_the_others() {
+    let databases = Databases::start().await;
+    let url = databases.make().await;
+    let nodes = [open(&url).await, open(&url).await];
+    let world = World::new(Arc::clone(&nodes[0]) as _);
+    let users = world.users(2).await;
+    let limit = Duration::from_secs(5);
+    // Connecting wakes once by itself.
+    for wake in [&nodes[1].wakes().outbox, &nodes[1].wakes().media_jobs] {
+        tokio::time::timeout(limit, wake.notified()).await.expect("the listener connected");
+    }
+    world.follow(users[0], users[1]).await;
+    let woken = tokio::time::timeout(limit, nodes[1].wakes().outbox.notified()).await;
+    assert!(woken.is_ok(), "an event that nobody takes up");
+    world.queue(users[0]).await;
+    let woken = tokio::time::timeout(limit, nodes[1].wakes().media_jobs.notified()).await;
+    assert!(woken.is_ok(), "a job that nobody takes up");
+    let woken = tokio::time::timeout(Duration::from_millis(200), nodes[1].wakes().media_jobs.notified()).await;
+    assert!(woken.is_err(), "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rebuilding_repairs_what_was_tampered_with() {
+    let databases = Databases::start().await;
+    let url = databases.make().await;
+    let ledger = open(&url).await;
+    let world = World::new(ledger);
+    let (author, fan) = (world.user().await, world.user().await);
+    world.follow(fan, author).await;
+    let post_id = world.post(author).await;
+    world.apply(post_id, 2, &[CounterOperation::Like { user_id: fan }]).await;
+    let mut connection = PgConnection::connect(&url).await.expect("a connection");
+    connection
+        .execute("UPDATE counters SET likes = 99; UPDATE users SET follower_count = 5, post_count = 0")
+        .await
+        .expect("tampering");
+    // One counter row, and two accounts.
+    assert_eq!(world.ledger.rebuild_counters().await.expect("rebuild_counters"), 3);
+    assert_eq!(world.counts(post_id).await.likes, 1);
+    let account = world.account(author).await;
+    assert_eq!((account.follower_count, account.post_count), (1, 1));
+    assert_eq!(world.ledger.rebuild_counters().await.expect("rebuild_counters"), 0, "then nothing is wrong");
+    world.ledger.close().await;
+    assert!(world.ledger.check().await.is_err(), "a closed ledger answers nothing");
 }
