@@ -33,7 +33,7 @@ use tessera_cluster::{
     Supervisor, SupervisorArgs, SupervisorHandle,
 };
 use tessera_domain::{PostId, UserId};
-use tessera_ports::{HotStore, Ledger, ObjectStore};
+use tessera_ports::{Cdn, HotStore, Ledger, ObjectStore};
 use tokio::task::JoinHandle;
 
 /// Messages that may wait for one timeline.
@@ -50,6 +50,8 @@ pub struct ActorSystemArgs {
     pub hot: Arc<dyn HotStore>,
     /// Originals and variants.
     pub objects: Arc<dyn ObjectStore>,
+    /// Copies of media in front of the product.
+    pub cdn: Arc<dyn Cdn>,
     /// The application's ids.
     pub next_id: NextId,
     /// Caches that events invalidate.
@@ -236,7 +238,7 @@ impl Regions<'_> {
     fn start_entities(&self, residents: Arc<ResidentIndex>) -> ActorRefs {
         let ActorSystemArgs { ledger, hot, next_id, node, caches, timeline_idle_after, timeline_memory_bytes, .. } =
             self.args;
-        let timelines = TimelineArgs { ledger: ledger.clone(), hot: hot.clone(), residents };
+        let timelines = TimelineArgs::new(ledger.clone(), hot.clone(), residents);
         let timeline_settings = restart::region(TIMELINE_MAILBOX, *timeline_idle_after, *timeline_memory_bytes);
         let counters = CounterArgs { ledger: ledger.clone(), hot: hot.clone(), settings: CounterSettings::default() };
         let inboxes =
@@ -264,6 +266,7 @@ fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &ClusterFanout, media
         ledger: args.ledger.clone(),
         hot: args.hot.clone(),
         objects: args.objects.clone(),
+        cdn: args.cdn.clone(),
         timelines: refs.timelines.clone(),
         fanout: fanout.clone(),
         inboxes: refs.inboxes.clone(),

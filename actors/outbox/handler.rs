@@ -18,7 +18,7 @@ use tessera_domain::{
     post::PostRef,
     user::User,
 };
-use tessera_ports::{HotStore, Ledger, ObjectStore, clock};
+use tessera_ports::{Cdn, HotStore, Ledger, ObjectStore, clock};
 
 /// One event's effects take at most this long; past it the event is tried again later.
 pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +33,8 @@ pub struct EventHandler {
     pub hot: Arc<dyn HotStore>,
     /// Media of deleted posts.
     pub objects: Arc<dyn ObjectStore>,
+    /// Copies of it in front of the product.
+    pub cdn: Arc<dyn Cdn>,
     /// Resident timelines.
     pub timelines: TimelineRef,
     /// Pushes to them.
@@ -56,7 +58,12 @@ impl EventHandler {
             Event::PostEdited { post_id } => {
                 // The hot store first, or a reader in between would take its old copy into a node's cache.
                 self.hot.remove_posts(&[*post_id]).await?;
-                self.invalidation.everywhere(Outdated::post(*post_id), deadline).await.map(|_| ())
+                self.invalidation.everywhere(Outdated::post(*post_id), deadline).await?;
+                // Section 7, `invalidate_cache`: the network in front lets go of an edited post's pictures too.
+                for post in self.ledger.posts(&[*post_id]).await? {
+                    self.cdn.purge(&paths_of(post.author_id, &post.media)).await?;
+                }
+                Ok(())
             }
             Event::PostDeleted { post_id, author_id, media, original_key } => {
                 let post = PostRef { post_id: *post_id, author_id: *author_id };
@@ -112,7 +119,11 @@ impl EventHandler {
         let in_memory = self.invalidation.everywhere(Outdated::post(post.post_id), deadline).await?;
         let in_timelines = self.fanout.deliver(Delivery::Removal(post), deadline).await?;
         self.popular.removed(post.post_id);
-        self.objects.delete(&keys_of(post.author_id, media, original_key)).await?;
+        let deleted = self.objects.delete(&keys_of(post.author_id, media, original_key)).await;
+        // After the objects, or a reader in between would fill the cache again. It is told also where the object store
+        // failed, which may last; then the whole is tried again.
+        self.cdn.purge(&paths_of(post.author_id, media)).await?;
+        deleted?;
         let removed = in_memory + in_hot_store + in_timelines;
         tracing::debug!(post = %post.post_id, removed, "invalidated a deleted post");
         Ok(())
@@ -163,6 +174,12 @@ impl EventHandler {
 fn keys_of(author_id: UserId, media: &MediaRecord, original_key: &str) -> Vec<String> {
     let variants = Variant::ALL.iter().map(|variant| media::variant_key(author_id, media.upload_id, *variant));
     variants.chain(std::iter::once(original_key.to_owned())).collect()
+}
+
+/// The paths under which readers ask for a post's pictures.
+fn paths_of(author_id: UserId, media: &MediaRecord) -> Vec<String> {
+    let key = |variant: &Variant| media::variant_key(author_id, media.upload_id, *variant);
+    Variant::ALL.iter().map(|variant| format!("/{}", key(variant))).collect()
 }
 
 /// Whether an event is about this post; for logs.

@@ -4,15 +4,26 @@ use super::{EventHandler, OutboxRelay, RelayArgs};
 use crate::{
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
     inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
+    news::{ClusterFanout, Invalidation},
     popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
     restart,
-    testing::{Ground, eventually, soon},
+    testing::{Ground, alone, eventually, soon},
     timeline::{OpenFeed, ResidentIndex, TimelineActor, TimelineArgs, TimelineRef},
 };
-use std::{sync::Arc, time::Duration};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tessera_domain::{PostId, UserId, stitch::FeedRatios};
+use tessera_ports::ledger::TokenHash;
 use tessera_ports::{
-    ObjectStore,
+    Cdn, ObjectStore, StoreError, StoreResult,
+    cdn::NoCdn,
     faults::{FaultPlan, Faulty},
 };
 
@@ -29,10 +40,28 @@ impl CacheInvalidation for NoCaches {
     fn session_ended(&self, _: &TokenHash) {}
 }
 
+/// A cache that is away at first, and then keeps what it was told.
+#[derive(Default)]
+struct LateCache {
+    asked: AtomicBool,
+    purged: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Cdn for LateCache {
+    async fn purge(&self, paths: &[String]) -> StoreResult<()> {
+        if !self.asked.swap(true, Ordering::SeqCst) {
+            return Err(StoreError::Overloaded { store: "a cache that is away" });
+        }
+        self.purged.lock().extend_from_slice(paths);
+        Ok(())
+    }
+}
+
 fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
     let settings = || restart::region(1_024, Duration::from_secs(60), 1 << 24);
     let (ledger, hot, residents) = (ground.ledger.clone(), ground.hot.clone(), Arc::<ResidentIndex>::default());
-    let timelines = TimelineArgs { ledger: ledger.clone(), hot: hot.clone(), residents: residents.clone() };
+    let timelines = TimelineArgs::new(ledger.clone(), hot.clone(), residents.clone());
     let timelines = TimelineRef::new(ground.region::<TimelineActor>(timelines, settings()));
     let lanes = FanoutArgs { timelines: timelines.clone(), residents };
     let inboxes = InboxArgs { ledger: ledger.clone(), next_id: ground.next_id(), settings: InboxSettings::default() };
@@ -40,6 +69,7 @@ fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
     EventHandler {
         hot,
         objects,
+        cdn: Arc::new(NoCdn),
         fanout: ClusterFanout::new(alone(), FanoutRef(ground.region::<FanoutActor>(lanes, settings()))),
         inboxes: InboxRef::new(ground.region::<InboxActor>(inboxes, inbox::region_settings())),
         popular: PopularRef::new(alone(), ground.region::<PopularActor>(popular, popular::region_settings())),
@@ -74,7 +104,7 @@ async fn a_deletion_whose_objects_hang_holds_up_no_new_post() {
     let handler = Arc::new(handler(&ground, Arc::new(Faulty::new(Arc::new(objects), plan))));
     let timelines = handler.timelines.clone();
     assert_eq!(shown(&timelines, reader).await, [doomed]);
-    OutboxRelay::start(RelayArgs { handler }, ground.root.get_cell()).await.expect("the relay starts");
+    OutboxRelay::start(RelayArgs { handler, node: alone() }, ground.root.get_cell()).await.expect("the relay starts");
 
     eventually("what happened before is handled", || async {
         (ground.ledger.outbox_counts().await.expect("counts").pending == 0).then_some(())
@@ -88,4 +118,23 @@ async fn a_deletion_whose_objects_hang_holds_up_no_new_post() {
     eventually("the follower has the post", || async { (shown(&timelines, reader).await == [post_id]).then_some(()) })
         .await;
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caches_forget_the_pictures_of_a_deleted_post_also_when_they_were_away() {
+    let ground = Ground::new().await;
+    let author = ground.world.user().await;
+    let doomed = ground.world.post(author).await;
+    let (_server, objects) = ground.objects().await;
+    let cache = Arc::new(LateCache::default());
+    let handler = Arc::new(EventHandler { cdn: cache.clone(), ..handler(&ground, Arc::new(objects)) });
+    OutboxRelay::start(RelayArgs { handler, node: alone() }, ground.root.get_cell()).await.expect("the relay starts");
+
+    ground.ledger.delete_post(doomed, author, ground.world.now()).await.expect("deleted");
+    eventually("all pictures are purged", || async {
+        let purged = cache.purged.lock().clone();
+        let of_author = format!("/media/{author}/");
+        (purged.len() == 5 && purged.iter().all(|path| path.starts_with(&of_author))).then_some(())
+    })
+    .await;
 }

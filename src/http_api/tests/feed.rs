@@ -157,7 +157,7 @@ async fn without_its_timeline_a_feed_comes_from_the_ledger() {
     edge.follow(&grace, &ada_id).await;
     let opened = edge.feed(&grace, "limit=2").await;
     // A region that drains activates nothing any more.
-    edge.actors.refs().timelines.0.drain(Deadline::after(Duration::from_secs(1))).await;
+    edge.actors.refs().timelines.region().drain(Deadline::after(Duration::from_secs(1))).await;
     let mut query = "limit=2".to_owned();
     let mut found = Vec::new();
     for page in 0..3 {

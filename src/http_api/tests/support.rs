@@ -15,9 +15,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tessera_actors::tree::{ActorSystem, ActorSystemArgs};
 use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
-use tessera_cluster::NodeName;
+use tessera_cluster::{ClusterNode, NodeName};
 use tessera_domain::Timestamp;
-use tessera_ports::ObjectStore;
+use tessera_ports::{ObjectStore, cdn::NoCdn};
 use tessera_stores::{
     local_s3::{LocalCredentials, LocalS3, LocalS3Options},
     memory::MemoryHotStore,
@@ -104,7 +104,9 @@ impl Edge {
             objects: objects.clone(),
             next_id: Arc::new(move || post_ids.post().0),
             caches: caches.clone(),
-            node: NodeName("alone".to_owned()),
+            cdn: Arc::new(NoCdn),
+            node: ClusterNode::alone(NodeName("alone".to_owned())),
+            clustering: vec![],
             media_workers: 1,
             media_limits: tessera_media::Limits::default(),
             timeline_idle_after: Duration::from_secs(60),

@@ -12,7 +12,7 @@ use crate::{Failure, config::Config};
 use bytes::Bytes;
 use clustering::Clustering;
 use std::{net::SocketAddr, path::Path, sync::Arc};
-use stores::{OpenObjects, open_hot, open_objects};
+use stores::{OpenObjects, open_cdn, open_hot, open_objects};
 use tessera_actors::tree::{ActorSystem, ActorSystemArgs};
 use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterKeeper, ClusterNode, Deadline, NodeName};
@@ -75,6 +75,7 @@ impl Node {
             ledger: ledger.clone(),
             hot: hot.clone(),
             objects: objects.clone(),
+            cdn: open_cdn(config)?,
             next_id,
             caches: caches.clone(),
             node: cluster_node.clone(),

@@ -6,8 +6,9 @@ use crate::{
     config::{Config, HotConfig, LedgerConfig},
 };
 use std::{path::Path, sync::Arc};
-use tessera_ports::{HotStore, Ledger, Membership, ObjectStore, StoreError};
+use tessera_ports::{Cdn, HotStore, Ledger, Membership, ObjectStore, StoreError, cdn::NoCdn};
 use tessera_stores::{
+    cdn::{CdnOptions, HttpPurgeCdn},
     local_s3::LocalS3,
     memory::MemoryHotStore,
     postgres::{PostgresLedger, PostgresOptions},
@@ -111,4 +112,13 @@ pub async fn open_objects(config: &Config) -> Result<OpenObjects, Failure> {
     let store = S3ObjectStore::new(options).map_err(failed)?;
     store.ensure_bucket().await.map_err(failed)?;
     Ok(OpenObjects { store: Arc::new(store), upload_origin, server })
+}
+
+/// What tells the caches in front of the product to forget.
+pub fn open_cdn(config: &Config) -> Result<Arc<dyn Cdn>, Failure> {
+    let Some(purge_url) = &config.cdn_purge_url else { return Ok(Arc::new(NoCdn)) };
+    match HttpPurgeCdn::new(CdnOptions::new(purge_url)) {
+        Ok(cdn) => Ok(Arc::new(cdn)),
+        Err(error) => Err(Failure::start_up(format!("cdn.purge_url: {error}"))),
+    }
 }

@@ -211,7 +211,7 @@ impl RawObjects {
 }
 
 impl RawCdn {
-    pub(super) fn validate(self) -> Result<Option<String>, ConfigError> {
-        public_url("cdn.purge_url", self.purge_url)
+    pub(super) fn validate(self) -> Option<String> {
+        Some(self.purge_url).filter(|url| !url.is_empty())
     }
 }

@@ -101,7 +101,6 @@ fn a_cluster_s_node_needs_what_nodes_share() {
     check("TESSERA__CLUSTER__ADVERTISE", "0.0.0.0:1", &["cluster.advertise"]);
     check("TESSERA__CLUSTER__ADVERTISE", "host:1", &["cluster.advertise", "address:port"]);
     check("TESSERA__LEDGER__MAX_CONNECTIONS", "0", &["ledger.max_connections"]);
-    check("TESSERA__CDN__PURGE_URL", "varnish", &["cdn.purge_url", "http://"]);
 }
 
 #[test]

@@ -178,7 +178,7 @@ impl RawConfig {
                 Mode::Embedded => None,
                 Mode::Cluster => Some(self.cluster.validate()?),
             },
-            cdn_purge_url: self.cdn.validate()?,
+            cdn_purge_url: self.cdn.validate(),
             feed_ratios: feed_ratios(&self.feed.ratios)?,
             data_dir: self.data_dir,
             chaos: self.chaos,
