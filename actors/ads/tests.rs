@@ -4,7 +4,7 @@ use super::{
     AdsArgs, AdsRef, AdsSettings,
     core::{AdsCore, Choice, Question, WAITING_IMPRESSIONS},
 };
-use crate::testing::{Ground, eventually, soon};
+use crate::testing::{Ground, alone, eventually, soon};
 use tessera_domain::{AdId, PostId, Timestamp, UserId, ads::Ad, post::PostRef, time::DAY_MS};
 use tessera_ports::{
     clock,

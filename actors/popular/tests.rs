@@ -5,7 +5,7 @@ use super::{
     core::{Change, PopularCore},
     message::LedgerView,
 };
-use crate::testing::{Ground, eventually, soon};
+use crate::testing::{Ground, alone, eventually, soon};
 use std::sync::Arc;
 use tessera_domain::{
     PostId, Timestamp, UserId,

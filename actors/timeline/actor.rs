@@ -24,6 +24,7 @@ use tessera_domain::{
     post::PostRef,
 };
 use tessera_ports::{HotStore, Ledger, StoreError, StoreResult, clock};
+use tokio::sync::Semaphore;
 
 /// What was seen is saved at most this long after it was shown.
 pub(super) const SAVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -33,6 +34,8 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 const HOT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A save that takes longer has failed.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Back-fills at once on a node: an author who is no celebrity any more has them in every resident follower.
+const MAX_BACKFILLS: usize = 16;
 /// A back-fill that failed is tried again after this long.
 const BACKFILL_RETRY: Duration = Duration::from_secs(20);
 /// Requests that wait for the load; further ones are refused by the mailbox's bound.
@@ -48,6 +51,15 @@ pub struct TimelineArgs {
     pub hot: Arc<dyn HotStore>,
     /// Who follows whom among the residents.
     pub residents: Arc<ResidentIndex>,
+    /// Held by back-fills under way.
+    backfills: Semaphore,
+}
+
+impl TimelineArgs {
+    /// What timelines stand on.
+    pub fn new(ledger: Arc<dyn Ledger>, hot: Arc<dyn HotStore>, residents: Arc<ResidentIndex>) -> Self {
+        Self { ledger, hot, residents, backfills: Semaphore::new(MAX_BACKFILLS) }
+    }
 }
 
 enum Phase {
@@ -242,9 +254,12 @@ impl TimelineActor {
     }
 
     fn backfill(&mut self, author_id: UserId, reply: Option<Reply<StoreResult<()>>>, context: &EntityContext<Self>) {
-        let ledger = self.args.ledger.clone();
+        let args = self.args.clone();
         context.spawn(async move {
-            let posts = limited("ledger", LOAD_TIMEOUT, ledger.posts_by_author(author_id, None, MAX_ENTRIES)).await;
+            // The semaphore is never closed.
+            let _turn = args.backfills.acquire().await;
+            let read = args.ledger.posts_by_author(author_id, None, MAX_ENTRIES);
+            let posts = limited("ledger", LOAD_TIMEOUT, read).await;
             TimelineMessage::BackfillRead { author_id, posts, reply }
         });
     }

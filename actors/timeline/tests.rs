@@ -180,7 +180,7 @@ fn a_timeline_that_lets_go_late_does_not_unregister_its_successor() {
 }
 
 fn timelines(ground: &Ground) -> TimelineRef {
-    let args = TimelineArgs { ledger: ground.ledger.clone(), hot: ground.hot.clone(), residents: Arc::default() };
+    let args = TimelineArgs::new(ground.ledger.clone(), ground.hot.clone(), Arc::default());
     TimelineRef::new(ground.region(args, restart::region(1_024, Duration::ZERO, 1 << 20)))
 }
 
