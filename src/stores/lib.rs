@@ -1,5 +1,6 @@
 //! tessera-stores
 
+pub mod cdn;
 pub mod local_s3;
 pub mod memory;
 pub mod postgres;

@@ -1,4 +1,4 @@
-//! Real servers for tests: Postgres, Redis, HAProxy and S3, each a child process with a folder and ports of its own.
+//! Real servers for tests: Postgres, Redis, HAProxy, Varnish and S3, each a child process with a folder and ports of its own.
 //!
 //! Starting one gives it back once it answers. Dropping one ends it and removes its folder; when the test process
 //! itself is killed, the kernel ends it. A server keeps its address when it is killed and started again, so that
@@ -14,6 +14,7 @@ mod redis_sentinel;
 mod s3;
 #[cfg(test)]
 mod tests;
+mod varnish;
 
 pub use haproxy::HaProxy;
 pub use port::Port;
@@ -23,6 +24,7 @@ pub use redis::Redis;
 pub use redis_cluster::RedisCluster;
 pub use redis_sentinel::RedisSentinel;
 pub use s3::S3;
+pub use varnish::Varnish;
 
 use std::{
     net::{SocketAddr, TcpStream},

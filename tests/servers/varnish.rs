@@ -1,0 +1,85 @@
+//! A Varnish with the configuration that the product ships.
+
+use crate::{Port, Process, accepts, await_start, folder_for, program, write};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::Command,
+};
+use tempfile::TempDir;
+
+/// What `deploy/varnish.vcl` says of its origin, for one to be put in its place.
+const SHIPPED_ORIGIN: &str = ".port = \"8080\";";
+
+/// A Varnish in front of a server on the loopback address.
+#[derive(Debug)]
+pub struct Varnish {
+    process: Process,
+    folder: TempDir,
+    port: Port,
+}
+
+impl Varnish {
+    /// Starts one before the server at `origin_port`, with `deploy/varnish.vcl`.
+    pub fn start(origin_port: u16) -> Self {
+        Self::start_with(origin_port, &[])
+    }
+
+    /// The same with texts of the configuration replaced by others.
+    ///
+    /// # Panics
+    /// When a text to be replaced is not there.
+    pub fn start_with(origin_port: u16, changes: &[(&str, &str)]) -> Self {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/varnish.vcl");
+        let shipped = std::fs::read_to_string(&shipped).expect("deploy/varnish.vcl");
+        let origin = format!(".port = \"{origin_port}\";");
+        let own = [(SHIPPED_ORIGIN, &origin[..])].iter().chain(changes).fold(shipped, |text, (from, to)| {
+            assert!(text.contains(from), "deploy/varnish.vcl does not say {from:?}");
+            text.replace(from, to)
+        });
+        let (folder, port) = (folder_for("varnish"), Port::free());
+        write(&folder.path().join("varnish.vcl"), &own);
+        let process = launch(folder.path(), &port);
+        let mut server = Self { process, folder, port };
+        server.await_answers();
+        server
+    }
+
+    /// Where it listens, on the loopback address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port.number())
+    }
+
+    /// SIGKILL, its memory included.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on the same address, with nothing in it.
+    pub fn start_again(&mut self) {
+        self.process.kill();
+        self.process = launch(self.folder.path(), &self.port);
+        self.await_answers();
+    }
+
+    fn await_answers(&mut self) {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number()));
+        await_start(&mut self.process, || accepts(address));
+    }
+}
+
+fn launch(folder: &Path, port: &Port) -> Process {
+    let mut command = Command::new(program("varnishd", "varnish"));
+    command
+        .arg("-F")
+        .arg("-j")
+        .arg("none")
+        .arg("-n")
+        .arg(folder.join("work"))
+        .arg("-f")
+        .arg(folder.join("varnish.vcl"));
+    command.args(["-a", &format!("127.0.0.1:{}", port.number()), "-T", "none", "-s", "malloc,32m"]);
+    // Two pools of few threads are enough for a test.
+    command.args(["-p", "thread_pools=1", "-p", "thread_pool_min=10"]);
+    Process::start("varnish", command.current_dir(folder), &folder.join("log"))
+}
