@@ -76,32 +76,35 @@ fn write_certificates(folder: &Path) -> Outcome<()> {
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    if let [_, role, folder] = &arguments[..]
+    if let [_, role, folder, address] = &arguments[..]
         && role == "peer"
     {
-        return serve(Path::new(folder)).await;
+        return serve(Path::new(folder), address.parse()?).await;
     }
     let seconds = arguments.get(1).map_or(Ok(3.0), |text| text.parse())?;
     let folder = tempfile::tempdir()?;
     write_certificates(folder.path())?;
+    let listener = LinkListener::bind(&settings(folder.path())?).await?;
     let mut peer = Command::new(std::env::current_exe()?)
         .arg("peer")
         .arg(folder.path())
+        .arg(listener.address().to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();
     BufReader::new(peer.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-    let measured = measure(folder.path(), line.trim(), Duration::from_secs_f64(seconds)).await;
+    let measured = measure(&listener, line.trim(), Duration::from_secs_f64(seconds)).await;
     peer.kill()?;
     peer.wait()?;
     measured
 }
 
-/// The other process: a node, a TCP echo and a TCP sink, until its input ends.
-async fn serve(folder: &Path) -> Outcome<()> {
+/// The other process: a node and a TCP echo, until it is killed.
+async fn serve(folder: &Path, other: SocketAddr) -> Outcome<()> {
     let listener = LinkListener::bind(&settings(folder)?).await?;
-    let _link = Link::start(&listener, NodeName("b#1".into()), Arc::new(Service::default())).await?;
+    let link = Link::start(&listener, NodeName("b#1".into()), Arc::new(Service::default())).await?;
+    link.set_peers(vec![Peer { name: NodeName("a#1".into()), address: other }]);
     let echo = TcpListener::bind("127.0.0.1:0").await?;
     println!("{} {}", listener.address(), echo.local_addr()?);
     loop {
@@ -118,10 +121,9 @@ async fn serve(folder: &Path) -> Outcome<()> {
     }
 }
 
-async fn measure(folder: &Path, addresses: &str, span: Duration) -> Outcome<()> {
+async fn measure(listener: &LinkListener, addresses: &str, span: Duration) -> Outcome<()> {
     let (node, echo) = addresses.split_once(' ').ok_or("the peer did not start")?;
-    let listener = LinkListener::bind(&settings(folder)?).await?;
-    let link = Link::start(&listener, NodeName("a#1".into()), Arc::new(Service::default())).await?;
+    let link = Link::start(listener, NodeName("a#1".into()), Arc::new(Service::default())).await?;
     let peer = NodeName("b#1".into());
     let mut events = link.events();
     link.set_peers(vec![Peer { name: peer.clone(), address: node.parse()? }]);

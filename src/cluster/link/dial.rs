@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 use tokio_rustls::TlsStream;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,9 @@ const LASTING: Duration = Duration::from_secs(1);
 
 /// How long a node that is gone may take to refuse a connection.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a connection must stand to come from a node that lives.
+const PROBE_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Why a peer could not be reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -148,7 +151,11 @@ pub(super) async fn probe(node: &LinkNode, peer: &Peer, reason: &DownReason) {
         return;
     }
     let detail = match timeout(PROBE_TIMEOUT, TcpStream::connect(peer.address)).await {
-        Ok(Ok(_)) => return,
+        // A process that is just ending may still take it, and lets it fall at once; a node waits for more.
+        Ok(Ok(mut socket)) => match timeout(PROBE_PATIENCE, socket.read_u8()).await {
+            Ok(_) => "it closed the connection".into(),
+            Err(_) => return,
+        },
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer".into(),
     };

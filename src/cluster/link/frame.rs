@@ -29,14 +29,17 @@ pub(super) const FRAME_OVERHEAD_BYTES: usize = 1024;
 /// The first version whose frames carry the sender's clock.
 pub(super) const VERSION_WITH_CLOCK: u16 = 2;
 
+/// What an entry is. With the high bit set it is about a request of its reader, without it about one of its writer, so
+/// that a reader of an older version knows whom to tell that it does not understand.
 mod kind {
     pub(super) const REQUEST: u8 = 1;
     pub(super) const NOTICE: u8 = 2;
-    pub(super) const ANSWER: u8 = 3;
-    pub(super) const FAILURE: u8 = 4;
-    pub(super) const PING: u8 = 5;
-    pub(super) const PONG: u8 = 6;
-    pub(super) const GOODBYE: u8 = 7;
+    pub(super) const PING: u8 = 3;
+    pub(super) const GOODBYE: u8 = 4;
+    pub(super) const ANSWERS: u8 = 0x80;
+    pub(super) const ANSWER: u8 = ANSWERS | 1;
+    pub(super) const FAILURE: u8 = ANSWERS | 2;
+    pub(super) const PONG: u8 = ANSWERS | 3;
 }
 
 /// Why bytes are no frame. The session that carried them is at an end, for nothing after them can be trusted.
@@ -97,7 +100,8 @@ pub(super) enum Entry {
     },
     /// The sender is leaving in good order and has said everything.
     Goodbye,
-    /// Something of a later version, or nonsense. `id` names the waiting request, if one waits.
+    /// Something of a later version, or nonsense. `id` names the request it is about: one of the writer, which waits for
+    /// an answer unless the id is 0, or one of the reader.
     Unreadable {
         id: u64,
         is_request: bool,
@@ -216,7 +220,7 @@ impl Entries {
             return Err(FrameError::Truncated);
         }
         let body = self.rest.split_to(length);
-        let unreadable = |detail: String| Entry::Unreadable { id, is_request: kind != kind::FAILURE, detail };
+        let unreadable = |detail: String| Entry::Unreadable { id, is_request: kind & kind::ANSWERS == 0, detail };
         Ok(match kind {
             kind::REQUEST | kind::NOTICE => match self.read_request(body) {
                 Ok((request, remaining)) if kind == kind::REQUEST => Entry::Request { id, request, remaining },

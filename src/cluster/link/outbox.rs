@@ -128,6 +128,11 @@ impl Outbox {
         }
     }
 
+    /// Whether goodbye was said, or is about to be.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.goodbye
+    }
+
     /// Another counted frame of the peer was handled.
     pub(super) fn handled(&mut self) {
         self.handled += 1;

@@ -161,7 +161,7 @@ impl Session {
             return Err(FrameError::Version(header.version));
         }
         let now = Instant::now();
-        self.heard(now);
+        self.heard();
         self.outbox.lock().acknowledged(header.acknowledged)?;
         let late = header.sent_at_ms.map_or(Duration::ZERO, |sent| self.transit.lock().lateness(sent, now));
         self.gathering.store(true, Ordering::Release);
@@ -169,14 +169,13 @@ impl Session {
             self.handle(entry?, late, inbound);
             Ok(())
         });
+        // Before the look at the outbox: whoever adds to it after that look must wake the writer.
+        self.gathering.store(false, Ordering::Release);
         let mut outbox = self.outbox.lock();
         if header.counted {
             outbox.handled();
         }
-        let has_frame = outbox.has_frame();
-        drop(outbox);
-        self.gathering.store(false, Ordering::Release);
-        if has_frame {
+        if outbox.has_frame() {
             self.wake.notify_one();
         }
         handled
@@ -189,7 +188,7 @@ impl Session {
             Entry::Answer { id, payload } => self.pending.lock().complete(id, Ok(payload)),
             Entry::Failure { id, error } => self.pending.lock().complete(id, Err(error)),
             Entry::Ping { at_us } => self.outbox.lock().control(Entry::Pong { at_us }),
-            Entry::Pong { at_us } => self.ponged(at_us),
+            Entry::Pong { at_us } => self.round_trip_us.store(self.now_us().saturating_sub(at_us), Ordering::Relaxed),
             Entry::Goodbye => self.close(DownReason::Left),
             Entry::Unreadable { id, is_request, detail } => {
                 tracing::debug!(peer = %self.agreement.peer, detail, "something of another version");
@@ -241,37 +240,31 @@ impl Session {
         self.wake();
     }
 
-    fn heard(&self, now: Instant) {
-        self.heard_us.store(self.micros(now), Ordering::Relaxed);
+    fn heard(&self) {
+        self.heard_us.store(self.now_us(), Ordering::Relaxed);
+        self.unanswered_pings.store(0, Ordering::Relaxed);
     }
 
-    fn micros(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.began).as_micros() as u64
+    fn now_us(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
     }
 
     /// Asks for a sign of life.
     pub(super) fn ping(&self) {
         if self.unanswered_pings.fetch_add(1, Ordering::Relaxed) < MAX_UNANSWERED_PINGS {
-            self.outbox.lock().control(Entry::Ping { at_us: self.micros(Instant::now()) });
+            self.outbox.lock().control(Entry::Ping { at_us: self.now_us() });
             self.wake();
         }
     }
 
-    fn ponged(&self, at_us: u64) {
-        self.unanswered_pings.store(0, Ordering::Relaxed);
-        self.round_trip_us.store(self.micros(Instant::now()).saturating_sub(at_us), Ordering::Relaxed);
-    }
-
     /// How long the peer has said nothing.
     pub(super) fn silent_for(&self) -> Duration {
-        let heard = self.began + Duration::from_micros(self.heard_us.load(Ordering::Relaxed));
-        Instant::now().saturating_duration_since(heard)
+        Duration::from_micros(self.now_us().saturating_sub(self.heard_us.load(Ordering::Relaxed)))
     }
 
     /// Pretends that the peer was just heard: after this process itself was suspended it knows nothing of others.
     pub(super) fn excuse(&self) {
-        self.heard(Instant::now());
-        self.unanswered_pings.store(0, Ordering::Relaxed);
+        self.heard();
     }
 
     /// The last round trip of a ping.
@@ -290,6 +283,11 @@ impl Session {
 
     /// Ends the session: what waits is told at once. Only the first reason counts.
     pub(super) fn close(&self, reason: DownReason) {
+        let reason = match reason {
+            // A peer that was told goodbye closes the connection, as it should.
+            DownReason::Broken { .. } if self.outbox.lock().is_leaving() => DownReason::Stopped,
+            reason => reason,
+        };
         if self.reason.set(reason).is_ok() {
             let unsent = self.outbox.lock().close();
             self.pending.lock().close(&unsent);

@@ -82,16 +82,22 @@ proptest! {
 
 #[test]
 fn an_entry_of_a_later_version_is_stepped_over_and_told() {
-    let mut frame = write(2, &[Entry::Ping { at_us: 1 }]);
-    frame.extend([200]);
-    frame.extend(5_u64.to_be_bytes());
-    frame.extend(3_u32.to_be_bytes());
-    frame.extend(b"new");
-    Entry::Pong { at_us: 2 }.write(&mut frame);
-    let (_, entries) = read(frame).unwrap();
-    assert_eq!(entries.len(), 3);
-    assert!(matches!(&entries[1], Entry::Unreadable { id: 5, is_request: true, .. }), "{entries:?}");
-    assert_eq!(entries[2], Entry::Pong { at_us: 2 });
+    for (kind, about_the_writer) in [(100, true), (200, false)] {
+        let mut frame = write(2, &[Entry::Ping { at_us: 1 }]);
+        frame.extend([kind]);
+        frame.extend(5_u64.to_be_bytes());
+        frame.extend(3_u32.to_be_bytes());
+        frame.extend(b"new");
+        Entry::Pong { at_us: 2 }.write(&mut frame);
+        let (_, entries) = read(frame).unwrap();
+        let [_, Entry::Unreadable { id: 5, is_request, detail }, Entry::Pong { at_us: 2 }] = &entries[..] else {
+            panic!("{entries:?}")
+        };
+        assert_eq!(
+            (*is_request, &detail[..]),
+            (about_the_writer, &*format!("this version knows no entry of kind {kind}"))
+        );
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ async fn a_killed_peer_fails_all_that_wait_within_moments() {
         there.signal("-KILL");
         let killed = Instant::now();
         let outcomes = waiting.await.unwrap();
-        assert!(killed.elapsed() < Duration::from_millis(100), "{:?}", killed.elapsed());
+        assert!(killed.elapsed() < Duration::from_millis(500), "{:?}", killed.elapsed());
         assert!(outcomes.iter().all(|outcome| *outcome == Err(RemoteError::Lost)), "{outcomes:?}");
         assert_eq!(here.ask(&peer, ECHO, "").await, Err(RemoteError::Unlinked));
         let down = here.expect(&peer, |change| matches!(change, PeerChange::Down { .. })).await;
@@ -55,7 +55,7 @@ async fn a_hanging_peer_is_silent_and_serves_nothing_late_when_it_wakes() {
     let peer = there.name.clone();
     // A trip without waiting, to compare with.
     here.ask(&peer, ECHO, "").await.unwrap();
-    there.signal("-STOP");
+    there.suspend().await;
     let stopped = Instant::now();
     let deadline = Deadline::after(Duration::from_millis(300));
     let expired = join_all((0..50).map(|_| here.link.request(&peer, request(COUNT, ""), deadline))).await;

