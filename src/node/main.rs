@@ -7,6 +7,7 @@ mod compose;
 mod config;
 mod ctl;
 mod demo;
+mod gauges;
 mod hooks;
 mod maintain;
 mod s3;

@@ -4,6 +4,7 @@ use crate::{
     Failure,
     compose::{self, Node},
     config::Config,
+    gauges,
     hooks::NodeHooks,
     telemetry,
 };
@@ -48,6 +49,7 @@ pub struct RunningNode {
     admin_stop: watch::Sender<bool>,
     edge: JoinHandle<()>,
     operators: JoinHandle<()>,
+    gauges: JoinHandle<()>,
 }
 
 /// Starts a node and its listeners.
@@ -84,9 +86,10 @@ pub async fn start(config: Config, demo_people: Option<Bytes>) -> Result<Running
     let admin_stop = watch::Sender::new(false);
     let brief = ServeOptions { drain_timeout: Duration::from_secs(2), max_connections: 256, ..ServeOptions::default() };
     let operators = tokio::spawn(serve(admin, operators, brief, is_true(admin_stop.subscribe())));
+    let gauges = tokio::spawn(gauges::keep_measuring(node.app.clone()));
     let (http, admin) = addresses;
     let drain_grace = config.http.drain_grace;
-    Ok(RunningNode { node, http, admin, draining, drain_grace, edge_stop, admin_stop, edge, operators })
+    Ok(RunningNode { node, http, admin, draining, drain_grace, edge_stop, admin_stop, edge, operators, gauges })
 }
 
 impl RunningNode {
@@ -130,6 +133,7 @@ impl RunningNode {
         }
         self.edge_stop.send_replace(true);
         let _ = self.edge.await;
+        self.gauges.abort();
         self.node.stop(Deadline::after(ACTORS_DRAIN)).await;
         self.admin_stop.send_replace(true);
         let _ = self.operators.await;

@@ -6,32 +6,35 @@ use tessera_ports::StoreResult;
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What of the stores does not answer, in words for the operator.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StoresHealth {
-    /// Without it nothing can be served: the ledger.
-    pub missing: Vec<String>,
-    /// Without it the rest is served all the same: the hot store, whose copies the ledger replaces, and the object
-    /// store, which only uploads and media need.
-    pub degraded: Vec<String>,
+/// What a store said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreCheck {
+    /// `ledger`, `hot` or `objects`.
+    pub store: &'static str,
+    /// Whether nothing can be served without it. That is so for the ledger alone: it takes the place of the hot store,
+    /// and only uploads and pictures need the object store.
+    pub needed: bool,
+    /// Why it is of no use now, in words for the operator; `None`: it answered.
+    pub failure: Option<String>,
 }
 
 impl App {
     /// Asks all stores; each has two seconds to answer.
-    pub async fn check_stores(&self) -> StoresHealth {
-        let (ledger, hot, objects) = tokio::join!(
-            within("ledger", self.ledger.check()),
-            within("hot store", self.hot.check()),
-            within("object store", self.objects.check()),
-        );
-        StoresHealth { missing: ledger.into_iter().collect(), degraded: [hot, objects].into_iter().flatten().collect() }
+    pub async fn check_stores(&self) -> [StoreCheck; 3] {
+        tokio::join!(
+            check("ledger", true, self.ledger.check()),
+            check("hot", false, self.hot.check()),
+            check("objects", false, self.objects.check()),
+        )
+        .into()
     }
 }
 
-async fn within(name: &str, check: impl Future<Output = StoreResult<()>>) -> Option<String> {
-    match tokio::time::timeout(CHECK_TIMEOUT, check).await {
+async fn check(store: &'static str, needed: bool, answer: impl Future<Output = StoreResult<()>>) -> StoreCheck {
+    let failure = match tokio::time::timeout(CHECK_TIMEOUT, answer).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("{name}: {error}")),
-        Err(_) => Some(format!("{name}: no answer within {} s", CHECK_TIMEOUT.as_secs())),
-    }
+        Ok(Err(error)) => Some(format!("{store}: {error}")),
+        Err(_) => Some(format!("{store}: no answer within {} s", CHECK_TIMEOUT.as_secs())),
+    };
+    StoreCheck { store, needed, failure }
 }

@@ -1,5 +1,6 @@
 //! What operators see and do.
 
+mod backlog;
 mod check_stores;
 mod create_ad;
 mod list_ads;
@@ -8,6 +9,7 @@ mod list_jobs;
 mod retry_event;
 mod retry_job;
 
-pub use check_stores::StoresHealth;
+pub use backlog::Backlog;
+pub use check_stores::StoreCheck;
 pub use create_ad::NewAd;
 pub use tessera_ports::ledger::{AdSpend, DeadEvent, JobState, JobView};

@@ -36,10 +36,14 @@ pub(super) struct Readiness {
     (status = 503, description = "Not ready", body = Readiness)))]
 pub(super) async fn ready(State(app): State<Arc<App>>, State(hooks): State<Arc<dyn AdminHooks>>) -> Response {
     let (mut missing, stores) = tokio::join!(hooks.missing(), app.check_stores());
-    missing.extend(stores.missing);
+    let mut degraded = Vec::new();
+    for check in stores {
+        let list = if check.needed { &mut missing } else { &mut degraded };
+        list.extend(check.failure);
+    }
     let ready = missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, missing, degraded: stores.degraded })).into_response()
+    (status, Json(Readiness { ready, missing, degraded })).into_response()
 }
 
 /// All metrics, for Prometheus.

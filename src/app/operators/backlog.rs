@@ -1,0 +1,24 @@
+//! What waits to be done.
+
+use crate::{App, AppResult};
+use tessera_ports::ledger::{JobCounts, OutboxCounts};
+
+/// Work that the ledger holds, for all nodes together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// Media jobs.
+    pub jobs: JobCounts,
+    /// Events of the outbox.
+    pub events: OutboxCounts,
+}
+
+impl App {
+    /// How much waits to be done, and how much was given up.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub async fn backlog(&self) -> AppResult<Backlog> {
+        let (jobs, events) = tokio::try_join!(self.ledger.job_counts(), self.ledger.outbox_counts())?;
+        Ok(Backlog { jobs, events })
+    }
+}
