@@ -6,7 +6,10 @@
 //!   under the same incarnation: it joins anew.
 //! - [`MembershipView::view`] grows with every join, change of status, eviction and departure, and with nothing else.
 //! - Leaving and being evicted end that node's leases on jobs and events in the same transaction, so that
-//!   others take its work up at once.
+//!   others take its work up at once. (The ledger knows them by the node's number in their tokens, so a node joins
+//!   through the same handle that it claims work with.)
+//! - No lease runs out while the store itself is down: after its start, each runs once more for its whole length.
+//!   (Where the nodes are cut off from a store that runs, leases do run out.)
 
 use crate::StoreResult;
 use async_trait::async_trait;
@@ -39,7 +42,7 @@ pub enum MemberStatus {
 pub struct Member {
     /// Who.
     pub id: MemberId,
-    /// The node's number, part of every id it makes; unique among the members and not reused soon.
+    /// The node's number, part of every id it makes: from 1 to 1,023, unique among the members and not reused soon.
     pub number: u16,
     /// Where its peers reach it.
     pub address: SocketAddr,
@@ -101,7 +104,7 @@ pub enum JoinOutcome {
     },
     /// A member of this name with another address has a lease that still runs. Nothing happened.
     NameTaken(Box<Member>),
-    /// This member speaks no wire version that the candidate speaks. Nothing happened.
+    /// This member, whose lease runs, speaks no wire version that the candidate speaks. Nothing happened.
     IncompatibleWire(Box<Member>),
     /// As many nodes as there are numbers are members. Nothing happened.
     Full,
@@ -141,7 +144,7 @@ pub trait Membership: Send + Sync + 'static {
     /// address is the same (its process must be gone, for the candidate holds its port) or its lease has run out.
     async fn join(&self, candidate: &Candidate) -> StoreResult<JoinOutcome>;
 
-    /// Changes a member's status; false where it is no member any more.
+    /// Changes a member's status; false where it is no member any more. The same status again moves no view.
     async fn set_status(&self, id: &MemberId, status: MemberStatus) -> StoreResult<bool>;
 
     /// Renews a member's lease for `lease` from now on, also one that has run out as long as nobody evicted it.
@@ -156,10 +159,12 @@ pub trait Membership: Send + Sync + 'static {
 
     /// Writes that `voter` believes `suspect` dead, and evicts it once votes suffice: those of two members; or of
     /// one, where only these two are members and the suspect's lease was not renewed for half its length.
-    /// A member whose lease has run out needs no votes but this one.
+    /// A member whose lease has run out needs no votes but this one. Suspecting oneself is a defect of the caller and
+    /// `Refused`.
     async fn suspect(&self, suspect: &MemberId, voter: &MemberId) -> StoreResult<SuspectOutcome>;
 
-    /// Evicts all whose lease has run out; gives how many. For a member only that could itself renew lately.
+    /// Evicts all whose lease has run out; gives how many. For a member only that could itself renew for a while: one
+    /// that has just reached the store again after all were cut off would evict those who come a moment later.
     async fn evict_expired(&self) -> StoreResult<usize>;
 
     /// Ends a membership in good order. Repeating it is harmless.

@@ -233,6 +233,21 @@ async fn like_all(scope: &mut Scope, batch: &mut Batch, run: &[CounterOperation]
     Ok(())
 }
 
+/// The post's author, and one like that is gone unless there was none.
+#[derive(sqlx::FromRow)]
+struct UnlikedRow {
+    author_id: i64,
+    user_id: Option<i64>,
+    shard: Option<i32>,
+    created_at: Option<i64>,
+}
+
+impl UnlikedRow {
+    fn into_entry(self) -> Option<(i64, (u16, i64))> {
+        Some((self.user_id?, (shard(self.shard?), self.created_at?)))
+    }
+}
+
 async fn unlike_all(scope: &mut Scope, batch: &mut Batch, run: &[CounterOperation]) -> StoreResult<()> {
     let users = likers_of(run);
     let delete = sqlx::query_as(
@@ -242,15 +257,12 @@ async fn unlike_all(scope: &mut Scope, batch: &mut Batch, run: &[CounterOperatio
              ORDER BY user_id FOR UPDATE),
          gone AS (
              DELETE FROM likes WHERE post_id = $1 AND user_id IN (TABLE locked) RETURNING user_id, shard, created_at)
-         SELECT post.author_id, ARRAY(SELECT user_id FROM gone ORDER BY user_id),
-                ARRAY(SELECT shard FROM gone ORDER BY user_id), ARRAY(SELECT created_at FROM gone ORDER BY user_id)
-         FROM post",
+         SELECT post.author_id, gone.user_id, gone.shard, gone.created_at FROM post LEFT JOIN gone ON true",
     );
     let delete = delete.bind(batch.post_id.to_i64()).bind(users.iter().map(|id| id.to_i64()).collect::<Vec<_>>());
-    let row: Option<(i64, Vec<i64>, Vec<i32>, Vec<i64>)> = scope.fetch_optional(delete).await?;
-    let Some((author_id, gone, shards, times)) = row else { return Ok(()) };
-    batch.author_id = Some(UserId::from_i64(author_id));
-    let mut gone: HashMap<i64, (u16, i64)> = gone.into_iter().zip(shards.into_iter().map(shard).zip(times)).collect();
+    let rows: Vec<UnlikedRow> = scope.fetch_all(delete).await?;
+    batch.author_id = rows.first().map(|row| UserId::from_i64(row.author_id));
+    let mut gone: HashMap<i64, (u16, i64)> = rows.into_iter().filter_map(UnlikedRow::into_entry).collect();
     for user_id in users {
         if let Some((shard, created_at)) = gone.remove(&user_id.to_i64()) {
             batch.count(shard, -1, 0, created_at);

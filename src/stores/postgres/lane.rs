@@ -103,7 +103,10 @@ impl Lane {
                 let detail = format!("no connection within {:?} for {}", self.acquire_timeout, self.name);
                 Err(unavailable(Determinacy::NotDone, detail))
             }
-            Err(error) => Err(unavailable(Determinacy::NotDone, error)),
+            Err(error) => {
+                self.unreachable.store(true, Ordering::Relaxed);
+                Err(unavailable(Determinacy::NotDone, error))
+            }
         }
     }
 

@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use tessera_domain::{PostId, Timestamp, UserId, time::DAY_MS};
 use tessera_ports::{Determinacy, StoreResult, ledger::MaintenanceLedger};
 
-/// How many rows one purging or rebuilding transaction handles: others get their turn in between.
-const CHUNK: i64 = 500;
+/// How many rows one purging transaction drops: others get their turn in between.
+const PURGE_CHUNK: i64 = 1_000;
+/// How many posts or accounts one rebuilding transaction holds locked, and may count for within a statement's limit.
+const REBUILD_CHUNK: i64 = 200;
 /// Hours of engagement stay this much longer than saved replies; no decayed window looks back further.
 const KEEP_HOURS_MS: i64 = 30 * DAY_MS;
 /// Quotas and impressions by day stay this many days longer; only today's are ever asked for.
@@ -113,9 +115,9 @@ impl PostgresLedger {
     async fn purge(&self, statement: &'static str, before: i64) -> StoreResult<u64> {
         let mut purged = 0;
         loop {
-            let chunk = self.back.execute(sqlx::query(statement).bind(before).bind(CHUNK)).await?;
+            let chunk = self.back.execute(sqlx::query(statement).bind(before).bind(PURGE_CHUNK)).await?;
             purged += chunk;
-            if chunk < CHUNK as u64 {
+            if chunk < PURGE_CHUNK as u64 {
                 return Ok(purged);
             }
         }
@@ -138,7 +140,7 @@ async fn rebuild(scope: &mut Scope, part: Part, after: i64) -> StoreResult<(u64,
         Part::Counters => "SELECT id FROM posts WHERE id > $1 ORDER BY id LIMIT $2 FOR UPDATE",
         Part::Accounts => "SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2 FOR NO KEY UPDATE",
     };
-    let locked: Vec<(i64,)> = scope.fetch_all(sqlx::query_as(lock).bind(after).bind(CHUNK)).await?;
+    let locked: Vec<(i64,)> = scope.fetch_all(sqlx::query_as(lock).bind(after).bind(REBUILD_CHUNK)).await?;
     let ids: Vec<i64> = locked.into_iter().map(|(id,)| id).collect();
     let Some(last) = ids.last().copied() else { return Ok((0, None)) };
     let correct = match part {

@@ -9,7 +9,7 @@ use super::{
     errors::refused,
     lane::Effect,
     listener::MEMBERS_CHANNEL,
-    membership_rows::{MemberRow, member_columns, status_word},
+    membership_rows::{MemberRow, lease_end, member_columns, status_word},
     rows::*,
     transaction::Scope,
 };
@@ -86,7 +86,8 @@ impl Membership for PostgresLedger {
 
     async fn evict_expired(&self) -> StoreResult<usize> {
         // Most often there is none, and then nothing is locked.
-        let query = sqlx::query_as("SELECT count(*) FROM members WHERE lease_until <= clock_timestamp()");
+        let query =
+            sqlx::query_as(concat!("SELECT count(*) FROM members m WHERE ", lease_end!(), " <= clock_timestamp()"));
         let (expired,): (i64,) = self.back.fetch_one(Effect::Read, query).await?;
         if expired == 0 {
             return Ok(0);
@@ -247,14 +248,16 @@ async fn vote(scope: &mut Scope, suspect: &MemberId, voter: &MemberId) -> StoreR
          ON CONFLICT (suspect, voter) DO UPDATE SET voted_at = excluded.voted_at",
     );
     scope.execute(write.bind(suspect.incarnation).bind(voter.incarnation)).await?;
-    let suffices = sqlx::query_as(
+    let suffices = sqlx::query_as(concat!(
         "SELECT left_ms <= 0 OR votes >= 2 OR members = 2 AND left_ms <= lease_ms / 2 FROM (
-             SELECT lease_ms, extract(epoch FROM lease_until - clock_timestamp()) * 1000 AS left_ms,
+             SELECT m.lease_ms, extract(epoch FROM ",
+        lease_end!(),
+        " - clock_timestamp()) * 1000 AS left_ms,
                     (SELECT count(*) FROM members) AS members,
                     (SELECT count(*) FROM suspicions WHERE suspect = $1
                      AND voted_at > clock_timestamp() - $2 * interval '1 millisecond') AS votes
-             FROM members WHERE incarnation = $1) AS standing",
-    );
+             FROM members m WHERE m.incarnation = $1) AS standing"
+    ));
     let suffices = suffices.bind(suspect.incarnation).bind(milliseconds(SUSPICION_LIFETIME));
     let (suffices,): (bool,) = scope.fetch_one(suffices).await?;
     if !suffices {
@@ -266,9 +269,11 @@ async fn vote(scope: &mut Scope, suspect: &MemberId, voter: &MemberId) -> StoreR
 
 async fn evict_expired(scope: &mut Scope) -> StoreResult<usize> {
     lock_cluster(scope).await?;
-    let query = sqlx::query_as(
-        "SELECT incarnation, number FROM members WHERE lease_until <= clock_timestamp() ORDER BY incarnation",
-    );
+    let query = sqlx::query_as(concat!(
+        "SELECT m.incarnation, m.number FROM members m WHERE ",
+        lease_end!(),
+        " <= clock_timestamp() ORDER BY m.incarnation"
+    ));
     let expired: Vec<(i64, i32)> = scope.fetch_all(query).await?;
     for (incarnation, number) in &expired {
         remove(scope, *incarnation, *number).await?;

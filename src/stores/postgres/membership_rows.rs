@@ -8,18 +8,29 @@ use tessera_ports::{
     membership::{Member, MemberId, MemberStatus},
 };
 
+/// When the lease of a member `m` ends. While the server was down nobody could renew, so after its start every lease
+/// runs once more for its whole length.
+macro_rules! lease_end {
+    () => {
+        "greatest(m.lease_until, pg_postmaster_start_time() + m.lease_ms * interval '1 millisecond')"
+    };
+}
+pub(super) use lease_end;
+
 /// All columns of a member `m`, with how long its lease still runs and the votes that count. `$1` is how many
 /// milliseconds a vote counts.
 macro_rules! member_columns {
     () => {
-        "m.name, m.incarnation, m.number, m.address, m.admin_url, m.wire_oldest, m.wire_newest, m.version, m.status,
-         (extract(epoch FROM m.lease_until - clock_timestamp()) * 1000)::bigint AS lease_left_ms,
+        concat!(
+            "m.name, m.incarnation, m.number, m.address, m.admin_url, m.wire_oldest, m.wire_newest, m.version, m.status,
+         (extract(epoch FROM ", lease_end!(), " - clock_timestamp()) * 1000)::bigint AS lease_left_ms,
          ARRAY(SELECT voter.name FROM suspicions s JOIN members voter ON voter.incarnation = s.voter
                WHERE s.suspect = m.incarnation AND s.voted_at > clock_timestamp() - $1 * interval '1 millisecond'
                ORDER BY voter.incarnation) AS voter_names,
          ARRAY(SELECT s.voter FROM suspicions s
                WHERE s.suspect = m.incarnation AND s.voted_at > clock_timestamp() - $1 * interval '1 millisecond'
                ORDER BY s.voter) AS voter_incarnations"
+        )
     };
 }
 pub(super) use member_columns;

@@ -96,7 +96,7 @@ impl PostgresLedger {
         let place = options::place(&connect);
         migrate(&connect, &place).await?;
 
-        let session = options.with_timeouts(connect);
+        let session = options.session_options(connect);
         let lane = |name, connections| {
             Arc::new(Lane::new(
                 name,

@@ -48,13 +48,15 @@ impl PostgresOptions {
         Ok(options.application_name("tessera"))
     }
 
-    /// The same with the limits that requests and jobs run under.
-    pub(super) fn with_timeouts(&self, connect: PgConnectOptions) -> PgConnectOptions {
+    /// The same with the settings that requests and jobs run under.
+    pub(super) fn session_options(&self, connect: PgConnectOptions) -> PgConnectOptions {
         let milliseconds = |limit: Duration| limit.as_millis().to_string();
         connect.options([
             ("statement_timeout", milliseconds(self.statement_timeout)),
             ("lock_timeout", milliseconds(self.lock_timeout)),
             ("idle_in_transaction_session_timeout", milliseconds(self.idle_in_transaction_timeout)),
+            // Compiling a query takes longer than any of ours.
+            ("jit", "off".to_owned()),
         ])
     }
 }

@@ -7,13 +7,13 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tessera_domain::{UserId, counters::CounterOperation};
 use tessera_ports::{
     Determinacy, Ledger, StoreError,
     conformance::{self, CLUSTER_NODES, ClusterNode, World},
-    ledger::{EngagementLedger, MaintenanceLedger, OutboxLedger, UploadLedger},
+    ledger::{AccountLedger, EngagementLedger, GraphLedger, MaintenanceLedger, OutboxLedger, PostLedger, UploadLedger},
 };
 use tessera_stores::postgres::{PostgresLedger, PostgresOptions};
 use tessera_test_servers::Postgres;
@@ -89,7 +89,7 @@ async fn nodes_that_open_an_empty_database_at_once_agree() {
 
 async fn expect_error(options: PostgresOptions, words: &[&str]) -> StoreError {
     let shown = format!("{options:?}");
-    let error = PostgresLedger::open(options).await.err().expect("it does not open");
+    let error = PostgresLedger::open(options).await.expect_err("it does not open");
     for word in words {
         assert!(error.to_string().contains(word), "{error} says {word:?}");
     }
@@ -235,4 +235,131 @@ async fn rebuilding_repairs_what_was_tampered_with() {
     assert_eq!(world.ledger.rebuild_counters().await.expect("rebuild_counters"), 0, "then nothing is wrong");
     world.ledger.close().await;
     assert!(world.ledger.check().await.is_err(), "a closed ledger answers nothing");
+}
+
+/// What the hot writes cost on a server that syncs every commit.
+/// `cargo nextest run -p tessera-stores --run-ignored only --no-capture hot_writes`
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a measurement"]
+async fn hot_writes() {
+    let server = Postgres::start();
+    let url = server.create_database("ledger");
+    let ledger = open(&url).await;
+    let world = World::new(Arc::clone(&ledger) as _);
+    let users = world.users(400).await;
+    let post_id = world.post(users[0]).await;
+    world.events().await;
+    let now = world.now();
+    for sync in ["on", "off"] {
+        server.sql("postgres", &format!("ALTER SYSTEM SET fsync = {sync}"));
+        server.sql("postgres", "SELECT pg_reload_conf()");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for size in [1, 10, 100] {
+            let started = Instant::now();
+            for round in 0..100_u64 {
+                let first = (u64::from(sync == "on") * 100 + size as u64) * 1_000_000 + round * 1_000;
+                let likes: Vec<_> =
+                    (0..size as u64).map(|user| CounterOperation::Like { user_id: UserId(first + user) }).collect();
+                ledger.apply_counter_batch(post_id, 0, &likes, now).await.expect("apply_counter_batch");
+            }
+            eprintln!("fsync {sync}: a batch of {size} likes {:?}", started.elapsed() / 100);
+        }
+        let started = Instant::now();
+        for pair in users[..100].windows(2) {
+            world.follow(pair[0], pair[1]).await;
+        }
+        eprintln!("fsync {sync}: a follow {:?}", started.elapsed() / 99);
+        let (mut claims, mut acknowledgements) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..50 {
+            let started = Instant::now();
+            let events = ledger.claim_events(4, 60_000, now).await.expect("claim_events");
+            claims += started.elapsed();
+            let handled: Vec<_> = events.iter().map(|event| (event.id, event.lease_token)).collect();
+            let started = Instant::now();
+            ledger.acknowledge_events(&handled).await.expect("acknowledge_events");
+            acknowledgements += started.elapsed();
+        }
+        eprintln!(
+            "fsync {sync}: a claim of 4 events {:?}, their acknowledgement {:?}",
+            claims / 50,
+            acknowledgements / 50
+        );
+        let started = Instant::now();
+        for _ in 0..50 {
+            ledger.claim_jobs(4, 60_000, now).await.expect("claim_jobs");
+        }
+        eprintln!("fsync {sync}: a claim of no jobs {:?}", started.elapsed() / 50);
+        let started = Instant::now();
+        for _ in 0..200 {
+            ledger.users(&users[..1]).await.expect("users");
+        }
+        eprintln!("fsync {sync}: a read of one account {:?}", started.elapsed() / 200);
+    }
+    for shards in [1_u16, 8] {
+        let (made, started) = (Arc::new(AtomicUsize::new(1)), Instant::now());
+        let clients: Vec<_> = (0..shards)
+            .map(|shard| {
+                let (ledger, made) = (Arc::clone(&ledger), Arc::clone(&made));
+                tokio::spawn(async move {
+                    while started.elapsed() < Duration::from_secs(3) {
+                        let first = 1_000_000_000 + u64::from(shards) * 100_000_000;
+                        let next = made.fetch_add(20, Ordering::Relaxed) as u64;
+                        let likes: Vec<_> = (next..next + 20)
+                            .map(|user| CounterOperation::Like { user_id: UserId(first + user) })
+                            .collect();
+                        ledger.apply_counter_batch(post_id, shard, &likes, now).await.expect("apply_counter_batch");
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await.expect("no panic");
+        }
+        let likes = made.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64();
+        eprintln!("fsync off: {shards} counters of one post in batches of 20: {likes:.0} likes/s");
+    }
+}
+
+/// The catch-up of a reader with 1,000 followees and 100,000 posts, and the reads beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a measurement"]
+async fn timeline_reads() {
+    let server = Postgres::start();
+    let url = server.create_database("ledger");
+    let ledger = open(&url).await;
+    server.sql(
+        "ledger",
+        "INSERT INTO users (id, username, display_name, password_hash, created_at)
+             SELECT i, 'u' || i, '', '', 0 FROM generate_series(1, 1001) AS i;
+         INSERT INTO follows (follower_id, followee_id, created_at) SELECT 1, id, 0 FROM users WHERE id > 1;
+         INSERT INTO posts (id, author_id, upload_id, original_key, caption, alt_text, hashtags, media_kind, blurhash,
+                            width, height)
+             SELECT i, 2 + floor(random() * 1000), decode(md5(i::text), 'hex'), 'uploads/key', repeat('x', 100), '', '{}',
+                    'image', 'LEHV6n', 9, 9 FROM generate_series(1, 100000) AS i;",
+    );
+    let authors: Vec<UserId> = (2..1_002).map(UserId).collect();
+    for round in 0..4 {
+        if round == 2 {
+            server.sql("ledger", "VACUUM ANALYZE");
+        }
+        let started = Instant::now();
+        let posts = ledger.timeline_posts(UserId(1), None, 1_000).await.expect("timeline_posts");
+        let timeline = started.elapsed();
+        let expected: Vec<u64> = (99_001..=100_000).rev().collect();
+        assert_eq!(posts.iter().map(|post| post.post_id.0).collect::<Vec<_>>(), expected);
+        let started = Instant::now();
+        ledger.recent_posts(&authors, None, 1_000).await.expect("recent_posts");
+        let recent = started.elapsed();
+        let page: Vec<_> = posts.iter().take(50).map(|post| post.post_id).collect();
+        let started = Instant::now();
+        assert_eq!(ledger.posts(&page).await.expect("posts").len(), 50);
+        let hydrate = started.elapsed();
+        let started = Instant::now();
+        ledger.relationships(UserId(1), &authors[..50]).await.expect("relationships");
+        eprintln!(
+            "round {round}: timeline_posts {timeline:?}, recent_posts {recent:?}, posts(50) {hydrate:?}, \
+             relationships(50) {:?}",
+            started.elapsed()
+        );
+    }
 }

@@ -10,9 +10,10 @@ use std::{
 };
 use tessera_domain::{PostId, UserId, counters::CounterOperation};
 use tessera_ports::{
-    Determinacy, Ledger, StoreError,
+    Determinacy, Ledger, Membership, StoreError,
     conformance::World,
     ledger::{EngagementLedger, MaintenanceLedger},
+    membership::{Candidate, JoinOutcome},
 };
 use tessera_stores::postgres::{PostgresLedger, PostgresOptions};
 use tessera_test_servers::Postgres;
@@ -153,6 +154,41 @@ async fn connections_that_a_restart_cut_are_replaced_unseen() {
         world.ledger.wakes().media_jobs.notified().await;
     });
     woken.await.expect("the listener is back, too");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_membership_runs_out_while_the_server_is_down() {
+    let mut server = Postgres::start();
+    let url = server.create_database("ledger");
+    let lease = Duration::from_secs(2);
+    let mut nodes = Vec::new();
+    for port in [7_000, 7_010] {
+        let node = open(&url).await;
+        let candidate = Candidate {
+            name: format!("node-{port}"),
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            admin_url: String::new(),
+            wire_oldest: 1,
+            wire_newest: 1,
+            version: "1.0.0".to_owned(),
+            lease,
+        };
+        let JoinOutcome::Joined { id, .. } = node.join(&candidate).await.expect("join") else { panic!("it may join") };
+        nodes.push((node, id));
+    }
+    let server = tokio::task::spawn_blocking(move || {
+        server.stop();
+        std::thread::sleep(lease + Duration::from_millis(500));
+        server.start_again();
+        server
+    });
+    let _server = server.await.expect("the server is back");
+    let (node, id) = &nodes[0];
+    node.renew(id, lease * 10).await.expect("renew");
+    assert_eq!(node.evict_expired().await.expect("evict_expired"), 0, "the other one could not renew");
+    assert_eq!(node.members().await.expect("members").members.len(), 2);
+    tokio::time::sleep(lease).await;
+    assert_eq!(node.evict_expired().await.expect("evict_expired"), 1, "now it could have");
 }
 
 /// A line to the server that can go silent, as behind a cut cable: nothing is closed, nothing answers. Connections

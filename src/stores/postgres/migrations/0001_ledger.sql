@@ -94,6 +94,7 @@ CREATE TABLE upload_quota (
     used BIGINT NOT NULL,
     PRIMARY KEY (user_id, day)
 );
+CREATE INDEX upload_quota_by_day ON upload_quota (day);
 
 -- `due_at` says when a queued job may be claimed, and when a leased job's lease ends. The high bits of a lease
 -- token are the number of the node that holds it, here and in the outbox.
