@@ -22,10 +22,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// For every library that is fenced in, the crates that may use it.
 const FENCED: &[(&str, &[&str])] = &[
     ("sqlx", &["tessera-stores"]),
+    ("redis", &["tessera-stores"]),
     ("aws-sdk-s3", &["tessera-stores"]),
     ("s3s", &["tessera-stores"]),
     ("ractor", &["tessera-cluster", "tessera-actors", "tessera"]),
-    ("bincode", &["tessera-actors"]),
+    ("bincode", &["tessera-actors", "tessera-cluster"]),
     ("axum", &["tessera-http-api", "tessera"]),
     ("image", &["tessera-media", "tessera-tests"]),
     ("turbojpeg", &["tessera-media"]),

@@ -22,7 +22,12 @@ pub struct Varnish {
 impl Varnish {
     /// Starts one before the server at `origin_port`, with `deploy/varnish.vcl`.
     pub fn start(origin_port: u16) -> Self {
-        Self::start_with(origin_port, &[])
+        Self::start_at(Port::free(), origin_port)
+    }
+
+    /// Starts one that listens at a port that was told to others before.
+    pub fn start_at(port: Port, origin_port: u16) -> Self {
+        Self::configured(port, origin_port, &[])
     }
 
     /// The same with texts of the configuration replaced by others.
@@ -30,6 +35,10 @@ impl Varnish {
     /// # Panics
     /// When a text to be replaced is not there.
     pub fn start_with(origin_port: u16, changes: &[(&str, &str)]) -> Self {
+        Self::configured(Port::free(), origin_port, changes)
+    }
+
+    fn configured(port: Port, origin_port: u16, changes: &[(&str, &str)]) -> Self {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/varnish.vcl");
         let shipped = std::fs::read_to_string(&shipped).expect("deploy/varnish.vcl");
         let origin = format!(".port = \"{origin_port}\";");
@@ -37,7 +46,7 @@ impl Varnish {
             assert!(text.contains(from), "deploy/varnish.vcl does not say {from:?}");
             text.replace(from, to)
         });
-        let (folder, port) = (folder_for("varnish"), Port::free());
+        let folder = folder_for("varnish");
         write(&folder.path().join("varnish.vcl"), &own);
         let process = launch(folder.path(), &port);
         let mut server = Self { process, folder, port };
@@ -48,6 +57,25 @@ impl Varnish {
     /// Where it listens, on the loopback address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port.number())
+    }
+
+    /// SIGSTOP: it answers nothing and forgets nothing.
+    pub fn pause(&mut self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT: goes on after a pause.
+    pub fn go_on(&mut self) {
+        self.signal("CONT");
+    }
+
+    /// To the process that answers, a child of the one that was started.
+    fn signal(&mut self, name: &str) {
+        let manager = self.process.pid();
+        let children = std::fs::read_to_string(format!("/proc/{manager}/task/{manager}/children"));
+        let children = children.expect("Varnish runs");
+        let sent = Command::new("kill").arg(format!("-{name}")).args(children.split_whitespace()).status();
+        assert!(sent.expect("kill runs").success(), "there is nobody to signal");
     }
 
     /// SIGKILL, its memory included.
