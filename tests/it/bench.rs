@@ -36,3 +36,8 @@ fn feeds_are_reported_beside_a_route_that_serves_the_same_bytes() {
 fn fan_out_is_reported_beside_a_plain_push() {
     check_bench(&["fanout", "--followers", "200", "--authors", "2", "--posts-per-author", "5", "--uploads", "1"]);
 }
+
+#[test]
+fn messages_are_reported_beside_channels_and_sockets() {
+    check_bench(&["messages", "--milliseconds", "100", "--warmup-milliseconds", "50"]);
+}

@@ -42,7 +42,7 @@ async fn the_checker_finds_what_was_lost_or_made_up() {
     assert!(is_content(&load, |_| {}).await);
     let told = |standing| {
         let post = post.clone();
-        move |deeds: &mut Deeds| drop(deeds.likes.insert(post, standing))
+        move |deeds: &mut Deeds| deeds.likes = [(post, standing)].into()
     };
     assert!(!is_content(&load, told(Standing::Is)).await, "a lost like");
     assert!(is_content(&load, told(Standing::IsNot)).await && is_content(&load, told(Standing::Either)).await);
@@ -50,14 +50,14 @@ async fn the_checker_finds_what_was_lost_or_made_up() {
     assert!(!is_content(&load, told(Standing::IsNot)).await, "a like that was taken back");
     assert!(is_content(&load, told(Standing::Is)).await && is_content(&load, told(Standing::Either)).await);
 
-    let follows = |standing| move |deeds: &mut Deeds| drop(deeds.follows.insert(0, standing));
+    let follows = |standing| move |deeds: &mut Deeds| deeds.follows = [(0, standing)].into();
     assert!(!is_content(&load, follows(Standing::Is)).await, "a lost follow");
     load.people[1].follow(&load.people[0]).await;
     assert!(!is_content(&load, follows(Standing::IsNot)).await, "a follow that was taken back");
 
     let says = |text: &str| {
         let comment = (text.to_owned(), (post.clone(), Standing::Is));
-        move |deeds: &mut Deeds| drop(deeds.comments.insert(comment.0, comment.1))
+        move |deeds: &mut Deeds| deeds.comments = [comment].into()
     };
     assert!(!is_content(&load, says("lost")).await, "a lost comment");
     let path = format!("/v1/posts/{post}/comments");

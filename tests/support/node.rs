@@ -28,6 +28,9 @@ pub struct Node {
 }
 
 impl Node {
+    /// How many nodes there are.
+    pub const NODES: usize = 1;
+
     /// Starts a node with limits off and the given settings (`key=value`).
     pub fn start(settings: &[&str]) -> Self {
         Self::start_as("serve", settings)

@@ -3,9 +3,6 @@
 use super::{ADMIN_TOKEN, Cluster, ClusterPlan};
 use crate::{Api, Operated};
 
-/// How many nodes there are.
-const NODES: usize = 3;
-
 /// A cluster that stands in for a node. What a test does to "the node" happens to one of the three, each time the next.
 pub struct ThreeNodes {
     cluster: Cluster,
@@ -16,12 +13,15 @@ pub struct ThreeNodes {
 }
 
 impl ThreeNodes {
+    /// How many nodes there are.
+    pub const NODES: usize = 3;
+
     /// Starts three nodes with limits off and the given settings (`key=value`).
     pub fn start(settings: &[&str]) -> Self {
         let sets = settings.iter().map(|set| (*set).to_owned()).collect();
-        let cluster = Cluster::start_with(ClusterPlan { nodes: NODES, sets, ..ClusterPlan::default() });
+        let cluster = Cluster::start_with(ClusterPlan { nodes: Self::NODES, sets, ..ClusterPlan::default() });
         let http = cluster.url();
-        Self { cluster, victim: NODES - 1, http }
+        Self { cluster, victim: Self::NODES - 1, http }
     }
 
     /// A client of the API, through the load balancer.
@@ -31,20 +31,20 @@ impl ThreeNodes {
 
     /// SIGKILL of the next node.
     pub fn kill(&mut self) {
-        self.victim = (self.victim + 1) % NODES;
+        self.victim = (self.victim + 1) % Self::NODES;
         self.cluster.nodes[self.victim].kill();
     }
 
     /// SIGTERM to the next node; gives its exit code once it has drained.
     pub fn terminate(&mut self) -> Option<i32> {
-        self.victim = (self.victim + 1) % NODES;
+        self.victim = (self.victim + 1) % Self::NODES;
         self.cluster.nodes[self.victim].terminate()
     }
 
     /// Starts the node again that was ended last, and waits until the cluster is whole.
     pub fn restart(&mut self) {
         self.cluster.nodes[self.victim].start();
-        self.cluster.await_whole(NODES);
+        self.cluster.await_whole(Self::NODES);
     }
 }
 

@@ -6,6 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Who waits longer than this for an answer is not served.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -94,12 +97,14 @@ impl History {
         self.attempts().into_iter().filter(|attempt| attempt.failed()).collect()
     }
 
-    /// How long after `since` people were still failed: the end of the last failed attempt of those sent
-    /// between `since` and `until`. Zero where none failed.
+    /// How long after `since` people were still kept waiting: until the last of the attempts sent between `since` and
+    /// `until` that failed or took longer than a second had ended. Zero where there is none.
     pub fn outage(&self, since: Instant, until: Instant) -> Duration {
-        let sent = |attempt: &&&Attempt| attempt.started <= until && attempt.ended >= since;
-        let failures = self.failures();
-        let last = failures.iter().filter(sent).map(|attempt| attempt.ended).max();
+        let hurt = |attempt: &&&Attempt| {
+            let sent = attempt.started <= until && attempt.ended >= since;
+            sent && (attempt.failed() || attempt.ended - attempt.started > SLOW)
+        };
+        let last = self.attempts().iter().filter(hurt).map(|attempt| attempt.ended).max();
         last.map_or(Duration::ZERO, |last| last.saturating_duration_since(since))
     }
 
