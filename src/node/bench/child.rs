@@ -1,7 +1,9 @@
-//! The measured process: this same program in another role, its processor time and its memory.
+//! The measured process: this same program in another role.
 
+use super::process::Process;
 use crate::Failure;
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
@@ -16,8 +18,6 @@ use tokio::{
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a killed child may take to be gone.
 const END_LIMIT: Duration = Duration::from_secs(5);
-/// Clock ticks per second in `/proc` (`USER_HZ` is 100 on every architecture this builds for; proc(5)).
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What the child is.
 #[derive(Debug)]
@@ -37,6 +37,13 @@ pub enum ChildRole {
         /// The settings of the node whose ledger it opens.
         sets: Vec<String>,
     },
+    /// A node's end of a link to this process, and floors beside it.
+    MessagesPeer {
+        /// Where the certificates are.
+        folder: PathBuf,
+        /// Where this process listens for the link.
+        bench: SocketAddr,
+    },
 }
 
 impl ChildRole {
@@ -49,6 +56,9 @@ impl ChildRole {
             ChildRole::Node { sets } => with_sets("node", sets),
             ChildRole::LikesFloor { sets } => with_sets("likes-floor", sets),
             ChildRole::PageFloor { file } => vec!["page-floor".to_owned(), file.display().to_string()],
+            ChildRole::MessagesPeer { folder, bench } => {
+                vec!["messages-peer".to_owned(), folder.display().to_string(), bench.to_string()]
+            }
         }
     }
 }
@@ -58,20 +68,13 @@ pub struct ChildProcess {
     process: Child,
     stdin: ChildStdin,
     stdout: Lines<BufReader<ChildStdout>>,
-    pid: u32,
-    /// `address:port` of its public listener.
+    ready: String,
+    /// What is measured of it.
+    pub measured: Process,
+    /// `address:port` of its public listener; empty where it has none.
     pub http: String,
     /// `address:port` of its operators' listener; empty for floors.
     pub admin: String,
-}
-
-/// Memory of a process.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
-pub struct Memory {
-    /// Resident now, in MiB.
-    pub resident_mib: f64,
-    /// The most that was ever resident, in MiB.
-    pub peak_mib: f64,
 }
 
 impl ChildProcess {
@@ -93,16 +96,20 @@ impl ChildProcess {
         let (stdin, stdout) = (process.stdin.take().ok_or_else(missing)?, process.stdout.take().ok_or_else(missing)?);
         let pid = process.id().ok_or_else(missing)?;
         let stdout = BufReader::new(stdout).lines();
-        let mut child = Self { process, stdin, stdout, pid, http: String::new(), admin: String::new() };
-        let ready = child.read_line(START_LIMIT).await?;
-        let address = |name: &str| {
-            let mut words = ready.split_whitespace();
-            words.find_map(|word| word.strip_prefix(name)).and_then(|url| url.strip_prefix("http://"))
-        };
-        let http = address("http=")
-            .ok_or_else(|| Failure::running(format!("the measured process said {ready:?}, not that it is ready")))?;
-        (child.http, child.admin) = (http.to_owned(), address("admin=").unwrap_or_default().to_owned());
+        let (measured, ready) = (Process(pid), String::new());
+        let mut child = Self { process, stdin, stdout, ready, measured, http: String::new(), admin: String::new() };
+        child.ready = child.read_line(START_LIMIT).await?;
+        if !child.ready.starts_with("ready ") {
+            return Err(Failure::running(format!("the measured process said {:?}, not that it is ready", child.ready)));
+        }
+        let url = |name| child.announced(name).and_then(|url| url.strip_prefix("http://")).unwrap_or_default();
+        (child.http, child.admin) = (url("http").to_owned(), url("admin").to_owned());
         Ok(child)
+    }
+
+    /// What the child said of `name` when it was ready, as `name=value`.
+    pub fn announced(&self, name: &str) -> Option<&str> {
+        self.ready.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// Tells the child to do what its role does on a line of input; gives the line it answers.
@@ -122,35 +129,6 @@ impl ChildProcess {
             }
             Err(_) => Err(Failure::running(format!("the measured process is silent for {} s", limit.as_secs()))),
         }
-    }
-
-    /// Seconds of processor time used so far, user and system, to a hundredth (proc(5), `/proc/pid/stat`).
-    pub fn cpu_seconds(&self) -> Result<f64, Failure> {
-        let stat = self.proc_file("stat")?;
-        // The second field is the program's name in parentheses, which may hold anything.
-        let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-        let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<f64>().ok());
-        match (ticks(11), ticks(12)) {
-            (Some(user), Some(system)) => Ok((user + system) / TICKS_PER_SECOND),
-            _ => Err(Failure::running(format!("/proc/{}/stat cannot be read", self.pid))),
-        }
-    }
-
-    /// Its memory (proc(5), `/proc/pid/status`).
-    pub fn memory(&self) -> Result<Memory, Failure> {
-        let status = self.proc_file("status")?;
-        let mib = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next()?.parse::<f64>().ok())
-                .map_or(0.0, |kib| kib / 1024.0)
-        };
-        Ok(Memory { resident_mib: mib("VmRSS"), peak_mib: mib("VmHWM") })
-    }
-
-    fn proc_file(&self, name: &str) -> Result<String, Failure> {
-        let path = format!("/proc/{}/{name}", self.pid);
-        std::fs::read_to_string(&path)
-            .map_err(|error| Failure::running(format!("{path}: {error}; has the measured process ended?")))
     }
 }
 

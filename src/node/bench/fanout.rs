@@ -86,7 +86,7 @@ async fn measure(
     let floor_ns = floor_ns(followers, posts);
     let floor = Row {
         name: "floor: plain in-memory pushes".to_owned(),
-        per_second: 1e9 / floor_ns,
+        per_second: Some(1e9 / floor_ns),
         latency: None,
         cpu_ms_per_operation: Some(floor_ns / 1e6),
         memory: None,
@@ -97,18 +97,18 @@ async fn measure(
         let latency = world.latency(arguments).await?;
         let row = Row {
             name: "completed upload to follower's feed".to_owned(),
-            operations: latency.latency_us.len(),
-            per_second: 0.0,
+            operations: latency.latency_ns.len(),
+            per_second: None,
             latency: Latency::of(&latency),
             cpu_ms_per_operation: None,
-            memory: Some(world.node.memory()?),
+            memory: Some(world.node.measured.memory()?),
             errors: latency.errors,
         };
         report.results.push(row);
         report.notes.extend(latency.first_error.map(|error| format!("the first failed upload: {error}")));
     }
     report.compare("", &row, &floor);
-    report.fact("wall ns per delivery", 1e9 / row.per_second);
+    report.fact("wall ns per delivery", row.per_second.map(|rate| 1e9 / rate));
     report.fact("CPU µs per delivery", row.cpu_ms_per_operation.unwrap_or(0.0) * 1_000.0);
     report.fact("floor ns per delivery", floor_ns);
     report.notes.push(
@@ -157,7 +157,7 @@ impl Fanout {
         }
         let mut admin = Connection::new(&self.node.admin);
         let (before, _) = progress(&mut admin).await?;
-        let (cpu_before, started) = (self.node.cpu_seconds()?, Instant::now());
+        let (cpu_before, started) = (self.node.measured.cpu_seconds()?, Instant::now());
         let posted = self.node.tell("post", LIMIT).await?;
         let elapsed = loop {
             let (pushed, waiting) = progress(&mut admin).await?;
@@ -171,7 +171,7 @@ impl Fanout {
             }
             sleep(POLL).await;
         };
-        let cpu_seconds = self.node.cpu_seconds()? - cpu_before;
+        let cpu_seconds = self.node.measured.cpu_seconds()? - cpu_before;
         let commit_seconds = posted.split(' ').nth(2).and_then(|seconds| seconds.parse::<f64>().ok());
         report.fact("seconds in all", elapsed.as_secs_f64());
         report.fact("seconds until all posts were committed", commit_seconds.unwrap_or(0.0));
@@ -182,10 +182,10 @@ impl Fanout {
         Ok(Row {
             name: "deliveries to timelines in memory".to_owned(),
             operations: deliveries,
-            per_second: deliveries as f64 / elapsed.as_secs_f64(),
+            per_second: Some(deliveries as f64 / elapsed.as_secs_f64()),
             latency: None,
             cpu_ms_per_operation: Some(cpu_seconds * 1_000.0 / deliveries as f64),
-            memory: Some(self.node.memory()?),
+            memory: Some(self.node.measured.memory()?),
             errors: errors.len() as u64,
         })
     }

@@ -72,7 +72,7 @@ pub async fn run(arguments: &FeedArguments) -> Result<Report, Failure> {
 
 async fn measure(report: &mut Report, world: FeedWorld, arguments: &FeedArguments) -> Result<(), Failure> {
     let workers = workers(&world.node.http, &world.people, arguments, Some(PAGE));
-    let (measured, _) = load::run(workers, 1, arguments.load, &world.node).await?;
+    let (measured, _) = load::run(workers, 1, arguments.load.span(), &[world.node.measured]).await?;
     let row = report.add("feed pages of 50", &measured);
 
     let bytes = Connection::new(&world.node.http).expect(Call::get(PATH, &world.people[0].token)).await?.body;
@@ -82,7 +82,7 @@ async fn measure(report: &mut Report, world: FeedWorld, arguments: &FeedArgument
     drop(node);
     let floor = ChildProcess::start(ChildRole::PageFloor { file }).await?;
     let workers = self::workers(&floor.http, &people, arguments, None);
-    let (measured, _) = load::run(workers, 1, arguments.load, &floor).await?;
+    let (measured, _) = load::run(workers, 1, arguments.load.span(), &[floor.measured]).await?;
     let floor_row = report.add("floor: a route with the same bytes", &measured);
     drop(floor);
     drop(folder);

@@ -34,7 +34,7 @@ pub async fn measure(report: &mut Report, world: &FeedWorld, seed: u64, options:
         })
     };
     let workers = (0..options.connections).map(worker).collect::<Result<Vec<_>, _>>()?;
-    let (measured, _) = load::run(workers, KINDS.len(), options, &world.node).await?;
+    let (measured, _) = load::run(workers, KINDS.len(), options.span(), &[world.node.measured]).await?;
     report.add("mix", &measured);
     for (kind, name) in KINDS.iter().enumerate() {
         report.add_kind(&format!("  {name}"), &measured, kind);

@@ -71,7 +71,7 @@ impl Scenario<'_> {
         let node = ChildProcess::start(self.arguments.common.node_role(folder.path())).await?;
         let tokens = people.iter().map(|person| person.token.clone()).collect();
         let workers = self.workers(&node.http, tokens, &posts);
-        let (measured, workers) = load::run(workers, 1, self.arguments.load, &node).await?;
+        let (measured, workers) = load::run(workers, 1, self.arguments.load.span(), &[node.measured]).await?;
         let row = report.add(&format!("likes, {}", self.name), &measured);
         let wrong = self.check(&node.http, &people[0].token, &posts, &workers).await?;
         report.fact(&format!("counts, {}", self.name), if wrong.is_empty() { "exact" } else { "wrong" });
@@ -89,7 +89,7 @@ impl Scenario<'_> {
         // The floor looks no token up: it takes the user's id for one.
         let tokens = people.iter().map(|person| person.id.to_string()).collect();
         let workers = self.workers(&floor.http, tokens, &posts);
-        let (measured, _) = load::run(workers, 1, self.arguments.load, &floor).await?;
+        let (measured, _) = load::run(workers, 1, self.arguments.load.span(), &[floor.measured]).await?;
         Ok(report.add(&format!("floor: one commit each, {}", self.name), &measured))
     }
 

@@ -1,9 +1,6 @@
 //! The closed loop: workers that ask again as soon as they are answered, and what was measured meanwhile.
 
-use super::{
-    child::{ChildProcess, Memory},
-    options::LoadOptions,
-};
+use super::process::{self, Memory, Process};
 use crate::Failure;
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
@@ -12,8 +9,8 @@ use tokio::{
     time::{sleep_until, timeout},
 };
 
-/// Latencies are kept to three digits, from a microsecond to a minute.
-const LONGEST_US: u64 = 60_000_000;
+/// Latencies are kept to three digits, from a nanosecond to a minute.
+const LONGEST_NS: u64 = 60_000_000_000;
 const DIGITS: u8 = 3;
 /// How long operations under way at the end may take to finish.
 const END_LIMIT: Duration = Duration::from_secs(60);
@@ -24,10 +21,19 @@ pub trait Worker: Send + 'static {
     fn step(&mut self) -> impl Future<Output = (usize, Result<(), String>)> + Send;
 }
 
+/// How long is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Of the same load before that.
+    pub warmup: Duration,
+    /// Measured.
+    pub measured: Duration,
+}
+
 /// What was measured of one kind of operation.
 pub struct Measured {
-    /// Latencies of those that succeeded, in microseconds.
-    pub latency_us: Histogram<u64>,
+    /// Latencies of those that succeeded, in nanoseconds.
+    pub latency_ns: Histogram<u64>,
     /// Those that failed.
     pub errors: u64,
     /// Why the first one did.
@@ -37,18 +43,18 @@ pub struct Measured {
 impl Measured {
     /// Nothing yet.
     pub fn new() -> Result<Self, Failure> {
-        let latency_us = Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
+        let latency_ns = Histogram::new_with_bounds(1, LONGEST_NS, DIGITS)
             .map_err(|error| Failure::start_up(format!("histogram: {error}")))?;
-        Ok(Self { latency_us, errors: 0, first_error: None })
+        Ok(Self { latency_ns, errors: 0, first_error: None })
     }
 
     /// Adds an operation that succeeded.
     pub fn record(&mut self, latency: Duration) {
-        self.latency_us.saturating_record(latency.as_micros() as u64);
+        self.latency_ns.saturating_record(latency.as_nanos() as u64);
     }
 
     fn add(&mut self, other: Measured) -> Result<(), Failure> {
-        self.latency_us.add(&other.latency_us).map_err(|error| Failure::running(format!("histogram: {error}")))?;
+        self.latency_ns.add(&other.latency_ns).map_err(|error| Failure::running(format!("histogram: {error}")))?;
         self.errors += other.errors;
         self.first_error = self.first_error.take().or(other.first_error);
         Ok(())
@@ -61,16 +67,16 @@ pub struct Measurement {
     pub kinds: Vec<Measured>,
     /// How long was measured.
     pub elapsed: Duration,
-    /// Processor time that the child used meanwhile, in seconds.
+    /// Processor time that the measured processes used meanwhile, in seconds.
     pub cpu_seconds: f64,
-    /// The child's memory at the end.
+    /// Their memory at the end.
     pub memory: Memory,
 }
 
 impl Measurement {
     /// Operations of all kinds that succeeded.
     pub fn operations(&self) -> u64 {
-        self.kinds.iter().map(|kind| kind.latency_us.len()).sum()
+        self.kinds.iter().map(|kind| kind.latency_ns.len()).sum()
     }
 }
 
@@ -81,20 +87,20 @@ impl Measurement {
 pub async fn run<W: Worker>(
     workers: Vec<W>,
     kinds: usize,
-    options: LoadOptions,
-    child: &ChildProcess,
+    span: Span,
+    processes: &[Process],
 ) -> Result<(Measurement, Vec<W>), Failure> {
-    let from = Instant::now() + options.warmup();
-    let until = from + options.measured();
+    let from = Instant::now() + span.warmup;
+    let until = from + span.measured;
     let mut looping = JoinSet::new();
     for worker in workers {
         looping.spawn(repeat(worker, kinds, from, until));
     }
     sleep_until(from.into()).await;
-    let cpu_before = child.cpu_seconds()?;
+    let cpu_before = process::cpu_seconds(processes)?;
     sleep_until(until.into()).await;
-    let cpu_seconds = child.cpu_seconds()? - cpu_before;
-    let memory = child.memory()?;
+    let cpu_seconds = process::cpu_seconds(processes)? - cpu_before;
+    let memory = process::memory(processes)?;
 
     let mut totals = (0..kinds).map(|_| Measured::new()).collect::<Result<Vec<_>, _>>()?;
     let mut workers = Vec::new();
@@ -109,7 +115,7 @@ pub async fn run<W: Worker>(
         Ok::<_, Failure>(())
     };
     timeout(END_LIMIT, collecting).await.map_err(|_| Failure::running("operations under way do not end"))??;
-    Ok((Measurement { kinds: totals, elapsed: options.measured(), cpu_seconds, memory }, workers))
+    Ok((Measurement { kinds: totals, elapsed: span.measured, cpu_seconds, memory }, workers))
 }
 
 async fn repeat<W: Worker>(

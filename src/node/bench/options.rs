@@ -1,6 +1,6 @@
 //! Options that the benches share.
 
-use super::child::ChildRole;
+use super::{child::ChildRole, load::Span};
 use crate::{Failure, config};
 use clap::Args;
 use std::{path::Path, time::Duration};
@@ -34,14 +34,9 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// Seconds measured.
-    pub fn measured(self) -> Duration {
-        Duration::from_secs(self.seconds)
-    }
-
-    /// Seconds before that.
-    pub fn warmup(self) -> Duration {
-        Duration::from_secs(self.warmup_seconds)
+    /// The same as a span of time.
+    pub fn span(self) -> Span {
+        Span { warmup: Duration::from_secs(self.warmup_seconds), measured: Duration::from_secs(self.seconds) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The report, as text and as JSON.
 
 use super::{
-    child::Memory,
     load::{Measured, Measurement},
+    process::Memory,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -22,8 +22,8 @@ pub struct Latency {
 impl Latency {
     /// The percentiles of what was measured; `None` of nothing.
     pub fn of(measured: &Measured) -> Option<Self> {
-        let at = |quantile: f64| measured.latency_us.value_at_quantile(quantile) as f64 / 1_000.0;
-        (!measured.latency_us.is_empty()).then(|| Self { p50_ms: at(0.5), p99_ms: at(0.99), p99_9_ms: at(0.999) })
+        let at = |quantile: f64| measured.latency_ns.value_at_quantile(quantile) as f64 / 1_000_000.0;
+        (!measured.latency_ns.is_empty()).then(|| Self { p50_ms: at(0.5), p99_ms: at(0.99), p99_9_ms: at(0.999) })
     }
 }
 
@@ -34,13 +34,13 @@ pub struct Row {
     pub name: String,
     /// How often.
     pub operations: u64,
-    /// Per second of wall time; 0 where they were made one at a time with pauses.
-    pub per_second: f64,
+    /// Per second of wall time; `None` where they were made one at a time with pauses.
+    pub per_second: Option<f64>,
     /// How long each took; `None` where operations are not timed one by one.
     pub latency: Option<Latency>,
-    /// Processor time of the measured process per operation, in milliseconds.
+    /// Processor time of what is measured per operation, in milliseconds.
     pub cpu_ms_per_operation: Option<f64>,
-    /// Memory of the measured process.
+    /// Memory of what is measured.
     pub memory: Option<Memory>,
     /// Operations that failed.
     pub errors: u64,
@@ -93,10 +93,10 @@ impl Report {
 
     /// Adds the line of a whole run.
     pub fn add(&mut self, name: &str, measurement: &Measurement) -> Row {
-        let mut all = Measured { latency_us: measurement.kinds[0].latency_us.clone(), errors: 0, first_error: None };
+        let mut all = Measured { latency_ns: measurement.kinds[0].latency_ns.clone(), errors: 0, first_error: None };
         for kind in measurement.kinds.iter().skip(1) {
             // Histograms of equal bounds always add up.
-            let _ = all.latency_us.add(&kind.latency_us);
+            let _ = all.latency_ns.add(&kind.latency_ns);
         }
         for kind in &measurement.kinds {
             all.errors += kind.errors;
@@ -125,12 +125,21 @@ impl Report {
             let name = if prefix.is_empty() { name.to_owned() } else { format!("{prefix} {name}") };
             self.ratios.0.push((name, Value::from(if to > 0.0 { of / to } else { 0.0 })));
         };
-        ratio("throughput / floor", row.per_second, floor.per_second);
+        if let (Some(of), Some(to)) = (row.per_second, floor.per_second) {
+            ratio("throughput / floor", of, to);
+        }
         if let (Some(cpu), Some(floor)) = (row.cpu_ms_per_operation, floor.cpu_ms_per_operation) {
             ratio("CPU per operation / floor", cpu, floor);
         }
         if let (Some(latency), Some(floor)) = (row.latency, floor.latency) {
             ratio("p99 / floor", latency.p99_ms, floor.p99_ms);
+        }
+    }
+
+    /// Compares the throughput of two lines alone.
+    pub fn compare_throughput(&mut self, name: &str, row: &Row, other: &Row) {
+        if let (Some(of), Some(to)) = (row.per_second, other.per_second) {
+            self.ratios.0.push((name.to_owned(), Value::from(if to > 0.0 { of / to } else { 0.0 })));
         }
     }
 
@@ -176,11 +185,11 @@ impl Report {
 }
 
 fn row_of(name: &str, measured: &Measured, seconds: f64) -> Row {
-    let operations = measured.latency_us.len();
+    let operations = measured.latency_ns.len();
     Row {
         name: name.to_owned(),
         operations,
-        per_second: operations as f64 / seconds,
+        per_second: Some(operations as f64 / seconds),
         latency: Latency::of(measured),
         cpu_ms_per_operation: None,
         memory: None,
@@ -193,7 +202,7 @@ fn cells(row: &Row) -> [String; 9] {
     let latency = row.latency;
     [
         row.name.clone(),
-        some(Some(row.per_second).filter(|rate| *rate > 0.0)),
+        some(row.per_second),
         some(latency.map(|latency| latency.p50_ms)),
         some(latency.map(|latency| latency.p99_ms)),
         some(latency.map(|latency| latency.p99_9_ms)),

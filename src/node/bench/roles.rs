@@ -1,11 +1,11 @@
 //! What a bench's child process is. Each role prints a ready line and ends when its standard input does, so that no
 //! child outlives its bench.
 
-use super::{floor, seed};
+use super::{floor, messages, seed};
 use crate::{Failure, cli::Settings, compose, config::Config, serve};
 use clap::{Args, Subcommand};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 use tessera_app::clock;
 use tessera_domain::{IdGenerator, PostId, Timestamp};
 use tessera_ports::{
@@ -37,6 +37,13 @@ enum Role {
     },
     /// An HTTP route that commits every like by itself
     LikesFloor(Settings),
+    /// A node's end of a link to its bench, and an echo and a sink over plain TCP and over TLS
+    MessagesPeer {
+        /// Where the certificates are
+        folder: PathBuf,
+        /// Where the bench listens for the link
+        bench: SocketAddr,
+    },
 }
 
 /// Plays a role until the bench ends.
@@ -53,6 +60,7 @@ pub async fn run(arguments: RoleArguments) -> Result<(), Failure> {
             let config = Settings { sets, ..settings }.load()?;
             until_input_ends(floor::serve(floor::likes(compose::open_ledger(&config).await?.ledger))).await
         }
+        Role::MessagesPeer { folder, bench } => messages::serve_peer(&folder, bench, input()).await,
     }
 }
 
