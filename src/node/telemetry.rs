@@ -2,9 +2,12 @@
 
 use crate::config::Config;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::io::IsTerminal;
+use metrics_util::MetricKindMask;
+use std::{io::IsTerminal, time::Duration};
 use tracing_subscriber::EnvFilter;
 
+/// How long a gauge is shown after it was last set. All are set every ten seconds or when they are asked for.
+const GAUGE_LIFE: Duration = Duration::from_secs(60);
 /// `ractor_cluster` writes whole messages at debug, and what ends its sessions our own link says in better words.
 const LINK_CAP: &str = "ractor_cluster=error";
 
@@ -27,5 +30,9 @@ pub fn start_logging(config: &Config) -> Result<(), String> {
 
 /// Starts collecting metrics; the handle renders them.
 pub fn start_metrics() -> Result<PrometheusHandle, String> {
-    PrometheusBuilder::new().install_recorder().map_err(|error| error.to_string())
+    // A gauge of something that is gone (a link to a node that left) must not stand for ever as it was last.
+    PrometheusBuilder::new()
+        .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_LIFE))
+        .install_recorder()
+        .map_err(|error| error.to_string())
 }
