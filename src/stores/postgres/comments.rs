@@ -133,7 +133,7 @@ async fn delete(
         "WITH found AS MATERIALIZED (
              SELECT id, author_id FROM comments WHERE id = $1 AND post_id = $2 FOR UPDATE),
          gone AS (
-             DELETE FROM comments WHERE id IN (SELECT id FROM found WHERE $4 OR author_id = $3)
+             DELETE FROM comments WHERE id = (SELECT id FROM found WHERE $4 OR author_id = $3)
              RETURNING id, shard, created_at),
          marked AS (
              UPDATE deleted_id_watermark SET id = gone.id FROM gone WHERE deleted_id_watermark.id < gone.id)

@@ -52,7 +52,10 @@ impl EngagementLedger for PostgresLedger {
     }
 
     async fn liked_by(&self, user_id: UserId, ids: &[PostId]) -> StoreResult<Vec<PostId>> {
-        let query = sqlx::query_as("SELECT post_id FROM likes WHERE post_id = ANY($1) AND user_id = $2");
+        let query = sqlx::query_as(
+            "SELECT l.post_id FROM unnest($1::bigint[]) AS wanted (id)
+             JOIN likes l ON l.post_id = wanted.id AND l.user_id = $2",
+        );
         let ids: Vec<i64> = ids.iter().map(|id| id.to_i64()).collect();
         let rows: Vec<(i64,)> = self.fetch_all(query.bind(ids).bind(user_id.to_i64())).await?;
         Ok(rows.into_iter().map(|(id,)| PostId::from_i64(id)).collect())
@@ -256,7 +259,8 @@ async fn unlike_all(scope: &mut Scope, batch: &mut Batch, run: &[CounterOperatio
              SELECT user_id FROM likes WHERE post_id = $1 AND user_id = ANY($2) AND EXISTS (TABLE post)
              ORDER BY user_id FOR UPDATE),
          gone AS (
-             DELETE FROM likes WHERE post_id = $1 AND user_id IN (TABLE locked) RETURNING user_id, shard, created_at)
+             DELETE FROM likes WHERE post_id = $1 AND user_id = ANY(ARRAY(TABLE locked))
+             RETURNING user_id, shard, created_at)
          SELECT post.author_id, gone.user_id, gone.shard, gone.created_at FROM post LEFT JOIN gone ON true",
     );
     let delete = delete.bind(batch.post_id.to_i64()).bind(users.iter().map(|id| id.to_i64()).collect::<Vec<_>>());

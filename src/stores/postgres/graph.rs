@@ -81,12 +81,13 @@ impl GraphLedger for PostgresLedger {
     }
 
     async fn relationships(&self, viewer_id: UserId, others: &[UserId]) -> StoreResult<Vec<Relationship>> {
+        // Not `EXISTS`, for which Postgres might read all followers of the viewer into memory.
         let query = sqlx::query_as(
-            "SELECT EXISTS (SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = other.id),
-                    EXISTS (SELECT 1 FROM follows WHERE follower_id = other.id AND followee_id = $1),
-                    EXISTS (SELECT 1 FROM blocks WHERE blocker_id = $1 AND blocked_id = other.id),
-                    EXISTS (SELECT 1 FROM blocks WHERE blocker_id = other.id AND blocked_id = $1),
-                    EXISTS (SELECT 1 FROM mutes WHERE muter_id = $1 AND muted_id = other.id)
+            "SELECT (SELECT true FROM follows WHERE follower_id = $1 AND followee_id = other.id) IS NOT NULL,
+                    (SELECT true FROM follows WHERE follower_id = other.id AND followee_id = $1) IS NOT NULL,
+                    (SELECT true FROM blocks WHERE blocker_id = $1 AND blocked_id = other.id) IS NOT NULL,
+                    (SELECT true FROM blocks WHERE blocker_id = other.id AND blocked_id = $1) IS NOT NULL,
+                    (SELECT true FROM mutes WHERE muter_id = $1 AND muted_id = other.id) IS NOT NULL
              FROM unnest($2::bigint[]) WITH ORDINALITY AS other (id, place) ORDER BY other.place",
         );
         let others: Vec<i64> = others.iter().map(|id| id.to_i64()).collect();

@@ -19,6 +19,22 @@ const KEEP_HOURS_MS: i64 = 30 * DAY_MS;
 /// Quotas and impressions by day stay this many days longer; only today's are ever asked for.
 const KEEP_DAYS: i64 = 2;
 
+/// Deletes the rows of a table whose time lies before `$1`, at most `$2` of them. By their places, because an array of
+/// places is all that a plan made for any limit reads.
+macro_rules! purge {
+    ($table:literal, $time:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE ctid = ANY(ARRAY(SELECT ctid FROM ",
+            $table,
+            " WHERE ",
+            $time,
+            " < $1 LIMIT $2))"
+        )
+    };
+}
+
 #[async_trait]
 impl MaintenanceLedger for PostgresLedger {
     async fn timeline_checkpoint(&self, user_id: UserId) -> StoreResult<Option<Vec<u8>>> {
@@ -71,20 +87,11 @@ impl MaintenanceLedger for PostgresLedger {
     }
 
     async fn purge_expired(&self, before: Timestamp) -> StoreResult<u64> {
-        let replies = "DELETE FROM saved_replies WHERE (scope, idempotency_key) IN (
-                           SELECT scope, idempotency_key FROM saved_replies WHERE created_at < $1 LIMIT $2)";
-        let sessions = "DELETE FROM sessions WHERE token_hash IN (
-                            SELECT token_hash FROM sessions WHERE expires_at < $1 LIMIT $2)";
-        let hours = "DELETE FROM engagement_hours WHERE (hour, post_id, shard) IN (
-                         SELECT hour, post_id, shard FROM engagement_hours WHERE hour < $1 LIMIT $2)";
-        let quotas = "DELETE FROM upload_quota WHERE (user_id, day) IN (
-                          SELECT user_id, day FROM upload_quota WHERE day < $1 LIMIT $2)";
-        let impressions = "DELETE FROM ad_impressions WHERE (user_id, day, ad_id) IN (
-                               SELECT user_id, day, ad_id FROM ad_impressions WHERE day < $1 LIMIT $2)";
-        self.purge(hours, before.0 - KEEP_HOURS_MS).await?;
-        self.purge(quotas, before.utc_day() - KEEP_DAYS).await?;
-        self.purge(impressions, before.utc_day() - KEEP_DAYS).await?;
-        Ok(self.purge(replies, before.0).await? + self.purge(sessions, before.0).await?)
+        self.purge(purge!("engagement_hours", "hour"), before.0 - KEEP_HOURS_MS).await?;
+        self.purge(purge!("upload_quota", "day"), before.utc_day() - KEEP_DAYS).await?;
+        self.purge(purge!("ad_impressions", "day"), before.utc_day() - KEEP_DAYS).await?;
+        let replies = self.purge(purge!("saved_replies", "created_at"), before.0).await?;
+        Ok(replies + self.purge(purge!("sessions", "expires_at"), before.0).await?)
     }
 
     async fn check(&self) -> StoreResult<()> {

@@ -14,8 +14,7 @@ const CLAIM: &str = "WITH due AS (
          SELECT id FROM outbox WHERE NOT is_dead AND due_at <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
      UPDATE outbox SET is_dead = attempts >= $4, attempts = least(attempts + 1, $4), due_at = $2,
          lease_token = CASE WHEN attempts < $4 THEN $5 + floor(random() * 281474976710656)::bigint END
-     FROM due WHERE outbox.id = due.id
-     RETURNING outbox.id, attempts, lease_token, event";
+     WHERE id = ANY(ARRAY(TABLE due)) RETURNING id, attempts, lease_token, event";
 
 #[async_trait]
 impl OutboxLedger for PostgresLedger {

@@ -168,8 +168,7 @@ async fn sweep_uploads(scope: &mut Scope, expired_before: Timestamp, page: usize
         "WITH expired AS MATERIALIZED (
              SELECT id FROM uploads WHERE status = 'pending' AND expires_at < $1
              ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-         UPDATE uploads SET status = 'failed', error = $3 FROM expired WHERE uploads.id = expired.id
-         RETURNING uploads.*",
+         UPDATE uploads SET status = 'failed', error = $3 WHERE id = ANY(ARRAY(TABLE expired)) RETURNING *",
     );
     let rows = scope.fetch_all(update.bind(expired_before.0).bind(limit(page)).bind(EXPIRED)).await?;
     let swept: Vec<Upload> = rows.into_iter().map(UploadRow::into_upload).collect::<StoreResult<_>>()?;
