@@ -11,7 +11,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tessera_cluster::{AskError, ClusterNode, Deadline, NodeCall, NodeService};
-use tessera_domain::{PostId, UserId};
+use tessera_domain::{AdId, PostId, UserId};
 use tessera_ports::ledger::TokenHash;
 
 /// Delivers to the resident timelines of a node; answered with how many there were.
@@ -72,6 +72,20 @@ pub struct CampaignsChanged;
 impl NodeCall for CampaignsChanged {
     type Answer = ();
     const METHOD: u16 = 103;
+}
+
+/// Ads were shown to somebody, by the node that tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdsShown {
+    /// To whom.
+    pub user_id: UserId,
+    /// Which, each once.
+    pub ad_ids: Vec<AdId>,
+}
+
+impl NodeCall for AdsShown {
+    type Answer = ();
+    const METHOD: u16 = 104;
 }
 
 /// Fan-out to the resident timelines of all nodes (section 3). Cheap to clone.

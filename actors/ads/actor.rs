@@ -100,6 +100,10 @@ impl Entity for AdsActor {
         match message {
             AdsMessage::Candidates { user_id, limit, reply } => self.candidates(user_id, limit, reply, context),
             AdsMessage::Shown { user_id, ad_ids } => self.shown(user_id, &ad_ids, context),
+            AdsMessage::ShownElsewhere { user_id, ad_ids } => {
+                let now = clock::now();
+                ad_ids.into_iter().for_each(|ad_id| self.core.shown_elsewhere(user_id, ad_id, now));
+            }
             AdsMessage::Refresh => self.refresh(context),
             AdsMessage::RefreshDue => {
                 self.refresh(context);

@@ -8,6 +8,9 @@ use tessera_ports::ledger::{AdImpressions, AdSpend, MAX_PAGE};
 /// The most (day, user, ad) entries that wait to be flushed; past it impressions are dropped.
 pub(super) const WAITING_IMPRESSIONS: usize = 20_000;
 
+/// An impression on another node counts here for so long: by then it is in the ledger, where reads find it.
+const ELSEWHERE_MS: i64 = 1_000;
+
 /// A campaign with what was spent of it beyond what its last read is sure to know.
 struct Campaign {
     spend: AdSpend,
@@ -70,6 +73,8 @@ pub(super) struct AdsCore {
     day: i64,
     waiting: HashMap<Key, u32>,
     flushing: HashMap<Key, u32>,
+    /// Impressions that other nodes told of, and until when they count.
+    elsewhere: HashMap<Key, (u32, Timestamp)>,
     /// While a read of the campaigns is under way: what it may not know of, by ad.
     unread: Option<HashMap<AdId, u64>>,
 }
@@ -78,7 +83,10 @@ impl AdsCore {
     /// A read of the campaigns begins.
     pub fn refresh_began(&mut self, now: Timestamp) {
         let mut unread = HashMap::new();
-        for (key, count) in self.waiting.iter().chain(&self.flushing).filter(|(key, _)| key.day == now.utc_day()) {
+        self.forget_elsewhere(now);
+        let elsewhere = self.elsewhere.iter().map(|(key, (count, _))| (key, count));
+        let unwritten = self.waiting.iter().chain(&self.flushing).chain(elsewhere);
+        for (key, count) in unwritten.filter(|(key, _)| key.day == now.utc_day()) {
             *unread.entry(key.ad_id).or_insert(0) += u64::from(*count);
         }
         self.unread = Some(unread);
@@ -106,7 +114,8 @@ impl AdsCore {
             return Choice::Nothing;
         }
         let ad_ids = self.campaigns.iter().map(|campaign| campaign.spend.ad.id);
-        let unflushed = ad_ids.map(|ad_id| (ad_id, self.unflushed(user_id, ad_id))).filter(|(_, n)| *n > 0).collect();
+        let unflushed =
+            ad_ids.map(|ad_id| (ad_id, self.unflushed(user_id, ad_id, now))).filter(|(_, n)| *n > 0).collect();
         Choice::Read(Question { user_id, limit, day: self.day, unflushed })
     }
 
@@ -118,7 +127,7 @@ impl AdsCore {
             let ad = &campaign.spend.ad;
             let in_ledger = seen.iter().find(|seen| is_today && seen.ad_id == ad.id).map_or(0, |seen| seen.count);
             let before = question.unflushed.iter().find(|(id, _)| is_today && *id == ad.id).map_or(0, |(_, n)| *n);
-            in_ledger.saturating_add(before.max(self.unflushed(question.user_id, ad.id))) < ad.frequency_cap
+            in_ledger.saturating_add(before.max(self.unflushed(question.user_id, ad.id, now))) < ad.frequency_cap
         };
         let lag = |campaign: &Campaign| pacing_lag(&campaign.spend.ad, campaign.impressions(), now);
         let mut eligible: Vec<(f64, &AdSpend)> = self
@@ -141,13 +150,34 @@ impl AdsCore {
             return false;
         }
         *self.waiting.entry(key).or_insert(0) += 1;
+        self.spend_one(ad_id);
+        true
+    }
+
+    /// Another node showed `ad_id`, and writes that itself.
+    pub fn shown_elsewhere(&mut self, user_id: UserId, ad_id: AdId, now: Timestamp) {
+        self.turn_to(now);
+        self.spend_one(ad_id);
+        if self.elsewhere.len() >= WAITING_IMPRESSIONS {
+            self.forget_elsewhere(now);
+        }
+        if self.elsewhere.len() < WAITING_IMPRESSIONS {
+            let told = self.elsewhere.entry(Key { day: now.utc_day(), user_id, ad_id }).or_insert((0, now));
+            *told = (told.0 + 1, now.plus_ms(ELSEWHERE_MS));
+        }
+    }
+
+    fn spend_one(&mut self, ad_id: AdId) {
         if let Some(campaign) = self.campaigns.iter_mut().find(|campaign| campaign.spend.ad.id == ad_id) {
             campaign.unread += 1;
         }
         if let Some(unread) = &mut self.unread {
             *unread.entry(ad_id).or_insert(0) += 1;
         }
-        true
+    }
+
+    fn forget_elsewhere(&mut self, now: Timestamp) {
+        self.elsewhere.retain(|_, (_, until)| *until > now);
     }
 
     /// The next write, if anything waits and none is under way: impressions of the oldest day.
@@ -179,7 +209,9 @@ impl AdsCore {
     /// Bytes on the heap, about.
     pub fn heap_bytes(&self) -> usize {
         let keys = self.waiting.capacity() + self.flushing.capacity();
-        keys * size_of::<(Key, u32)>() + self.campaigns.capacity() * size_of::<Campaign>()
+        keys * size_of::<(Key, u32)>()
+            + self.elsewhere.capacity() * size_of::<(Key, (u32, Timestamp))>()
+            + self.campaigns.capacity() * size_of::<Campaign>()
     }
 
     /// A new UTC day begins with whole budgets; the next read confirms it.
@@ -196,8 +228,9 @@ impl AdsCore {
         // A read that began yesterday brings yesterday's spend: too much, which the next read mends.
     }
 
-    fn unflushed(&self, user_id: UserId, ad_id: AdId) -> u32 {
+    fn unflushed(&self, user_id: UserId, ad_id: AdId, now: Timestamp) -> u32 {
         let key = Key { day: self.day, user_id, ad_id };
-        [&self.waiting, &self.flushing].iter().filter_map(|counts| counts.get(&key)).sum()
+        let elsewhere = self.elsewhere.get(&key).filter(|(_, until)| *until > now).map_or(0, |(count, _)| *count);
+        [&self.waiting, &self.flushing].iter().filter_map(|counts| counts.get(&key)).sum::<u32>() + elsewhere
     }
 }

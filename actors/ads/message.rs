@@ -39,6 +39,13 @@ pub enum AdsMessage {
         /// Which, each once.
         ad_ids: Vec<AdId>,
     },
+    /// Ads were shown by another node.
+    ShownElsewhere {
+        /// To whom.
+        user_id: UserId,
+        /// Which, each once.
+        ad_ids: Vec<AdId>,
+    },
     /// Read the campaigns now.
     Refresh,
     /// Write all impressions now.

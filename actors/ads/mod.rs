@@ -3,7 +3,8 @@
 //! It keeps the active campaigns with today's spend, adds what it has not flushed yet, and asks the ledger per
 //! user what they saw today, outside its mailbox and only while there is something to show. It errs on the
 //! careful side: while a read and a flush race, impressions count twice and never zero times, so budgets and caps
-//! hold on one node. Days are UTC days.
+//! hold on one node. Nodes tell each other what they showed, at once and best effort, so between nodes a budget is overspent
+//! only by what crosses on the way. Days are UTC days.
 
 mod actor;
 mod core;
@@ -14,7 +15,11 @@ mod tests;
 pub use actor::{AdsActor, AdsArgs, AdsSettings};
 pub use message::{AdCandidate, AdsMessage};
 
-use crate::{ActorError, NodeSingleton, news::CampaignsChanged, restart};
+use crate::{
+    ActorError, NodeSingleton,
+    news::{AdsShown, CampaignsChanged},
+    restart,
+};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{ClusterNode, Deadline, NodeService, Region, RegionSettings};
 use tessera_domain::{AdId, UserId};
@@ -28,17 +33,22 @@ pub fn region_settings() -> RegionSettings {
 #[derive(Clone)]
 pub struct AdsRef {
     region: Region<AdsActor>,
-    news: NodeService<CampaignsChanged>,
+    changes: NodeService<CampaignsChanged>,
+    impressions: NodeService<AdsShown>,
 }
 
 impl AdsRef {
     /// The entity that lives in `region`; it hears from `node`'s peers that campaigns changed.
     pub fn new(node: Arc<ClusterNode>, region: Region<AdsActor>) -> Self {
         let heard = region.clone();
-        let news = NodeService::new(node, "ads", move |CampaignsChanged, _| {
+        let changes = NodeService::new(node.clone(), "ads", move |CampaignsChanged, _| {
             std::future::ready(heard.tell(NodeSingleton, AdsMessage::Refresh))
         });
-        Self { region, news }
+        let heard = region.clone();
+        let impressions = NodeService::new(node, "ads", move |AdsShown { user_id, ad_ids }, _| {
+            std::future::ready(heard.tell(NodeSingleton, AdsMessage::ShownElsewhere { user_id, ad_ids }))
+        });
+        Self { region, changes, impressions }
     }
 
     /// Up to `limit` ads to show to `user_id`: active, with budget left, below the user's cap, the one
@@ -60,13 +70,14 @@ impl AdsRef {
     /// durable within a fraction of a second, and those of a crash's last moment are lost.
     pub fn shown(&self, user_id: UserId, ad_ids: Vec<AdId>) {
         if !ad_ids.is_empty() {
+            self.impressions.tell_others(&AdsShown { user_id, ad_ids: ad_ids.clone() });
             self.tell(AdsMessage::Shown { user_id, ad_ids });
         }
     }
 
     /// Tells that campaigns changed. Best effort: they are looked at every few seconds anyway.
     pub fn refresh(&self) {
-        self.news.tell_others(&CampaignsChanged);
+        self.changes.tell_others(&CampaignsChanged);
         self.tell(AdsMessage::Refresh);
     }
 

@@ -43,6 +43,28 @@ fn candidates(core: &mut AdsCore, seen: &[(u64, u32)], now: Timestamp) -> Vec<u6
 }
 
 #[test]
+fn what_other_nodes_showed_counts_until_the_ledger_tells_it() {
+    let mut core = core(vec![spend(1, 3, 2, 0)]);
+    core.shown_elsewhere(ADA, AdId(1), NOON);
+    core.shown_elsewhere(ADA, AdId(1), NOON);
+    let ask = |core: &mut AdsCore, user_id, now| match core.ask(user_id, 5, now) {
+        Choice::Nothing => None,
+        Choice::Read(question) => Some(core.choose(&question, &[], now).len()),
+    };
+    assert_eq!(ask(&mut core, ADA, NOON), Some(0), "her cap is reached");
+    assert_eq!(ask(&mut core, UserId(2), NOON), Some(1));
+    core.shown_elsewhere(UserId(2), AdId(1), NOON);
+    assert_eq!(ask(&mut core, UserId(3), NOON), None, "the budget is spent");
+    // A read that may have missed them does not bring the budget back; one that began later knows them all.
+    core.refresh_began(NOON.plus_ms(100));
+    core.refreshed(vec![spend(1, 3, 2, 1)], NOON.plus_ms(100));
+    assert_eq!(ask(&mut core, UserId(3), NOON.plus_ms(100)), None);
+    core.refresh_began(NOON.plus_ms(2_000));
+    core.refreshed(vec![spend(1, 3, 2, 2)], NOON.plus_ms(2_000));
+    assert_eq!(ask(&mut core, UserId(3), NOON.plus_ms(2_000)), Some(1));
+}
+
+#[test]
 fn without_a_showable_ad_nothing_is_read() {
     assert_eq!(core(vec![]).ask(ADA, 10, NOON), Choice::Nothing);
     assert_eq!(core(vec![spend(1, 5, 1, 5)]).ask(ADA, 10, NOON), Choice::Nothing, "the budget is spent");
