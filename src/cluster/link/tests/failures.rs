@@ -71,6 +71,9 @@ async fn a_hanging_peer_is_silent_and_serves_nothing_late_when_it_wakes() {
     let counted = here.ask(&peer, COUNTED, "").await.unwrap();
     assert_eq!(counted[..], 0_u64.to_be_bytes(), "what its callers gave up is not served");
     assert!(is_up(&here.view(&peer)), "the session outlived it");
+    // The one that slept does not take its own sleep for the silence of others.
+    there.until("state: Up").await;
+    assert!(!there.said.iter().any(|line| line.contains("Silent")), "{:?}", there.said);
     here.stop().await;
 }
 

@@ -149,6 +149,8 @@ pub(super) struct There {
     process: tokio::process::Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
+    /// All that it said so far.
+    pub(super) said: Vec<String>,
 }
 
 impl There {
@@ -173,7 +175,7 @@ impl There {
         let stdin = process.stdin.take().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut this = Self { name: name(node), address, process, stdin, lines };
+        let mut this = Self { name: name(node), address, process, stdin, lines, said: Vec::new() };
         this.address = this.hear("listening").await.parse().unwrap();
         this
     }
@@ -192,6 +194,7 @@ impl There {
         let found = async {
             loop {
                 let line = self.lines.next_line().await.unwrap().expect("the peer process lives");
+                self.said.push(line.clone());
                 // The test runner's own words may stand before it on the line.
                 if let Some((_, rest)) = line.split_once(&format!("@{what} ")) {
                     return rest.to_owned();
