@@ -74,7 +74,9 @@ pub trait Transport: Send + Sync + 'static {
 }
 
 /// Where the answer to an inbound request goes. Dropped unanswered it says [`RemoteError::Restarted`].
-pub struct Responder(Option<Box<dyn FnOnce(Result<Bytes, RemoteError>) + Send + Sync>>);
+pub struct Responder(Option<Give>);
+
+type Give = Box<dyn FnOnce(Result<Bytes, RemoteError>) + Send + Sync>;
 
 impl Responder {
     /// A responder that hands its answer to `answer`, once.
