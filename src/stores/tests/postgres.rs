@@ -9,7 +9,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tessera_domain::{UserId, counters::CounterOperation};
+use tessera_domain::{PostId, Timestamp, UserId, counters::CounterOperation};
 use tessera_ports::{
     Determinacy, Ledger, StoreError,
     conformance::{self, CLUSTER_NODES, ClusterNode, World},
@@ -295,11 +295,16 @@ async fn hot_writes() {
         }
         eprintln!("fsync {sync}: a read of one account {:?}", started.elapsed() / 200);
     }
+    counters_side_by_side(&ledger, post_id, now).await;
+}
+
+/// How many likes per second one counter of a post commits, and eight of them.
+async fn counters_side_by_side(ledger: &Arc<PostgresLedger>, post_id: PostId, now: Timestamp) {
     for shards in [1_u16, 8] {
         let (made, started) = (Arc::new(AtomicUsize::new(1)), Instant::now());
         let clients: Vec<_> = (0..shards)
             .map(|shard| {
-                let (ledger, made) = (Arc::clone(&ledger), Arc::clone(&made));
+                let (ledger, made) = (Arc::clone(ledger), Arc::clone(&made));
                 tokio::spawn(async move {
                     while started.elapsed() < Duration::from_secs(3) {
                         let first = 1_000_000_000 + u64::from(shards) * 100_000_000;
