@@ -37,9 +37,9 @@ pub trait HotStore: Send + Sync + 'static {
     /// on, for a minute, a fill may start one.
     async fn counts(&self, ids: &[PostId]) -> StoreResult<Vec<Option<Counts>>>;
 
-    /// Starts or completes a post's mirror from all of its ledger rows. To be asked for with [`HotStore::counts`] before
-    /// the ledger is read: a store may ignore a fill that was not, or whose asking it has lost since, because it cannot
-    /// know which updates it has lost with it.
+    /// Starts or completes a post's mirror from all of its ledger rows. To be asked for with [`HotStore::counts`]
+    /// before the ledger is read: a store may ignore a fill that was not, or whose asking it has lost since, because
+    /// it cannot know which updates it has lost with it.
     ///
     /// Per shard the row with the highest version stays, so racing an update never loses it.
     async fn fill_counts(&self, post_id: PostId, rows: &[ShardCounts]) -> StoreResult<()>;

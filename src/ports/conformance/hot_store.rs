@@ -165,7 +165,7 @@ async fn a_fill_completes_and_never_takes_back(store: Arc<dyn HotStore>) {
 }
 
 async fn an_update_ahead_of_its_fill_is_not_lost(store: Arc<dyn HotStore>) {
-    // Somebody asks and reads rows (version 1) for a fill; the counter commits version 2 and updates; then the fill comes.
+    // Somebody asks and reads rows (version 1) for a fill; the counter commits version 2 and updates; it fills.
     assert_eq!(mirrored(&*store, 1).await, None);
     store.update_counts(PostId(1), &[row(0, 2, 2, 0)]).await.expect("update_counts");
     store.fill_counts(PostId(1), &[row(0, 1, 1, 0), row(3, 1, 5, 0)]).await.expect("fill_counts");
