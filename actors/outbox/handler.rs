@@ -4,6 +4,7 @@ use crate::{
     ActorError,
     fanout::Delivery,
     inbox::InboxRef,
+    limited::limited,
     news::{ClusterFanout, Invalidation, Outdated},
     popular::PopularRef,
     timeline::TimelineRef,
@@ -12,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 use tessera_cluster::Deadline;
 use tessera_domain::{
     PostId, UserId,
+    counters::ShardCounts,
     event::Event,
     media::{self, MediaRecord, Variant},
     notification::{NotificationKind, Signal},
@@ -22,6 +24,8 @@ use tessera_ports::{Cdn, HotStore, Ledger, ObjectStore, clock};
 
 /// One event's effects take at most this long; past it the event is tried again later.
 pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long deleting a post's objects may take, so that time is left to purge them from caches.
+const OBJECTS_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a comment adds to a post's popularity, in likes.
 const COMMENT_WEIGHT: f64 = 2.0;
 
@@ -115,16 +119,19 @@ impl EventHandler {
         original_key: &str,
         deadline: Deadline,
     ) -> Result<(), ActorError> {
-        let in_hot_store = self.hot.remove_posts(&[post.post_id]).await?;
+        // First, or a reader in between would take the copy into a node's cache. Where the hot store fails the rest is
+        // done all the same, and everything again later.
+        let in_hot_store = self.hot.remove_posts(&[post.post_id]).await;
         let in_memory = self.invalidation.everywhere(Outdated::post(post.post_id), deadline).await?;
         let in_timelines = self.fanout.deliver(Delivery::Removal(post), deadline).await?;
         self.popular.removed(post.post_id);
-        let deleted = self.objects.delete(&keys_of(post.author_id, media, original_key)).await;
+        let keys = keys_of(post.author_id, media, original_key);
+        let deleted = limited("object store", OBJECTS_TIMEOUT, self.objects.delete(&keys)).await;
         // After the objects, or a reader in between would fill the cache again. It is told also where the object store
         // failed, which may last; then the whole is tried again.
         self.cdn.purge(&paths_of(post.author_id, media)).await?;
         deleted?;
-        let removed = in_memory + in_hot_store + in_timelines;
+        let removed = in_memory + in_hot_store? + in_timelines;
         tracing::debug!(post = %post.post_id, removed, "invalidated a deleted post");
         Ok(())
     }
@@ -144,10 +151,22 @@ impl EventHandler {
         let signals: Vec<Signal> =
             foreign.map(|(kind, actor_id)| Signal { kind, post_id: Some(post.post_id), actor_id }).collect();
         self.inboxes.record(post.author_id, signals, deadline).await?;
+        self.mirror_counts(post.post_id).await?;
         // Last, because it is not idempotent: an event that is tried again counts once all the same.
         let weight = liked_by.len() as f64 - f64::from(unlikes) + COMMENT_WEIGHT * commented_by.len() as f64;
         if weight != 0.0 && self.author(post.author_id).await?.is_some_and(|author| !author.private) {
             self.popular.engaged(post, weight, clock::now());
+        }
+        Ok(())
+    }
+
+    /// Moves the mirror to where the ledger is: a counter that was killed after its commit has not done so. A hot
+    /// store that fails keeps what it has for minutes only, and has nothing once it is empty.
+    async fn mirror_counts(&self, post_id: PostId) -> Result<(), ActorError> {
+        let rows: Vec<ShardCounts> =
+            self.ledger.shard_counts(&[post_id]).await?.into_iter().map(|(_, row)| row).collect();
+        if let Err(error) = self.hot.update_counts(post_id, &rows).await {
+            tracing::debug!(%post_id, %error, "a post's counts were not mirrored");
         }
         Ok(())
     }
