@@ -34,7 +34,7 @@ pub enum Command {
     Bench(BenchArguments),
     /// Bring the ledger's schema up to date and exit
     Migrate(Settings),
-    /// Recreate what is derived from the ledger. The node must not be running
+    /// Recreate what is derived from the ledger. An embedded node must not be running; a cluster's may
     Rebuild {
         /// What to recreate
         what: Rebuildable,

@@ -32,15 +32,19 @@ async fn ctl_shows_and_steers_a_running_node() {
     let until = ["--until", "2099-01-01T00:00:00Z", "--daily-budget", "100"];
     ctl_json(&node, &[&["ads", "--promote", &post_id], &until[..]].concat());
     assert_eq!(ctl_json(&node, &["ads"])["items"][0]["post_id"], post_id.as_str());
-    for command in ["status", "nodes", "jobs", "ads", "breakers"] {
+    assert_eq!(ctl_json(&node, &["events"])["items"], json!([]));
+    for command in ["status", "nodes", "jobs", "events", "ads", "breakers"] {
         let ended = ctl(&node, &[command]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(command == "breakers" || !ended.stdout.trim().is_empty(), "{command} says something");
     }
     let unknown = ctl(&node, &["jobs", "--retry", "17"]);
     assert!(unknown.code != Some(0) && unknown.stderr.contains("404"), "{unknown:?}");
+    let unknown = ctl(&node, &["drain", "--node", "nobody"]);
+    assert!(unknown.code != Some(0) && unknown.stderr.contains("tessera-1"), "{unknown:?}");
 
-    ctl_json(&node, &["drain"]);
+    let drained = ctl_json(&node, &["drain", "--wait"]);
+    assert_eq!(drained["state"], "ended");
     assert_eq!(tokio::task::block_in_place(|| node.exit_code()), Some(0));
     let gone = ctl(&node, &["status"]);
     assert!(gone.code != Some(0) && gone.stderr.contains(&node.admin), "it says who does not answer: {gone:?}");
