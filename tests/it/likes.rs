@@ -47,7 +47,7 @@ fn answer(result: Result<serde_json::Value, Problem>) -> Answer {
 async fn client(person: Person, post_id: Arc<str>, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let path = format!("/v1/posts/{post_id}/likes");
-    let mut belief = Belief::NotLiked;
+    let (mut belief, mut story) = (Belief::NotLiked, Vec::new());
     for _ in 0..ROUNDS {
         let (like, twice, pause_ms) = (random.random_bool(0.6), random.random_bool(0.4), random.random_range(0..120));
         let change = || async {
@@ -56,7 +56,8 @@ async fn client(person: Person, post_id: Arc<str>, seed: u64) {
         };
         let answers =
             if twice { <[_; 2]>::from(tokio::join!(change(), change())).to_vec() } else { vec![change().await] };
-        check_answers(like, belief, &answers);
+        story.push(format!("{} → {answers:?}", if like { "like" } else { "unlike" }));
+        check_answers(like, belief, &answers, &story);
         let wanted = if like { Belief::Liked } else { Belief::NotLiked };
         let known = answers.iter().any(|answer| *answer != Answer::Unknown);
         // With one answer the other request, the same one, is harmless whether it happened or not.
@@ -69,21 +70,22 @@ async fn client(person: Person, post_id: Arc<str>, seed: u64) {
             // Where several nodes serve, the one that commits it may outlive the one that would have answered.
             tokio::time::sleep(LAST_COMMITS).await;
             belief = resolve(&person, &post_id).await;
+            story.push(format!("looks: {belief:?}"));
         }
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
     }
     let liked = resolve(&person, &post_id).await;
-    assert_eq!(liked, belief, "seed {seed}: what was acknowledged stands");
+    assert_eq!(liked, belief, "seed {seed}: what was acknowledged stands: {story:?}");
 }
 
 /// Of two equal likes at once exactly one counts; a like that stands is never counted again.
-fn check_answers(like: bool, before: Belief, answers: &[Answer]) {
+fn check_answers(like: bool, before: Belief, answers: &[Answer], story: &[String]) {
     if !like || answers.contains(&Answer::Unknown) {
         return;
     }
     let counted = answers.iter().filter(|answer| **answer == Answer::Done).count();
     let expected = usize::from(before == Belief::NotLiked);
-    assert_eq!(counted, expected, "from {before:?}: {answers:?}");
+    assert_eq!(counted, expected, "from {before:?}: {story:?}");
 }
 
 /// Asks until there is an answer whether the person likes the post.
