@@ -16,8 +16,13 @@ pub enum MediaKind {
 /// Content types that an upload may declare, with the extension its object gets.
 ///
 /// The extension never comes from the client's file name (reading notes, section 1).
-pub const ALLOWED_CONTENT_TYPES: &[(&str, &str)] =
-    &[("image/jpeg", "jpg"), ("image/png", "png"), ("image/webp", "webp"), ("image/gif", "gif")];
+pub const ALLOWED_CONTENT_TYPES: &[(&str, &str)] = &[
+    ("image/jpeg", "jpg"),
+    ("image/png", "png"),
+    ("image/webp", "webp"),
+    ("image/gif", "gif"),
+    ("image/avif", "avif"),
+];
 
 /// The extension for an allowed content type.
 pub fn extension_for(content_type: &str) -> Option<&'static str> {

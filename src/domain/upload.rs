@@ -78,6 +78,10 @@ pub fn check_request(content_type: &str, file_size_bytes: u64, max_bytes: u64) -
     }
     media::extension_for(content_type).ok_or_else(|| {
         let allowed: Vec<_> = media::ALLOWED_CONTENT_TYPES.iter().map(|(name, _)| *name).collect();
-        Invalid::new("content_type", format!("must be one of {}", allowed.join(", ")))
+        let advice = match content_type {
+            "image/heic" | "image/heif" | "image/tiff" | "image/bmp" => "; save the picture as a JPEG",
+            _ => "",
+        };
+        Invalid::new("content_type", format!("must be one of {}{advice}", allowed.join(", ")))
     })
 }

@@ -1,24 +1,74 @@
 //! Every colour space becomes sRGB, so that the profile can be dropped.
 
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+use moxcms::{
+    CicpColorPrimaries, CicpProfile, ColorProfile, DataColorSpace, Layout, MatrixCoefficients, TransferCharacteristics,
+    TransformOptions,
+};
 
 use crate::MediaError;
 use crate::raster::{Channels, Raster};
 
-/// Converts to sRGB by the embedded profile. A profile that is broken, or made for another kind of pixels, is ignored as
+/// What the numbers of a picture mean.
+pub(crate) enum ColorSpace {
+    /// Nothing is said: sRGB, or grey or ideal inks.
+    Srgb,
+    /// An embedded ICC profile.
+    Icc(Vec<u8>),
+    CodePoints(CodePoints),
+}
+
+/// A colour space by the numbers of ITU-T H.273.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CodePoints {
+    pub primaries: u8,
+    pub transfer: u8,
+    pub matrix: u8,
+    pub is_full_range: bool,
+}
+
+impl CodePoints {
+    pub(crate) const UNSPECIFIED: u8 = 2;
+
+    /// Brightness beyond what sRGB can show.
+    pub(crate) fn is_hdr(&self) -> bool {
+        matches!(self.transfer, 16 | 18)
+    }
+
+    /// `None` for sRGB itself, for what is read as sRGB since it says nothing or differs from it for cameras alone (BT.709, 601),
+    /// and for what is unknown.
+    fn profile(&self) -> Option<ColorProfile> {
+        let is_srgb_curve = matches!(self.transfer, 1 | 6 | 13 | 14 | 15 | Self::UNSPECIFIED);
+        if matches!(self.primaries, 1 | Self::UNSPECIFIED) && is_srgb_curve {
+            return None;
+        }
+        let primaries = if self.primaries == Self::UNSPECIFIED { 1 } else { self.primaries };
+        let transfer = if is_srgb_curve { 13 } else { self.transfer };
+        let profile = ColorProfile::new_from_cicp(CicpProfile {
+            color_primaries: CicpColorPrimaries::try_from(primaries).ok()?,
+            transfer_characteristics: TransferCharacteristics::try_from(transfer).ok()?,
+            matrix_coefficients: MatrixCoefficients::Identity, // The pixels are RGB by now.
+            full_range: true,
+        });
+        profile.red_trc.is_some().then_some(profile)
+    }
+}
+
+/// Converts to sRGB. A profile that is broken, or made for another kind of pixels, is ignored as
 /// browsers ignore it: RGB is then taken for sRGB, and CMYK is mixed from ideal inks.
 ///
 /// `inverted_inks` says that CMYK samples are stored with 255 for no ink.
-pub(crate) fn to_srgb(raster: Raster, profile: Option<&[u8]>, inverted_inks: bool) -> Result<Raster, MediaError> {
+pub(crate) fn to_srgb(raster: Raster, space: &ColorSpace, inverted_inks: bool) -> Result<Raster, MediaError> {
     let mut raster = raster;
     if raster.channels == Channels::Cmyk && inverted_inks {
         raster.pixels.iter_mut().for_each(|sample| *sample = 255 - *sample);
     }
-    let profile = profile.and_then(|bytes| {
-        ColorProfile::new_from_slice(bytes)
+    let profile = match space {
+        ColorSpace::Srgb => None,
+        ColorSpace::Icc(bytes) => ColorProfile::new_from_slice(bytes)
             .inspect_err(|error| tracing::debug!(%error, "an unreadable colour profile is ignored"))
-            .ok()
-    });
+            .ok(),
+        ColorSpace::CodePoints(code_points) => code_points.profile(),
+    };
     if let Some(converted) = profile.and_then(|profile| convert(&raster, &profile)) {
         return Ok(converted);
     }

@@ -1,19 +1,22 @@
 //! From a file to pixels, as stored: orientation and colour follow once the picture is small.
 
+mod avif;
+
 use std::io::Cursor;
 
 use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{DynamicImage, ImageDecoder, ImageError};
 use turbojpeg::{Decompressor, PixelFormat, ScalingFactor};
 
-use crate::header::{Header, JpegHeader};
+use crate::color::ColorSpace;
+use crate::header::{Details, Header, JpegHeader};
 use crate::raster::{Channels, Raster, fit_size};
 use crate::{ImageFormat, Limits, MediaError};
 
 /// A picture that is at least as large as every output needs, and maybe smaller than the file's.
 pub(crate) struct Decoded {
     pub raster: Raster,
-    pub icc_profile: Option<Vec<u8>>,
+    pub color_space: ColorSpace,
     /// See [`crate::color::to_srgb`].
     pub inverted_inks: bool,
 }
@@ -30,11 +33,12 @@ pub(crate) struct Needs {
 pub(crate) fn decode(bytes: &[u8], header: &Header, needs: &Needs, limits: &Limits) -> Result<Decoded, MediaError> {
     let cursor = Cursor::new(bytes);
     let failed = |error| from_image_error(error, header.format, limits);
+    match &header.details {
+        Details::Jpeg(jpeg) => return decode_jpeg(bytes, header, jpeg, needs, limits),
+        Details::Avif(avif) => return avif::decode(header, avif),
+        Details::None => {}
+    }
     match header.format {
-        ImageFormat::Jpeg => match &header.jpeg {
-            Some(jpeg) => decode_jpeg(bytes, header, jpeg, needs, limits),
-            None => Err(MediaError::corrupt(header.format, "no JPEG header")),
-        },
         ImageFormat::Png => {
             // The limit governs chunks, each after inflation, and rows; pixels are ours to allocate.
             let decoder = PngDecoder::with_limits(cursor, allowance(limits.max_metadata_bytes)).map_err(failed)?;
@@ -46,6 +50,7 @@ pub(crate) fn decode(bytes: &[u8], header: &Header, needs: &Needs, limits: &Limi
             decoder.set_limits(allowance(limits.max_alloc_bytes)).map_err(failed)?;
             decode_other(decoder, header, limits)
         }
+        ImageFormat::Jpeg | ImageFormat::Avif => Err(MediaError::corrupt(header.format, "no header")),
     }
 }
 
@@ -72,7 +77,8 @@ fn decode_other(mut decoder: impl ImageDecoder, header: &Header, limits: &Limits
         (Channels::Rgb, picture.into_rgb8().into_raw())
     };
     let raster = Raster { width, height, channels, pixels };
-    Ok(Decoded { raster, icc_profile, inverted_inks: false })
+    let color_space = icc_profile.map_or(ColorSpace::Srgb, ColorSpace::Icc);
+    Ok(Decoded { raster, color_space, inverted_inks: false })
 }
 
 fn from_image_error(error: ImageError, format: ImageFormat, limits: &Limits) -> MediaError {
@@ -117,7 +123,7 @@ fn decode_jpeg(
     Ok(Decoded {
         // Neither side has grown, so that both still fit.
         raster: Raster { width: width as u32, height: height as u32, channels, pixels },
-        icc_profile: jpeg.icc_profile.clone(),
+        color_space: jpeg.icc_profile.clone().map_or(ColorSpace::Srgb, ColorSpace::Icc),
         inverted_inks: jpeg.has_adobe_marker,
     })
 }

@@ -1,6 +1,8 @@
 //! What can be wrong with an upload, in words for the person who uploaded it.
 
-use crate::ImageFormat;
+use crate::{ForeignFormat, ImageFormat};
+
+const OTHERWISE: &str = "Please upload a JPEG, PNG, WebP, GIF or AVIF.";
 
 /// Why a file could not be turned into pictures.
 ///
@@ -28,13 +30,13 @@ pub enum MediaError {
         actual: ImageFormat,
     },
     /// A known kind of file that is not accepted.
-    #[error("This file is {format}, which is not supported. Please upload a JPEG, PNG, WebP or GIF.")]
+    #[error("This file is {}, which is not supported. {}", .format.name, advice(*.format))]
     UnsupportedFormat {
-        /// The kind with its article, such as "an SVG drawing".
-        format: &'static str,
+        /// What it is.
+        format: ForeignFormat,
     },
     /// Nothing that is recognised.
-    #[error("This file is not a picture that we can read. Please upload a JPEG, PNG, WebP or GIF.")]
+    #[error("This file is not a picture that we can read. {}", OTHERWISE)]
     UnknownFormat,
     /// An accepted format used in a way that is not supported.
     #[error("This {} uses {feature}, which is not supported.", .format.name())]
@@ -134,6 +136,10 @@ impl MediaError {
 
 fn megabytes(bytes: u64) -> u64 {
     bytes.div_ceil(1024 * 1024)
+}
+
+fn advice(format: ForeignFormat) -> &'static str {
+    if format.is_photo { "Please save it as a JPEG and upload that." } else { OTHERWISE }
 }
 
 /// "a PNG" for a type that is accepted, the type itself otherwise.

@@ -1,8 +1,11 @@
 //! What a picture's headers say: read in one pass over the container's segments, without decoding a pixel.
 //!
 //! Every walker is bounded by the length of the file, since each step consumes at least one byte, and allocates nothing but
-//! the colour profile of a JPEG, within [`Limits::max_metadata_bytes`].
+//! a colour profile, within [`Limits::max_metadata_bytes`], and the AV1 data of an AVIF, within the length of the file.
 
+mod av1;
+mod avif;
+mod boxes;
 mod gif;
 mod jpeg;
 mod png;
@@ -10,6 +13,7 @@ mod webp;
 
 use image::metadata::Orientation;
 
+use crate::color::CodePoints;
 use crate::{ImageFormat, Limits, MediaError};
 
 /// The headers of an accepted picture.
@@ -25,8 +29,15 @@ pub(crate) struct Header {
     pub orientation: Orientation,
     /// Memory that decoding takes at its peak.
     pub decode_bytes: u64,
-    /// What only JPEG needs to know.
-    pub jpeg: Option<JpegHeader>,
+    /// What only one format needs to know.
+    pub details: Details,
+}
+
+pub(crate) enum Details {
+    /// The decoder reads the rest by itself.
+    None,
+    Jpeg(JpegHeader),
+    Avif(AvifHeader),
 }
 
 impl Header {
@@ -47,6 +58,20 @@ pub(crate) struct JpegHeader {
     pub icc_profile: Option<Vec<u8>>,
 }
 
+/// Where the pixels of an AVIF are, and what their numbers mean.
+pub(crate) struct AvifHeader {
+    /// The AV1 picture.
+    pub color: Vec<u8>,
+    /// The AV1 picture whose luma is the transparency; as large as the other.
+    pub alpha: Option<Vec<u8>>,
+    /// Colours have been multiplied by alpha.
+    pub is_premultiplied: bool,
+    /// The container's, which go before the bitstream's.
+    pub code_points: Option<CodePoints>,
+    /// Goes before code points, but for the matrix.
+    pub icc_profile: Option<Vec<u8>>,
+}
+
 /// Reads the headers of `bytes`, which begin as `format` does.
 pub(crate) fn read_header(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Header, MediaError> {
     match format {
@@ -54,6 +79,7 @@ pub(crate) fn read_header(bytes: &[u8], format: ImageFormat, limits: &Limits) ->
         ImageFormat::Png => png::read(bytes),
         ImageFormat::WebP => webp::read(bytes, limits),
         ImageFormat::Gif => gif::read(bytes),
+        ImageFormat::Avif => avif::read(bytes, limits),
     }
 }
 
@@ -101,6 +127,10 @@ impl<'a> Reader<'a> {
 
     fn u32_be(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64_be(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
     }
 
     fn u32_le(&mut self) -> Option<u32> {

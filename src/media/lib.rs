@@ -7,7 +7,7 @@
 //!                                                                              └→ JPEG × 3 · AVIF · WebP · blurhash
 //! ```
 //!
-//! The codecs are libjpeg-turbo, libwebp and libaom, and the `image` crate for decoding PNG, WebP and GIF. Their `unsafe` interface is
+//! The codecs are libjpeg-turbo, libwebp and libaom (both ways), and the `image` crate for decoding PNG, WebP and GIF. Their `unsafe` interface is
 //! wrapped by other crates but for libaom's, which is wrapped in `aom.rs`.
 #![deny(unsafe_code)]
 
@@ -29,4 +29,4 @@ pub use encode::encode_jpeg;
 pub use error::MediaError;
 pub use limits::Limits;
 pub use process::{EncodedImage, ProcessedImage, process_image};
-pub use sniff::{ImageFormat, sniff, sniff_unsupported};
+pub use sniff::{ForeignFormat, ImageFormat, sniff, sniff_unsupported};

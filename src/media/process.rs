@@ -124,7 +124,7 @@ struct Scaled {
 /// Each size comes from the one before. Colour and orientation are applied to the large one, when few pixels are left.
 fn scale(decoded: Decoded, header: &Header) -> Result<Scaled, MediaError> {
     let finish = |raster: Raster| -> Result<Raster, MediaError> {
-        color::to_srgb(raster, decoded.icc_profile.as_deref(), decoded.inverted_inks)?
+        color::to_srgb(raster, &decoded.color_space, decoded.inverted_inks)?
             .orient(header.orientation)
             .map(Raster::without_idle_alpha)
     };

@@ -11,11 +11,13 @@ pub enum ImageFormat {
     WebP,
     /// GIF 87a or 89a.
     Gif,
+    /// AVIF (AV1 Image File Format), also a sequence (its primary item counts).
+    Avif,
 }
 
 impl ImageFormat {
     /// All accepted formats.
-    pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif];
+    pub const ALL: [Self; 5] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif, Self::Avif];
 
     /// The media type, such as `image/jpeg`.
     pub fn content_type(self) -> &'static str {
@@ -24,6 +26,7 @@ impl ImageFormat {
             Self::Png => "image/png",
             Self::WebP => "image/webp",
             Self::Gif => "image/gif",
+            Self::Avif => "image/avif",
         }
     }
 
@@ -44,6 +47,7 @@ impl ImageFormat {
             Self::Png => "PNG",
             Self::WebP => "WebP",
             Self::Gif => "GIF",
+            Self::Avif => "AVIF",
         }
     }
 
@@ -53,6 +57,7 @@ impl ImageFormat {
             Self::Png => "a PNG",
             Self::WebP => "a WebP",
             Self::Gif => "a GIF",
+            Self::Avif => "an AVIF",
         }
     }
 }
@@ -67,51 +72,91 @@ pub fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
         Some(ImageFormat::Gif)
     } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
         Some(ImageFormat::WebP)
+    } else if brands(bytes).any(|brand| matches!(brand, b"avif" | b"avis")) {
+        Some(ImageFormat::Avif)
     } else {
         None
     }
 }
 
-/// The name, with its article, of a well-known kind of file that is not accepted.
-pub fn sniff_unsupported(bytes: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 11] = [
-        (b"II*\0", "a TIFF picture"),
-        (b"MM\0*", "a TIFF picture"),
-        (b"BM", "a BMP picture"),
-        (b"%PDF-", "a PDF document"),
-        (b"8BPS", "a Photoshop document"),
-        (b"\x1a\x45\xdf\xa3", "a WebM or Matroska video"),
-        (b"\xff\x0a", "a JPEG XL picture"),
-        (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
-        (b"PK\x03\x04", "a ZIP archive"),
-        (b"\0\0\x01\0", "an icon"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+/// The major and then the compatible brands of a file that begins with an `ftyp` box; at most 32 are looked at.
+fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let head = match bytes {
+        [a, b, c, d, b'f', b't', b'y', b'p', ..] => {
+            let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+            &bytes[8..length.clamp(8, bytes.len())]
+        }
+        _ => &[],
+    };
+    // The minor version stands between.
+    head.chunks_exact(4).enumerate().filter(|(index, _)| *index != 1).map(|(_, brand)| brand).take(32)
+}
+
+/// A well-known kind of file that is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForeignFormat {
+    /// The name with its article, such as "an SVG drawing".
+    pub name: &'static str,
+    /// A photograph that common software can save as a JPEG.
+    pub is_photo: bool,
+}
+
+impl ForeignFormat {
+    const fn photo(name: &'static str) -> Self {
+        Self { name, is_photo: true }
+    }
+
+    const fn other(name: &'static str) -> Self {
+        Self { name, is_photo: false }
+    }
+}
+
+/// The well-known kind of file, not accepted, that `bytes` begin with.
+pub fn sniff_unsupported(bytes: &[u8]) -> Option<ForeignFormat> {
+    const MAGIC: [(&[u8], ForeignFormat); 13] = [
+        (b"II*\0", ForeignFormat::photo("a TIFF picture")),
+        (b"MM\0*", ForeignFormat::photo("a TIFF picture")),
+        (b"II+\0", ForeignFormat::photo("a TIFF picture")),
+        (b"MM\0+", ForeignFormat::photo("a TIFF picture")),
+        (b"BM", ForeignFormat::photo("a BMP picture")),
+        (b"%PDF-", ForeignFormat::other("a PDF document")),
+        (b"8BPS", ForeignFormat::photo("a Photoshop document")),
+        (b"\x1a\x45\xdf\xa3", ForeignFormat::other("a WebM or Matroska video")),
+        (b"\xff\x0a", ForeignFormat::photo("a JPEG XL picture")),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", ForeignFormat::photo("a JPEG XL picture")),
+        (b"PK\x03\x04", ForeignFormat::other("a ZIP archive")),
+        (b"\0\0\x01\0", ForeignFormat::other("an icon")),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", ForeignFormat::photo("a JPEG 2000 picture")),
     ];
-    if let Some((_, name)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return Some(name);
+    if let Some((_, format)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Some(*format);
     }
     if bytes.get(4..8) == Some(b"ftyp") {
-        return Some(match bytes.get(8..12) {
-            Some(b"avif" | b"avis") => "an AVIF picture",
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1") => "a HEIC picture",
-            _ => "an MP4 or QuickTime video",
+        let is_heic = |brand: &[u8]| {
+            matches!(brand, b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1")
+        };
+        let is_photo = brands(bytes).any(is_heic);
+        return Some(if is_photo {
+            ForeignFormat::photo("a HEIC picture")
+        } else {
+            ForeignFormat::other("an MP4 or QuickTime video")
         });
     }
     sniff_markup(bytes)
 }
 
 /// SVG and HTML begin with any amount of white space, comments and declarations: the first kilobyte is searched.
-fn sniff_markup(bytes: &[u8]) -> Option<&'static str> {
+fn sniff_markup(bytes: &[u8]) -> Option<ForeignFormat> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
     let text = head.trim_start_matches('\u{feff}').trim_start();
     if !text.starts_with('<') {
         return None;
     }
-    if text.contains("<svg") {
-        Some("an SVG drawing")
+    Some(ForeignFormat::other(if text.contains("<svg") {
+        "an SVG drawing"
     } else if ["<!doctype html", "<html", "<head", "<body", "<script"].iter().any(|tag| text.contains(tag)) {
-        Some("an HTML page")
+        "an HTML page"
     } else {
-        Some("an XML document")
-    }
+        "an XML document"
+    }))
 }

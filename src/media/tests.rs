@@ -8,6 +8,7 @@ mod colors;
 mod formats;
 mod outputs;
 mod photos;
+mod references;
 
 use crate::{EncodedImage, Limits, MediaError, ProcessedImage, process_image};
 

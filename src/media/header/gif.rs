@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Header, Reader};
+use super::{Details, Header, Reader};
 use crate::{ImageFormat, MediaError};
 
 const FORMAT: ImageFormat = ImageFormat::Gif;
@@ -30,7 +30,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, MediaError> {
         frames: frames.max(1),
         orientation: Orientation::NoTransforms,
         decode_bytes: (canvas_pixels + first_frame_pixels) * BYTES_PER_PIXEL,
-        jpeg: None,
+        details: Details::None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Header, JpegHeader, Reader, exif_orientation};
+use super::{Details, Header, JpegHeader, Reader, exif_orientation};
 use crate::{ImageFormat, Limits, MediaError};
 
 const FORMAT: ImageFormat = ImageFormat::Jpeg;
@@ -42,7 +42,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> 
         frames: 1,
         orientation: segments.orientation.unwrap_or(Orientation::NoTransforms),
         decode_bytes: coefficient_bytes,
-        jpeg: Some(JpegHeader {
+        details: Details::Jpeg(JpegHeader {
             components: frame.components,
             has_adobe_marker: segments.has_adobe_marker,
             icc_profile: join_profile(&segments, limits)?,

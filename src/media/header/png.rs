@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Header, Reader, exif_orientation};
+use super::{Details, Header, Reader, exif_orientation};
 use crate::{ImageFormat, MediaError};
 
 const FORMAT: ImageFormat = ImageFormat::Png;
@@ -56,6 +56,6 @@ fn read_first_chunk(reader: &mut Reader<'_>) -> Option<Header> {
         frames: 1,
         orientation: Orientation::NoTransforms,
         decode_bytes: (u64::from(width) * u64::from(height)).saturating_mul(stored_bytes + converted_bytes),
-        jpeg: None,
+        details: Details::None,
     })
 }

@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Header, Reader, exif_orientation};
+use super::{Details, Header, Reader, exif_orientation};
 use crate::{ImageFormat, Limits, MediaError};
 
 const FORMAT: ImageFormat = ImageFormat::WebP;
@@ -40,7 +40,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> 
         frames: frames.max(1),
         orientation,
         decode_bytes: u64::from(width) * u64::from(height) * DECODE_BYTES_PER_PIXEL,
-        jpeg: None,
+        details: Details::None,
     })
 }
 

@@ -25,12 +25,12 @@ fn types_that_lie_or_are_unknown() {
     check_refused(&photo, "video/mp4", "type_mismatch", "This file says it is video/mp4 but contains a JPEG.");
     check_refused(&photo, "", "type_mismatch", "This file says it is of no type but contains a JPEG.");
     check_refused(b"", "image/jpeg", "empty_file", "The file is empty.");
-    let unknown = "This file is not a picture that we can read. Please upload a JPEG, PNG, WebP or GIF.";
+    let unknown = "This file is not a picture that we can read. Please upload a JPEG, PNG, WebP, GIF or AVIF.";
     check_refused(&[0; 4096], "image/jpeg", "unknown_format", unknown);
     check_refused(b"\xff", "image/jpeg", "unknown_format", unknown);
-    let sentence = "This file is an SVG drawing, which is not supported. Please upload a JPEG, PNG, WebP or GIF.";
+    let sentence = "This file is an SVG drawing, which is not supported. Please upload a JPEG, PNG, WebP, GIF or AVIF.";
     check_refused(b"<svg onload='x'/>", "image/png", "unsupported_format", sentence);
-    let sentence = "This file is a HEIC picture, which is not supported. Please upload a JPEG, PNG, WebP or GIF.";
+    let sentence = "This file is a HEIC picture, which is not supported. Please save it as a JPEG and upload that.";
     check_refused(b"\0\0\0\x18ftypheic\0\0\0\0", "image/heic", "unsupported_format", sentence);
 }
 

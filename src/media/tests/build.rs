@@ -6,8 +6,6 @@ use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ImageEncoder, ImageFormat, RgbImage, RgbaImage};
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use crate::avif::Planes;
-
 pub(super) const RED: [u8; 3] = [200, 40, 30];
 pub(super) const GREEN: [u8; 3] = [30, 160, 60];
 pub(super) const BLUE: [u8; 3] = [40, 60, 190];
@@ -142,18 +140,27 @@ fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
 pub(super) fn open_avif(file: &[u8]) -> RgbaImage {
     let container = AvifContainer::parse(file);
     assert_eq!(container.color, Some([1, 13, 1, 0x80]), "BT.709 primaries, sRGB transfer, BT.709 matrix, full range");
-    let (colour, description) = crate::aom::decode_still(container.items[&1]);
-    assert_eq!(description, [1, 13, 1, 1], "the AV1 sequence header says the same");
-    let alpha = container.items.get(&2).map(|item| crate::aom::decode_still(item).0);
-    let [blue, red] = colour.chroma.as_ref().unwrap();
-    let chroma_width = colour.chroma_width();
+    let colour = crate::aom::decode_still(container.items[&1]).unwrap();
+    assert_eq!(colour.code_points(), [1, 13, 1], "the AV1 sequence header says the same");
+    assert!(colour.is_full_range());
+    let alpha = container.items.get(&2).map(|item| crate::aom::decode_still(item).unwrap());
+    let (width, height) = (colour.width(), colour.height());
+    let plane = |frame: &crate::aom::Frame, plane, width: usize, height: usize| -> Vec<u16> {
+        let mut samples = vec![0; width * height];
+        samples.chunks_exact_mut(width).enumerate().for_each(|(row, target)| frame.read_row(plane, row, target));
+        samples
+    };
+    let (chroma_width, chroma_height) = (width.div_ceil(2), height.div_ceil(2));
+    let luma = plane(&colour, 0, width, height);
+    let [blue, red] = [1, 2].map(|index| plane(&colour, index, chroma_width, chroma_height));
+    let alpha = alpha.map(|alpha| plane(&alpha, 0, width, height));
     let clamp = |value: f64| value.round().clamp(0.0, 255.0) as u8;
-    RgbaImage::from_fn(colour.width as u32, colour.height as u32, |x, y| {
+    RgbaImage::from_fn(width as u32, height as u32, |x, y| {
         let (x, y) = (x as usize, y as usize);
-        let luma = f64::from(colour.luma[y * colour.width + x]);
+        let luma = f64::from(luma[y * width + x]);
         let blue = f64::from(blue[y / 2 * chroma_width + x / 2]) - 128.0;
         let red = f64::from(red[y / 2 * chroma_width + x / 2]) - 128.0;
-        let transparency = alpha.as_ref().map_or(255, |Planes { width, luma, .. }| luma[y * width + x]);
+        let transparency = alpha.as_ref().map_or(255, |alpha| alpha[y * width + x] as u8);
         let green = luma - 0.187_32 * blue - 0.468_12 * red;
         image::Rgba([clamp(luma + 1.5748 * red), clamp(green), clamp(luma + 1.8556 * blue), transparency])
     })

@@ -164,8 +164,9 @@ fn content_decides_what_a_file_is() {
         assert_eq!(sniff(&write(picture.clone(), format)).unwrap().content_type(), name);
     }
     for (head, name) in [
-        (b"\0\0\0\x20ftypavif".as_slice(), "an AVIF picture"),
-        (b"\0\0\0\x20ftypheic", "a HEIC picture"),
+        (b"\0\0\0\x20ftypheic".as_slice(), "a HEIC picture"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC picture"),
+        (b"MM\0*", "a TIFF picture"),
         (b"\0\0\0\x20ftypisom", "an MP4 or QuickTime video"),
         (b"II*\0", "a TIFF picture"),
         (b"BM....", "a BMP picture"),
@@ -174,7 +175,12 @@ fn content_decides_what_a_file_is() {
         (b"\xef\xbb\xbf<!DOCTYPE html><html>", "an HTML page"),
         (b"<script>alert(1)</script>", "an HTML page"),
     ] {
-        assert_eq!((sniff(head), sniff_unsupported(head)), (None, Some(name)));
+        let foreign = sniff_unsupported(head).unwrap();
+        assert_eq!((sniff(head), foreign.name), (None, name));
+        assert_eq!(foreign.is_photo, name.ends_with("picture"));
     }
     assert_eq!(sniff_unsupported(b"hello"), None);
+    for head in [b"\0\0\0\x20ftypavif".as_slice(), b"\0\0\0\x1cftypmif1\0\0\0\0miafMA1Bavif"] {
+        assert_eq!(sniff(head), Some(crate::ImageFormat::Avif));
+    }
 }
