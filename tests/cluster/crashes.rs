@@ -32,7 +32,8 @@ fn outages(history: &History, faults: &[Instant], window: Duration) -> Vec<Durat
         let within =
             |attempt: &&&tessera_tests::load::Attempt| attempt.started <= *fault + window && attempt.ended >= *fault;
         let failed = history.failures().iter().filter(within).count();
-        eprintln!("served again after {outage:?}; {failed} attempts failed");
+        let slowest = history.slowest(*fault, *fault + window);
+        eprintln!("served again after {outage:?}; {failed} attempts failed, the slowest took {slowest:?}");
     }
     outages
 }

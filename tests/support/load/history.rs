@@ -108,6 +108,13 @@ impl History {
         last.map_or(Duration::ZERO, |last| last.saturating_duration_since(since))
     }
 
+    /// The longest that an attempt sent between `since` and `until` took.
+    pub fn slowest(&self, since: Instant, until: Instant) -> Duration {
+        let sent = |attempt: &&&Attempt| attempt.started <= until && attempt.ended >= since;
+        let times = self.attempts();
+        times.iter().filter(sent).map(|attempt| attempt.ended - attempt.started).max().unwrap_or_default()
+    }
+
     /// Numbers for the log: attempts, failures and the slowest, by kind.
     pub fn summary(&self) -> String {
         let mut kinds: BTreeMap<&str, (usize, usize, Duration)> = BTreeMap::new();
