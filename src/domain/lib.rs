@@ -5,6 +5,7 @@
 //! product implements ("section 2" is feed generation, and so on).
 
 pub mod ads;
+pub mod breaker;
 pub mod celebrity;
 pub mod counters;
 pub mod decayed_window;
