@@ -5,6 +5,7 @@
 //! applies and performs effects (`actor.rs`).
 
 pub mod ads;
+pub mod breaker;
 pub mod counter;
 pub mod fanout;
 mod group_commit;

@@ -131,6 +131,7 @@ impl ActorSystem {
         supervisor("clustering", restart::GROUP, clustering, top.clone()).await?;
 
         let media = MediaPool::new(MediaPoolArgs {
+            node: args.node.clone(),
             ledger: args.ledger.clone(),
             hot: args.hot.clone(),
             objects: args.objects.clone(),
@@ -238,7 +239,7 @@ impl Regions<'_> {
     fn start_entities(&self, residents: Arc<ResidentIndex>) -> ActorRefs {
         let ActorSystemArgs { ledger, hot, next_id, node, caches, timeline_idle_after, timeline_memory_bytes, .. } =
             self.args;
-        let timelines = TimelineArgs::new(ledger.clone(), hot.clone(), residents);
+        let timelines = TimelineArgs::new(node.clone(), ledger.clone(), hot.clone(), residents);
         let timeline_settings = restart::region(TIMELINE_MAILBOX, *timeline_idle_after, *timeline_memory_bytes);
         let counters = CounterArgs { ledger: ledger.clone(), hot: hot.clone(), settings: CounterSettings::default() };
         let inboxes =
@@ -275,6 +276,7 @@ fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &ClusterFanout, media
     });
     let relay = RelayArgs { handler, node: args.node.clone() };
     let upkeep = Arc::new(UpkeepArgs {
+        node: args.node.clone(),
         ledger: args.ledger.clone(),
         objects: args.objects.clone(),
         settings: UpkeepSettings::default(),

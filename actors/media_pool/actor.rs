@@ -119,6 +119,10 @@ impl Actor for MediaFeeder {
 
 impl FeederState {
     fn claim(&mut self, myself: &ActorRef<FeederMessage>) {
+        // Ids and leases carry the number that membership gave this node. The next poll asks again.
+        if !self.args.node.is_in_standing() {
+            return;
+        }
         let Some(limit) = self.core.wake() else { return };
         let (args, myself) = (self.args.clone(), myself.clone());
         tokio::spawn(async move {

@@ -31,7 +31,7 @@ use std::{
     },
     time::Duration,
 };
-use tessera_cluster::{ChildSpec, Deadline};
+use tessera_cluster::{ChildSpec, ClusterNode, Deadline};
 use tessera_media::Limits;
 use tessera_ports::{HotStore, Ledger, ObjectStore};
 use tokio::sync::oneshot;
@@ -72,6 +72,8 @@ impl Default for MediaPoolSettings {
 
 /// What a media pool is made of.
 pub struct MediaPoolArgs {
+    /// This node in its cluster.
+    pub node: Arc<ClusterNode>,
     /// Jobs and posts.
     pub ledger: Arc<dyn Ledger>,
     /// Progress.

@@ -29,6 +29,8 @@ const CONCURRENCY: usize = 32;
 const LEASE_MS: i64 = 30_000;
 /// How often the relay looks without being woken: wakes are hints, and retries become due.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Events whose round could not begin are due again after so long.
+const UNCONFIRMED_RETRY_MS: i64 = 200;
 /// How long a round waits to know the newest members.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait before an event is tried again.
@@ -167,8 +169,15 @@ async fn round(RelayArgs { handler, node }: RelayArgs) -> Result<usize, ActorErr
     let events = handler.ledger.claim_events(BATCH, LEASE_MS, clock::now()).await?;
     // A node that joined before these were committed may hold timelines that must hear of them; one that joins
     // later reads them from the ledger.
-    if !events.is_empty() {
-        node.confirm_view(Deadline::after(CONFIRM_TIMEOUT)).await?;
+    if !events.is_empty()
+        && let Err(error) = node.confirm_view(Deadline::after(CONFIRM_TIMEOUT)).await
+    {
+        // Given back, so that a node that knows better need not wait for their leases to run out.
+        let failure = error.to_string();
+        for event in events {
+            put_off(&handler, &event, UNCONFIRMED_RETRY_MS, &failure).await;
+        }
+        return Err(error.into());
     }
     let count = events.len();
     let handled: Vec<Option<(i64, u64)>> = stream::iter(events)
@@ -194,10 +203,14 @@ async fn handle_one(handler: Arc<EventHandler>, event: OutboxEvent) -> Option<(i
     };
     tracing::warn!(event = event.id, attempt = event.attempt, post = ?post_of(&event.event), failure, "an event is put off");
     let delay_ms = (100i64 << event.attempt.min(13)).min(MAX_RETRY_MS);
+    put_off(&handler, &event, delay_ms, &failure).await;
+    None
+}
+
+async fn put_off(handler: &EventHandler, event: &OutboxEvent, delay_ms: i64, failure: &str) {
     let retry_at = clock::now().plus_ms(delay_ms);
-    if let Err(error) = handler.ledger.retry_event(event.id, event.lease_token, retry_at, &failure).await {
+    if let Err(error) = handler.ledger.retry_event(event.id, event.lease_token, retry_at, failure).await {
         // Its lease runs out, and it is claimed again then.
         tracing::warn!(event = event.id, %error, "cannot put an event off");
     }
-    None
 }

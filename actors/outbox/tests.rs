@@ -61,7 +61,7 @@ impl Cdn for LateCache {
 fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
     let settings = || restart::region(1_024, Duration::from_secs(60), 1 << 24);
     let (ledger, hot, residents) = (ground.ledger.clone(), ground.hot.clone(), Arc::<ResidentIndex>::default());
-    let timelines = TimelineArgs::new(ledger.clone(), hot.clone(), residents.clone());
+    let timelines = TimelineArgs::new(alone(), ledger.clone(), hot.clone(), residents.clone());
     let timelines = TimelineRef::new(ground.region::<TimelineActor>(timelines, settings()));
     let lanes = FanoutArgs { timelines: timelines.clone(), residents };
     let inboxes = InboxArgs { ledger: ledger.clone(), next_id: ground.next_id(), settings: InboxSettings::default() };

@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tessera_cluster::{Entity, EntityContext, Passivation, Reply};
+use tessera_cluster::{ClusterNode, Entity, EntityContext, Passivation, Reply};
 use tessera_domain::{
     PostId, Timestamp, UserId,
     celebrity::PulledAuthor,
@@ -45,6 +45,8 @@ const CATCH_UP_MARGIN_MS: i64 = 2 * 60 * 1_000;
 
 /// What all timelines of a node share.
 pub struct TimelineArgs {
+    /// This node in its cluster.
+    node: Arc<ClusterNode>,
     /// The truth.
     pub ledger: Arc<dyn Ledger>,
     /// Snapshots.
@@ -57,8 +59,13 @@ pub struct TimelineArgs {
 
 impl TimelineArgs {
     /// What timelines stand on.
-    pub fn new(ledger: Arc<dyn Ledger>, hot: Arc<dyn HotStore>, residents: Arc<ResidentIndex>) -> Self {
-        Self { ledger, hot, residents, backfills: Semaphore::new(MAX_BACKFILLS) }
+    pub fn new(
+        node: Arc<ClusterNode>,
+        ledger: Arc<dyn Ledger>,
+        hot: Arc<dyn HotStore>,
+        residents: Arc<ResidentIndex>,
+    ) -> Self {
+        Self { node, ledger, hot, residents, backfills: Semaphore::new(MAX_BACKFILLS) }
     }
 }
 
@@ -302,7 +309,9 @@ impl TimelineActor {
         self.saving = true;
         let (args, user_id, change) = (self.args.clone(), self.user_id, self.core.change());
         let seen = codec::encode_seen(self.core.seen());
-        let snapshot = codec::encode_snapshot(&self.core, self.followees_hash, clock::now());
+        // Who is no member any more was not told of posts: whoever reads this catches up from the last sure moment.
+        let saved_at = self.args.node.last_sure(clock::now());
+        let snapshot = codec::encode_snapshot(&self.core, self.followees_hash, saved_at);
         context.spawn(async move {
             let checkpoint = [(user_id, seen)];
             let (durable, hot) = tokio::join!(
@@ -342,7 +351,9 @@ async fn load(args: &TimelineArgs, user_id: UserId, followees: Vec<UserId>) -> S
     let seen = checkpoint?.and_then(|bytes| codec::decode_seen(&bytes)).unwrap_or_default();
     // Without the hot store, or after a change of the graph, everything is read from the ledger.
     let snapshot = snapshot.ok().flatten().and_then(|bytes| codec::decode_snapshot(&bytes));
-    let snapshot = snapshot.filter(|snapshot| snapshot.followees_hash == followees_hash);
+    // One from the future was saved under a wrong clock: catching up from its date would miss posts.
+    let latest = clock::now().plus_ms(CATCH_UP_MARGIN_MS);
+    let snapshot = snapshot.filter(|snapshot| snapshot.followees_hash == followees_hash && snapshot.saved_at <= latest);
     let after = snapshot.as_ref().map(|snapshot| catch_up_from(snapshot.saved_at));
     let posts = args.ledger.timeline_posts(user_id, after, MAX_ENTRIES).await?;
     Ok(LoadedTimeline { snapshot, seen, posts, followees_hash })

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     UserKey, restart,
-    testing::{Ground, eventually, soon},
+    testing::{Ground, alone, eventually, soon},
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tessera_domain::{
@@ -180,7 +180,7 @@ fn a_timeline_that_lets_go_late_does_not_unregister_its_successor() {
 }
 
 fn timelines(ground: &Ground) -> TimelineRef {
-    let args = TimelineArgs::new(ground.ledger.clone(), ground.hot.clone(), Arc::default());
+    let args = TimelineArgs::new(alone(), ground.ledger.clone(), ground.hot.clone(), Arc::default());
     TimelineRef::new(ground.region(args, restart::region(1_024, Duration::ZERO, 1 << 20)))
 }
 

@@ -4,7 +4,7 @@ use super::{core::UpkeepCore, message::UpkeepMessage};
 use crate::limited::limited;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
-use tessera_cluster::ChildSpec;
+use tessera_cluster::{ChildSpec, ClusterNode};
 use tessera_domain::{time::DAY_MS, upload::SWEEP_GRACE_MS};
 use tessera_ports::{Ledger, ObjectStore, StoreResult, clock};
 
@@ -34,6 +34,8 @@ impl Default for UpkeepSettings {
 
 /// What upkeep is made of.
 pub struct UpkeepArgs {
+    /// This node in its cluster.
+    pub node: Arc<ClusterNode>,
     /// What is kept in order.
     pub ledger: Arc<dyn Ledger>,
     /// Where the originals of swept uploads lie.
@@ -81,6 +83,10 @@ impl Actor for Upkeep {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             UpkeepMessage::RoundDue => {
+                // A node that is not sure to be a member may have a wrong clock, and what it would sweep is others' work.
+                if !state.args.node.is_in_standing() {
+                    return Ok(());
+                }
                 let Some(undeleted) = state.core.begin() else { return Ok(()) };
                 let args = state.args.clone();
                 tokio::spawn(async move {

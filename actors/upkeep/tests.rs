@@ -4,7 +4,7 @@ use super::{
     Upkeep, UpkeepArgs, UpkeepSettings,
     core::{MAX_UNDELETED, UpkeepCore},
 };
-use crate::testing::{Ground, eventually};
+use crate::testing::{Ground, alone, eventually};
 use std::sync::Arc;
 use tessera_domain::{time::HOUR_MS, upload::UploadStatus};
 use tessera_ports::ObjectStore;
@@ -33,7 +33,7 @@ async fn forgotten_uploads_are_swept_with_their_objects() {
     }
     let objects = Arc::new(objects);
     let settings = UpkeepSettings::default();
-    let args = UpkeepArgs { ledger: ground.ledger.clone(), objects: objects.clone(), settings };
+    let args = UpkeepArgs { node: alone(), ledger: ground.ledger.clone(), objects: objects.clone(), settings };
     Upkeep::start(Arc::new(args), ground.root.get_cell()).await.expect("upkeep starts");
     eventually("the forgotten object goes", || async {
         objects.head(&forgotten.object_key).await.expect("head").is_none().then_some(())

@@ -15,13 +15,10 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, OnceLock, Weak},
+    time::{Duration, Instant},
 };
-use tessera_ports::Membership;
+use tessera_ports::{Membership, clock::Timestamp};
 use tokio::sync::Semaphore;
 
 /// Requests of other nodes that wait here for a newer map, for a shard to arrive, or in a node's service.
@@ -64,7 +61,21 @@ pub struct ClusterNode {
     regions: RwLock<Vec<Arc<dyn HandsOver>>>,
     membership: OnceLock<Arc<dyn Membership>>,
     waiting: Arc<Semaphore>,
-    in_standing: AtomicBool,
+    /// `None` where the node is a cluster of its own.
+    standing: RwLock<Option<Standing>>,
+}
+
+/// How sure a member is to be one.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    /// It owns shards, or hands them over.
+    at_work: bool,
+    /// Its lease runs until then.
+    until: Instant,
+    /// When its lease was renewed last, by the table's clock.
+    renewed_at: Timestamp,
+    /// The last renewal while it was at work.
+    sure_at: Timestamp,
 }
 
 impl ClusterNode {
@@ -82,7 +93,7 @@ impl ClusterNode {
             regions: RwLock::new(Vec::new()),
             membership: OnceLock::new(),
             waiting: Arc::new(Semaphore::new(MAX_WAITING_REQUESTS)),
-            in_standing: AtomicBool::new(true),
+            standing: RwLock::new(None),
         });
         let weak = Arc::downgrade(&node);
         node.serve_node_call(move |call: HandOver, deadline| hand_over(weak.clone(), call, deadline));
@@ -110,13 +121,36 @@ impl ClusterNode {
         let _ = self.membership.set(membership);
     }
 
-    /// Whether this node is sure to be a member at work: only then should it take on work that needs the others.
+    /// Whether this node is sure to be a member at work: only then may it take on work from the ledger's queues.
     pub fn is_in_standing(&self) -> bool {
-        self.in_standing.load(Ordering::Acquire)
+        self.standing.read().is_none_or(|standing| standing.at_work && Instant::now() < standing.until)
     }
 
-    pub(crate) fn set_in_standing(&self, in_standing: bool) {
-        self.in_standing.store(in_standing, Ordering::Release);
+    /// The last moment at which this node surely was a member at work: what it holds in memory may lack what happened
+    /// since. `now` for a node that is alone.
+    pub fn last_sure(&self, now: Timestamp) -> Timestamp {
+        self.standing.read().map_or(now, |standing| standing.sure_at.min(now))
+    }
+
+    /// The node's lease was renewed at `renewed_at`, by the table's clock, and runs until `until`.
+    pub(crate) fn lease_renewed(&self, until: Instant, renewed_at: Timestamp) {
+        if let Some(standing) = &mut *self.standing.write() {
+            let sure_at = if standing.at_work { renewed_at } else { standing.sure_at };
+            *standing = Standing { until, renewed_at, sure_at, ..*standing };
+        }
+    }
+
+    /// Whether the node is at work, as far as it knows.
+    pub(crate) fn set_at_work(&self, at_work: bool) {
+        let mut standing = self.standing.write();
+        let before = standing.unwrap_or(Standing {
+            at_work: false,
+            until: Instant::now(),
+            renewed_at: Timestamp(0),
+            sure_at: Timestamp(0),
+        });
+        let sure_at = if at_work { before.renewed_at } else { before.sure_at };
+        *standing = Some(Standing { at_work, sure_at, ..before });
     }
 
     /// Makes sure that this node's view is the table's newest. What was committed before the call is then known to
@@ -135,7 +169,12 @@ impl ClusterNode {
     /// Puts a newer view into force: lets go of what moved away and asks for what moved here.
     pub fn install(self: &Arc<Self>, view: View) {
         let epoch = view.epoch();
+        let is_anew = view.this != self.view().this;
         let moves = self.placement.install(view);
+        if is_anew {
+            // What was activated while the old view was still in force belongs to others.
+            self.abandon_entities();
+        }
         if !moves.departing.is_empty() {
             let node = self.clone();
             tokio::spawn(async move { node.release(moves.departing, Deadline::after(RELEASE_LIMIT)).await });

@@ -1,7 +1,7 @@
 //! The wall clock, read in one place.
 
 use std::time::{SystemTime, UNIX_EPOCH};
-use tessera_domain::Timestamp;
+pub use tessera_domain::Timestamp;
 
 /// The time by this machine's clock.
 pub fn now() -> Timestamp {

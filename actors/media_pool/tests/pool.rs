@@ -2,7 +2,7 @@
 
 use crate::{
     media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings},
-    testing::{Ground, eventually},
+    testing::{Ground, alone, eventually},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -102,6 +102,7 @@ impl Studio {
             })
         };
         let pool = MediaPool::new(MediaPoolArgs {
+            node: alone(),
             ledger: ground.ledger.clone(),
             hot: ground.hot.clone(),
             objects: objects.clone(),

@@ -13,7 +13,7 @@
 //!
 //! The truth is the membership table (`tessera_ports::membership`), as in Orleans. A peer is suspected when its link
 //! broke and did not come back at once, or when it was silent for three heartbeats; votes are written to the table, and
-//! enough of them evict. Where only two nodes are left that cannot talk to each other while both talk to the table,
+//! enough of them evict. Where two nodes cannot talk to each other while both talk to the table and to all others,
 //! the one with the higher name gives way after a while, for neither could serve all users.
 //!
 //! While this node is not sure that it is a member ([`ClusterKeeper::may_serve`]) it must not serve: others may own what it
@@ -191,7 +191,7 @@ impl ClusterKeeper {
         hooks: Arc<dyn KeeperHooks>,
     ) -> Self {
         node.set_membership(membership.clone());
-        node.set_in_standing(false);
+        node.set_at_work(false);
         let lease = Mutex::new(Lease::new(settings.lease, Instant::now()));
         Self(Arc::new(Shared {
             settings,

@@ -29,7 +29,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const TABLE_LIMIT: Duration = Duration::from_secs(1);
 /// The pause between attempts to join anew.
 const REJOIN_PAUSE: Duration = Duration::from_millis(500);
-/// After so many lease lengths out of reach of the only other member, the one with the higher name gives way.
+/// After so many lease lengths out of reach of each other, the member with the higher name gives way.
 const GIVE_WAY_LEASES: u32 = 3;
 
 /// What the loop remembers from round to round.
@@ -97,10 +97,18 @@ impl Shared {
         match in_time(self.membership.renew(&incarnation.id, self.settings.lease)).await {
             Ok(Renewal::Renewed { view, database_time }) => {
                 self.lease.lock().renewed(sent);
+                self.node.lease_renewed(sent + self.settings.lease, database_time);
                 watch.must_read |= view > self.node.view().epoch();
                 let off_ms = clock::now().0 - database_time.0;
                 let off = off_ms.unsigned_abs() > self.settings.clock_tolerance.as_millis() as u64 + elapsed_ms(sent);
-                self.settle_doubt(off.then(|| format!("the clock is {off_ms} ms off the database's")));
+                if self.settle_doubt(off.then(|| format!("the clock is {off_ms} ms off the database's"))) && off {
+                    // Its peers must not send it their users as long as it does not know the time.
+                    let given_up = in_time(self.membership.set_status(&incarnation.id, MemberStatus::Joining)).await;
+                    watch.must_read = true;
+                    if let Err(error) = given_up {
+                        tracing::warn!(%error, "the node's shards cannot be given up");
+                    }
+                }
             }
             Ok(Renewal::Evicted) => {
                 self.step_aside(incarnation, "the others gave it up").await;
@@ -127,12 +135,12 @@ impl Shared {
         true
     }
 
-    /// Goes into doubt or out of it.
-    fn settle_doubt(&self, doubt: Option<String>) {
+    /// Goes into doubt or out of it; says whether that changed anything.
+    fn settle_doubt(&self, doubt: Option<String>) -> bool {
         self.phase.send_if_modified(|phase| match (&*phase, doubt) {
             (Phase::Ready | Phase::Joining, Some(reason)) => {
                 tracing::error!(reason, "this node stops serving for now");
-                self.node.set_in_standing(false);
+                self.node.set_at_work(false);
                 *phase = Phase::Unsure(reason);
                 true
             }
@@ -143,7 +151,7 @@ impl Shared {
                 true
             }
             _ => false,
-        });
+        })
     }
 
     /// Follows the table: peers, view.
@@ -157,7 +165,12 @@ impl Shared {
 
     /// Votes against peers that are out of reach.
     async fn watch_peers(&self, incarnation: &Incarnation, watch: &mut Watch) {
-        for suspect in watch.suspicions.observe(&incarnation.link.peers(), Instant::now()) {
+        let suspects = watch.suspicions.observe(&incarnation.link.peers(), Instant::now());
+        // A node that has not got in, or doubts itself, is no judge of those at work: the fault may be its own.
+        if !matches!(*self.phase.borrow(), Phase::Ready | Phase::Draining) {
+            return;
+        }
+        for suspect in suspects {
             let view = self.node.view();
             let Some(member) = view.members.iter().find(|member| name_of(member) == suspect) else { continue };
             match in_time(self.membership.suspect(&member.id, &incarnation.id)).await {
@@ -181,7 +194,7 @@ impl Shared {
             Phase::Joining | Phase::Ready if drain => MemberStatus::Draining,
             Phase::Joining if self.is_linked(incarnation) => MemberStatus::Ready,
             Phase::Ready if self.should_give_way(incarnation, watch) => {
-                return self.step_aside(incarnation, "it cannot reach the only other node, which has precedence").await;
+                return self.step_aside(incarnation, "it cannot reach another node, which has precedence").await;
             }
             _ => return,
         };
@@ -191,7 +204,7 @@ impl Shared {
                     self.follow(incarnation, table);
                     let next = if drain { Phase::Draining } else { Phase::Ready };
                     tracing::info!(node = %incarnation.name, phase = ?next, epoch = self.node.view().epoch(), "membership");
-                    self.node.set_in_standing(true);
+                    self.node.set_at_work(true);
                     self.phase.send_replace(next);
                 }
                 Err(error) => tracing::warn!(%error, "the membership table cannot be read"),
@@ -209,17 +222,20 @@ impl Shared {
         view.this == incarnation.name && view.others_at_work().iter().all(is_up)
     }
 
+    /// Whether a member with precedence has been out of reach for long and nobody evicted it: where others reach both,
+    /// or nobody else is there, votes do not suffice, and requests between the two would fail for ever.
     fn should_give_way(&self, incarnation: &Incarnation, watch: &Watch) -> bool {
         let limit = self.settings.lease * GIVE_WAY_LEASES;
+        let now = Instant::now();
+        let has_precedence = |other: &&NodeName| **other < incarnation.name;
         let others = self.node.view().others_at_work();
-        let [other] = others.as_slice() else { return false };
-        *other < incarnation.name && watch.suspicions.is_away_for(other, limit, Instant::now())
+        others.iter().filter(has_precedence).any(|other| watch.suspicions.is_away_for(other, limit, now))
     }
 
     /// Forgets everything that others own by now, and the membership with it.
     async fn step_aside(&self, incarnation: &Incarnation, reason: &str) {
         tracing::error!(node = %incarnation.name, reason, "this node steps aside and joins anew");
-        self.node.set_in_standing(false);
+        self.node.set_at_work(false);
         if *self.phase.borrow() != Phase::Left {
             self.phase.send_replace(Phase::Outside);
         }
@@ -279,9 +295,13 @@ impl Shared {
         let incarnation = Incarnation { id, name, link };
         *self.incarnation.lock() = Some(incarnation.clone());
         self.node.set_transport(Some(Arc::new(incarnation.link.clone())));
-        self.follow(&incarnation, in_time(self.membership.members()).await?);
-        tracing::info!(node = %incarnation.name, number, "joined the cluster");
         self.phase.send_replace(Phase::Joining);
+        tracing::info!(node = %incarnation.name, number, "joined the cluster");
+        match in_time(self.membership.members()).await {
+            Ok(table) => self.follow(&incarnation, table),
+            // The loop reads it again.
+            Err(error) => tracing::warn!(%error, "the membership table cannot be read"),
+        }
         Ok(())
     }
 
