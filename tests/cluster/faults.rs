@@ -1,6 +1,9 @@
 //! Nodes that do not belong, clocks that are wrong, and versions that differ: a clear error and no damage.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 use tessera_test_servers::becomes_true;
 use tessera_tests::{
     cluster::{Authority, Cluster, ClusterPlan},
@@ -8,6 +11,9 @@ use tessera_tests::{
     seeds,
 };
 use tokio::task::block_in_place;
+
+/// How long it may take until nobody is sent to a node any more that cannot serve.
+const NOTICED: Duration = Duration::from_secs(4);
 
 /// Three nodes and a place for a fourth.
 fn three_and_a_spare() -> Cluster {
@@ -33,7 +39,7 @@ async fn strangers_get_nowhere_and_hurt_nobody() {
     let mut cluster = three_and_a_spare();
     let load = Load::prepare(&cluster.api(), seeds(&[81])[0], 8, 10.0).await;
     let running = load.start();
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let own = cluster.nodes[3].settings.clone();
     block_in_place(|| {
         let secret = ("TESSERA__CLUSTER__SECRET".to_owned(), "a secret that nobody else knows".to_owned());
@@ -62,7 +68,7 @@ async fn a_node_on_the_older_wire_version_works_with_the_others() {
     let mut cluster = three_and_a_spare();
     let load = Load::prepare(&cluster.api(), seeds(&[82])[0], 16, 20.0).await;
     let running = load.start();
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     // A rolling upgrade backwards and forwards.
     for version in [1, 0] {
         block_in_place(|| {
@@ -79,8 +85,8 @@ async fn a_node_on_the_older_wire_version_works_with_the_others() {
     check(&load, &history, &apis).await;
 }
 
-/// The environment that shifts a process's clock, but not the one that measures durations.
-fn shifted(by: &str) -> Vec<(String, String)> {
+/// The environment that shifts a process's clock by what stands in `file`, but not the clock that measures durations.
+fn shifted(file: &Path) -> Vec<(String, String)> {
     let library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
         .iter()
         .map(|folder| Path::new(folder).join("faketime/libfaketimeMT.so.1"))
@@ -88,7 +94,8 @@ fn shifted(by: &str) -> Vec<(String, String)> {
         .expect("the Debian package faketime is installed (scripts/prepare --tests)");
     let variables = [
         ("LD_PRELOAD", library.to_str().expect("a path")),
-        ("FAKETIME", by),
+        ("FAKETIME_TIMESTAMP_FILE", file.to_str().expect("a path")),
+        ("FAKETIME_CACHE_DURATION", "1"),
         ("DONT_FAKE_MONOTONIC", "1"),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
@@ -100,20 +107,39 @@ async fn a_node_whose_clock_is_wrong_does_no_damage() {
     let mut cluster = three_and_a_spare();
     let load = Load::prepare(&cluster.api(), seeds(&[83])[0], 16, 20.0).await;
     let running = load.start();
-    let start = std::time::Instant::now();
+    let start = Instant::now();
+    let clock = cluster.folder().join("clock");
+    let set_clock = |by: &str| std::fs::write(&clock, by).expect("a file in the cluster's folder");
+    cluster.nodes[3].settings.environment.extend(shifted(&clock));
     block_in_place(|| {
         for by in ["-40s", "+40s"] {
-            cluster.nodes[3].settings.environment.extend(shifted(by));
+            set_clock(by);
             is_refused(&mut cluster, &["clock"]);
         }
         // A little off is no reason to stay out.
-        cluster.nodes[3].settings.environment.extend(shifted("+1s"));
+        set_clock("+1s");
         cluster.nodes[3].start();
         cluster.await_whole(4);
     });
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // A clock that jumps makes its node stand back until it is right again; what it was asked before the balancer noticed
+    // may be tried again.
+    let mut jumps = Vec::new();
+    for by in ["+100s", "-100s"] {
+        set_clock(by);
+        jumps.push(Instant::now());
+        let stands_back = block_in_place(|| becomes_true(Duration::from_secs(10), || !cluster.nodes[3].is_ready()));
+        assert!(stands_back, "{}", cluster.nodes[3].log());
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        set_clock("+0s");
+        block_in_place(|| cluster.await_whole(4));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
     let history = running.stop().await;
-    assert!(history.failures().is_empty(), "{}", history.describe_failures(start, 40));
+    for attempt in history.failures() {
+        let in_time = |jump: &Instant| (*jump..*jump + NOTICED).contains(&attempt.ended);
+        assert!(jumps.iter().any(in_time), "{}", history.describe_failures(start, 40));
+    }
     let apis: Vec<_> = cluster.nodes.iter().map(|node| node.api()).collect();
     check(&load, &history, &apis).await;
 }
