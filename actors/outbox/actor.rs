@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tessera_cluster::{ClusterNode, Deadline};
+use tessera_domain::event::Event;
 use tessera_ports::{clock, ledger::OutboxEvent};
 use tokio::task::JoinHandle;
 
@@ -29,8 +30,12 @@ const CONCURRENCY: usize = 32;
 const LEASE_MS: i64 = 30_000;
 /// How often the relay looks without being woken: wakes are hints, and retries become due.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// The longest wait before a new post is delivered again.
+const MAX_POST_RETRY_MS: i64 = 20_000;
 /// Events whose round could not begin are due again after so long.
 const UNCONFIRMED_RETRY_MS: i64 = 200;
+/// So many of them are given back side by side.
+const PUT_OFFS_AT_ONCE: usize = 8;
 /// How long a round waits to know the newest members.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait before an event is tried again.
@@ -174,9 +179,9 @@ async fn round(RelayArgs { handler, node }: RelayArgs) -> Result<usize, ActorErr
     {
         // Given back, so that a node that knows better need not wait for their leases to run out.
         let failure = error.to_string();
-        for event in events {
-            put_off(&handler, &event, UNCONFIRMED_RETRY_MS, &failure).await;
-        }
+        let (handler, failure) = (&handler, &failure);
+        let put_off = |event| async move { put_off(handler, &event, UNCONFIRMED_RETRY_MS, failure).await };
+        stream::iter(events).for_each_concurrent(PUT_OFFS_AT_ONCE, put_off).await;
         return Err(error.into());
     }
     let count = events.len();
@@ -202,7 +207,9 @@ async fn handle_one(handler: Arc<EventHandler>, event: OutboxEvent) -> Option<(i
         Err(_) => "its handler panicked".to_owned(),
     };
     tracing::warn!(event = event.id, attempt = event.attempt, post = ?post_of(&event.event), failure, "an event is put off");
-    let delay_ms = (100i64 << event.attempt.min(13)).min(MAX_RETRY_MS);
+    // A post must reach the timelines while catching up would still find it (`timeline::CATCH_UP_MARGIN_MS`).
+    let longest_ms = if matches!(event.event, Event::PostCreated { .. }) { MAX_POST_RETRY_MS } else { MAX_RETRY_MS };
+    let delay_ms = (100i64 << event.attempt.min(13)).min(longest_ms);
     put_off(&handler, &event, delay_ms, &failure).await;
     None
 }

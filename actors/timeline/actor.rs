@@ -36,12 +36,16 @@ const HOT_TIMEOUT: Duration = Duration::from_secs(1);
 const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Back-fills at once on a node: an author who is no celebrity any more has them in every resident follower.
 const MAX_BACKFILLS: usize = 16;
+/// Saves at once on a node: when shards move, thousands of timelines save at the same time, and requests need the
+/// ledger, too.
+const MAX_SAVES: usize = 8;
 /// A back-fill that failed is tried again after this long.
 const BACKFILL_RETRY: Duration = Duration::from_secs(20);
 /// Requests that wait for the load; further ones are refused by the mailbox's bound.
 const MAX_PENDING: usize = 1_024;
-/// A post's id is a little older than its commit; catching up reads this much further back.
-const CATCH_UP_MARGIN_MS: i64 = 2 * 60 * 1_000;
+/// A post's id is a little older than its commit, and its delivery may be late and miss a timeline that left memory
+/// meanwhile; catching up reads this much further back.
+const CATCH_UP_MARGIN_MS: i64 = 10 * 60 * 1_000;
 
 /// What all timelines of a node share.
 pub struct TimelineArgs {
@@ -55,6 +59,8 @@ pub struct TimelineArgs {
     pub residents: Arc<ResidentIndex>,
     /// Held by back-fills under way.
     backfills: Semaphore,
+    /// Held by saves under way.
+    saves: Semaphore,
 }
 
 impl TimelineArgs {
@@ -65,7 +71,14 @@ impl TimelineArgs {
         hot: Arc<dyn HotStore>,
         residents: Arc<ResidentIndex>,
     ) -> Self {
-        Self { node, ledger, hot, residents, backfills: Semaphore::new(MAX_BACKFILLS) }
+        Self {
+            node,
+            ledger,
+            hot,
+            residents,
+            backfills: Semaphore::new(MAX_BACKFILLS),
+            saves: Semaphore::new(MAX_SAVES),
+        }
     }
 }
 
@@ -313,6 +326,8 @@ impl TimelineActor {
         let saved_at = self.args.node.last_sure(clock::now());
         let snapshot = codec::encode_snapshot(&self.core, self.followees_hash, saved_at);
         context.spawn(async move {
+            // The semaphore is never closed.
+            let _turn = args.saves.acquire().await;
             let checkpoint = [(user_id, seen)];
             let (durable, hot) = tokio::join!(
                 limited("ledger", SAVE_TIMEOUT, args.ledger.put_timeline_checkpoints(&checkpoint)),

@@ -27,6 +27,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How often it is counted who has not left yet.
+const LEAVE_ROUND: Duration = Duration::from_millis(20);
+/// Every so many rounds those who stay are asked again.
+const LEAVE_ROUNDS_PER_QUESTION: u32 = 5;
 /// Stands in an entity's byte count once it was taken out of its slot.
 const TAKEN_OUT: usize = usize::MAX;
 
@@ -223,7 +227,11 @@ impl<E: Entity> Region<E> {
     /// Asks the entities of the chosen shards to save themselves and leave, again and again until all have or
     /// `deadline` has passed. Returns how many stayed.
     async fn leave(&self, chosen: impl Fn(ShardId) -> bool, deadline: Deadline) -> usize {
+        let mut round = 0_u32;
         loop {
+            // Those that save themselves leave without being asked again; those that were busy are asked now and then.
+            let ask = round.is_multiple_of(LEAVE_ROUNDS_PER_QUESTION);
+            round += 1;
             let mut left = 0;
             for (shard, slot) in self.0.slots.iter().enumerate() {
                 if !chosen(ShardId(shard as u16)) {
@@ -232,14 +240,14 @@ impl<E: Entity> Region<E> {
                 let mut slot = slot.lock();
                 self.0.forget_dead(&mut slot);
                 left += slot.entities.len();
-                for handle in slot.entities.values() {
+                for handle in slot.entities.values().filter(|_| ask) {
                     let _ = handle.actor.cast(EntityMessage::Passivate);
                 }
             }
             if left == 0 || deadline.has_passed() {
                 return left;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(LEAVE_ROUND).await;
         }
     }
 

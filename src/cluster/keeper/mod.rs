@@ -86,8 +86,8 @@ pub trait KeeperHooks: Send + Sync + 'static {
     /// The node is a member under this number, which is part of every id it makes from now on.
     fn joined(&self, number: u16);
 
-    /// The node is no member any more: copies that others may have changed must go.
-    fn evicted(&self);
+    /// The node is no member any more, or becomes one at work: copies that others may have changed unheard must go.
+    fn forget_copies(&self);
 }
 
 /// How far a node is.
@@ -243,9 +243,10 @@ impl ClusterKeeper {
         self.0.phase.borrow().clone()
     }
 
-    /// Whether this node may answer requests: it is a member, and its lease has not run out.
+    /// Whether this node may answer requests: it is a member at work, and its lease has not run out. One that is joining
+    /// is not told of what changes, so what it answered could be out of date.
     pub fn may_serve(&self) -> bool {
-        let serves = matches!(*self.0.phase.borrow(), Phase::Joining | Phase::Ready | Phase::Draining);
+        let serves = matches!(*self.0.phase.borrow(), Phase::Ready | Phase::Draining);
         serves && !self.0.lease.lock().has_lapsed(Instant::now())
     }
 

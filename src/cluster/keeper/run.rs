@@ -205,6 +205,9 @@ impl Shared {
                     let next = if drain { Phase::Draining } else { Phase::Ready };
                     tracing::info!(node = %incarnation.name, phase = ?next, epoch = self.node.view().epoch(), "membership");
                     self.node.set_at_work(true);
+                    if !drain {
+                        self.hooks.forget_copies();
+                    }
                     self.phase.send_replace(next);
                 }
                 Err(error) => tracing::warn!(%error, "the membership table cannot be read"),
@@ -245,7 +248,7 @@ impl Shared {
         let _ = in_time(self.membership.leave(&incarnation.id)).await;
         incarnation.link.stop().await;
         self.node.abandon_entities();
-        self.hooks.evicted();
+        self.hooks.forget_copies();
     }
 
     async fn rejoin(self: &Arc<Self>) {

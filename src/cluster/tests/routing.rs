@@ -20,6 +20,7 @@ use std::{
     },
     time::Duration,
 };
+use tessera_ports::clock::Timestamp;
 use tessera_ports::membership::{Member, MemberId, MemberStatus, MembershipView};
 use tokio::sync::oneshot;
 
@@ -271,4 +272,37 @@ async fn what_a_node_does_not_know_is_a_typed_error() {
     assert_eq!(unknown, Err(RemoteError::UnknownMethod { method: 1_002 }));
     let garbage = a.node.request(&name("b"), Add::METHOD, Bytes::from_static(b"\xff\xff\xff"), false, soon()).await;
     assert!(matches!(garbage, Err(RemoteError::Malformed { .. })), "{garbage:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_outsider_activated_is_gone_once_it_joined_anew() {
+    let (network, saved) = (Arc::<Network>::default(), Arc::<Saved>::default());
+    let a = node(&network, "a", &saved).await;
+    a.node.install(view("a", 1, &[("a", Ready)]));
+    // Evicted: it forgets everything. A request that was under way goes on.
+    a.node.abandon_entities();
+    assert_eq!(a.region.call(Key(1), soon(), Add).await, Ok(1));
+    // Meanwhile the entity lived on another node. This one joins anew and owns the shard again.
+    saved.lock().insert(1, 10);
+    let mut again = member("a", Ready);
+    again.id.incarnation = 2;
+    a.node.install(View::of(NodeName("a#2".into()), &MembershipView { view: 3, members: vec![again] }));
+    assert_eq!(a.region.call(Key(1), soon(), Add).await, Ok(11), "remade from what its last owner saved");
+}
+
+#[tokio::test]
+async fn a_node_in_doubt_takes_no_work_and_dates_what_it_saves_by_its_last_sure_moment() {
+    let node = ClusterNode::alone(name("a"));
+    let now = Timestamp(1_000_000);
+    assert!(node.is_in_standing() && node.last_sure(now) == now);
+    node.set_at_work(false);
+    assert!(!node.is_in_standing() && node.last_sure(now) == Timestamp(0));
+    let until = std::time::Instant::now() + Duration::from_millis(50);
+    node.lease_renewed(until, Timestamp(900_000));
+    assert!(!node.is_in_standing() && node.last_sure(now) == Timestamp(0));
+    node.set_at_work(true);
+    assert!(node.is_in_standing() && node.last_sure(now) == Timestamp(900_000));
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    assert!(!node.is_in_standing(), "its lease ran out, whether the keeper has noticed or not");
+    assert_eq!(node.last_sure(Timestamp(800_000)), Timestamp(800_000), "never in the future");
 }

@@ -95,7 +95,7 @@ impl KeeperHooks for Hooks {
         self.ids.set_node_number(number);
     }
 
-    fn evicted(&self) {
+    fn forget_copies(&self) {
         self.caches.clear();
     }
 }

@@ -113,7 +113,7 @@ impl MaintenanceLedger for PostgresLedger {
 
     async fn close(&self) {
         self.stop.cancel();
-        tokio::join!(self.front.close(), self.back.close());
+        tokio::join!(self.front.close(), self.back.close(), self.members.close());
     }
 }
 

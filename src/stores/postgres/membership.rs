@@ -30,7 +30,8 @@ const LAST_NUMBER: i32 = 1_023;
 #[async_trait]
 impl Membership for PostgresLedger {
     async fn join(&self, candidate: &Candidate) -> StoreResult<JoinOutcome> {
-        let outcome = self.transact(&self.back, candidate, |scope, candidate| Box::pin(join(scope, candidate))).await?;
+        let outcome =
+            self.transact(&self.members, candidate, |scope, candidate| Box::pin(join(scope, candidate))).await?;
         if let JoinOutcome::Joined { number, .. } = outcome {
             self.number.store(number, Ordering::Relaxed);
         }
@@ -38,7 +39,7 @@ impl Membership for PostgresLedger {
     }
 
     async fn set_status(&self, id: &MemberId, status: MemberStatus) -> StoreResult<bool> {
-        self.transact(&self.back, (id, status), |scope, (id, status)| Box::pin(set_status(scope, id, *status))).await
+        self.transact(&self.members, (id, status), |scope, (id, status)| Box::pin(set_status(scope, id, *status))).await
     }
 
     async fn renew(&self, id: &MemberId, lease: Duration) -> StoreResult<Renewal> {
@@ -48,7 +49,7 @@ impl Membership for PostgresLedger {
              RETURNING (SELECT view FROM cluster), (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
         );
         let update = update.bind(&id.name).bind(signed(id.incarnation)).bind(milliseconds(lease));
-        let row: Option<(i64, i64)> = self.back.fetch_optional(Effect::Write, update).await?;
+        let row: Option<(i64, i64)> = self.members.fetch_optional(Effect::Write, update).await?;
         Ok(row.map_or(Renewal::Evicted, |(view, now)| Renewal::Renewed {
             view: unsigned(view),
             database_time: Timestamp(now),
@@ -62,7 +63,7 @@ impl Membership for PostgresLedger {
             member_columns!(),
             " FROM members m ORDER BY m.name"
         ));
-        let rows = self.back.fetch_all(Effect::Read, query.bind(milliseconds(SUSPICION_LIFETIME))).await?;
+        let rows = self.members.fetch_all(Effect::Read, query.bind(milliseconds(SUSPICION_LIFETIME))).await?;
         let view = match rows.first() {
             Some(row) => unsigned(row.view),
             None => self.view().await?,
@@ -72,7 +73,7 @@ impl Membership for PostgresLedger {
     }
 
     async fn view(&self) -> StoreResult<u64> {
-        let (view,): (i64,) = self.back.fetch_one(Effect::Read, sqlx::query_as("SELECT view FROM cluster")).await?;
+        let (view,): (i64,) = self.members.fetch_one(Effect::Read, sqlx::query_as("SELECT view FROM cluster")).await?;
         Ok(unsigned(view))
     }
 
@@ -80,7 +81,7 @@ impl Membership for PostgresLedger {
         if suspect == voter {
             return Err(refused("a member votes on others, not on itself"));
         }
-        self.transact(&self.back, (suspect, voter), |scope, (suspect, voter)| Box::pin(vote(scope, suspect, voter)))
+        self.transact(&self.members, (suspect, voter), |scope, (suspect, voter)| Box::pin(vote(scope, suspect, voter)))
             .await
     }
 
@@ -88,15 +89,15 @@ impl Membership for PostgresLedger {
         // Most often there is none, and then nothing is locked.
         let query =
             sqlx::query_as(concat!("SELECT count(*) FROM members m WHERE ", lease_end!(), " <= clock_timestamp()"));
-        let (expired,): (i64,) = self.back.fetch_one(Effect::Read, query).await?;
+        let (expired,): (i64,) = self.members.fetch_one(Effect::Read, query).await?;
         if expired == 0 {
             return Ok(0);
         }
-        self.transact(&self.back, (), |scope, ()| Box::pin(evict_expired(scope))).await
+        self.transact(&self.members, (), |scope, ()| Box::pin(evict_expired(scope))).await
     }
 
     async fn leave(&self, id: &MemberId) -> StoreResult<()> {
-        self.transact(&self.back, id, |scope, id| {
+        self.transact(&self.members, id, |scope, id| {
             Box::pin(async move {
                 lock_cluster(scope).await?;
                 if let Some(row) = find(scope, id).await? {

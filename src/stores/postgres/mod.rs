@@ -5,8 +5,7 @@
 //! deadlock or serialization failure did nothing, and is tried again here. Reads are single statements, so each
 //! sees one moment, and all that was committed before it began.
 //!
-//! Two lanes of connections keep requests and background work (jobs, outbox, membership) out of each other's
-//! way. The database must be reached directly or through a pooler in session mode: prepared statements and
+//! Lanes of connections keep requests, background work (jobs, outbox) and membership out of each other's way. The database must be reached directly or through a pooler in session mode: prepared statements and
 //! `LISTEN` belong to a session.
 
 mod accounts;
@@ -59,6 +58,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./postgres/migrations");
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// The oldest server that has all that is used here (`server_version_num`).
 const OLDEST_SERVER: u32 = 130_000;
+/// Connections that only membership uses.
+const MEMBERSHIP_CONNECTIONS: u32 = 2;
 /// A lease token's number of its node begins at this bit; below it is chance.
 const NODE_SHIFT: u32 = 48;
 
@@ -69,8 +70,10 @@ const NODE_SHIFT: u32 = 48;
 pub struct PostgresLedger {
     /// For requests.
     front: Arc<Lane>,
-    /// For jobs, the outbox and membership.
+    /// For jobs and the outbox.
     back: Arc<Lane>,
+    /// For membership alone: a lease must be renewed however much waits for a slow disk.
+    members: Arc<Lane>,
     announcer: Announcer,
     wakes: Arc<LedgerWakes>,
     members_changed: Arc<Notify>,
@@ -108,6 +111,7 @@ impl PostgresLedger {
         };
         let front = lane("requests", options.max_connections);
         let back = lane("background work", options.job_connections);
+        let members = lane("membership", MEMBERSHIP_CONNECTIONS);
         let wakes = Arc::new(LedgerWakes::default());
         let members_changed = Arc::new(Notify::new());
         let stop = CancellationToken::new();
@@ -116,6 +120,7 @@ impl PostgresLedger {
         Ok(Arc::new(Self {
             front,
             back,
+            members,
             announcer,
             wakes,
             members_changed,

@@ -10,6 +10,7 @@ mod doors;
 mod failures;
 mod greeting;
 mod harness;
+mod keeper;
 mod membership;
 mod requests;
 mod service;
