@@ -26,6 +26,8 @@ pub enum ChildRole {
     Node {
         /// `key=value`.
         sets: Vec<String>,
+        /// A configuration beneath them.
+        config: Option<PathBuf>,
     },
     /// One HTTP route that serves a file's bytes.
     PageFloor {
@@ -36,6 +38,8 @@ pub enum ChildRole {
     LikesFloor {
         /// The settings of the node whose ledger it opens.
         sets: Vec<String>,
+        /// A configuration beneath them.
+        config: Option<PathBuf>,
     },
     /// A node's end of a link to this process, and floors beside it.
     MessagesPeer {
@@ -48,13 +52,14 @@ pub enum ChildRole {
 
 impl ChildRole {
     fn arguments(self) -> Vec<String> {
-        let with_sets = |role: &str, sets: Vec<String>| {
+        let with_settings = |role: &str, sets: Vec<String>, config: Option<PathBuf>| {
+            let config = config.into_iter().flat_map(|file| ["--config".to_owned(), file.display().to_string()]);
             let sets = sets.into_iter().flat_map(|set| ["--set".to_owned(), set]);
-            std::iter::once(role.to_owned()).chain(sets).collect()
+            std::iter::once(role.to_owned()).chain(config).chain(sets).collect()
         };
         match self {
-            ChildRole::Node { sets } => with_sets("node", sets),
-            ChildRole::LikesFloor { sets } => with_sets("likes-floor", sets),
+            ChildRole::Node { sets, config } => with_settings("node", sets, config),
+            ChildRole::LikesFloor { sets, config } => with_settings("likes-floor", sets, config),
             ChildRole::PageFloor { file } => vec!["page-floor".to_owned(), file.display().to_string()],
             ChildRole::MessagesPeer { folder, bench } => {
                 vec!["messages-peer".to_owned(), folder.display().to_string(), bench.to_string()]

@@ -85,7 +85,8 @@ impl Scenario<'_> {
         let folder = scratch_folder()?;
         let (people, posts) = self.seed(folder.path()).await?;
         let sets = self.arguments.common.node_settings(folder.path());
-        let floor = ChildProcess::start(ChildRole::LikesFloor { sets }).await?;
+        let floor =
+            ChildProcess::start(ChildRole::LikesFloor { sets, config: self.arguments.common.config.clone() }).await?;
         // The floor looks no token up: it takes the user's id for one.
         let tokens = people.iter().map(|person| person.id.to_string()).collect();
         let workers = self.workers(&floor.http, tokens, &posts);

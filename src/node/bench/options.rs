@@ -3,7 +3,10 @@
 use super::{child::ChildRole, load::Span};
 use crate::{Failure, config};
 use clap::Args;
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// What every bench takes.
 #[derive(Debug, Args)]
@@ -14,6 +17,10 @@ pub struct CommonOptions {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// A configuration of the measured node, beneath the settings that a bench needs: a cluster's, to measure on
+    /// Postgres and Redis. What is seeded stays in its ledger
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// A setting of the measured node, as in media.workers=1; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
@@ -59,13 +66,13 @@ impl CommonOptions {
     /// The same as a configuration, for opening the ledger before the node starts. The environment does not count:
     /// runs are to be comparable.
     pub fn node_config(&self, folder: &Path) -> Result<config::Config, Failure> {
-        config::load(None, std::iter::empty(), &self.node_settings(folder))
+        config::load(self.config.as_deref(), std::iter::empty(), &self.node_settings(folder))
             .map_err(|error| Failure::start_up(error.to_string()))
     }
 
     /// The role of the measured node.
     pub fn node_role(&self, folder: &Path) -> ChildRole {
-        ChildRole::Node { sets: self.node_settings(folder) }
+        ChildRole::Node { sets: self.node_settings(folder), config: self.config.clone() }
     }
 }
 

@@ -77,7 +77,8 @@ impl Seeder {
         let writes = people.iter().enumerate().map(|(number, person)| {
             let user = NewUser {
                 id: person.id,
-                username: Username::from_stored(format!("user{number}")),
+                // Unique in a ledger that was seeded before, too.
+                username: Username::from_stored(format!("user{}", person.id)),
                 display_name: format!("User {number}"),
                 password_hash: "!".to_owned(),
                 created_at,

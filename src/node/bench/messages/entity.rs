@@ -18,7 +18,7 @@ use tessera_cluster::{
 use tessera_domain::hash::stable_hash_u64;
 
 /// Messages that may wait in one mailbox, of an entity as of a floor's channel.
-pub const MAILBOX: usize = 16_384;
+pub const MAILBOX: usize = 4_096;
 
 /// An entity's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
