@@ -5,7 +5,9 @@
 mod bad_input;
 mod build;
 mod colors;
+mod corpus;
 mod formats;
+mod hostile;
 mod outputs;
 mod photos;
 mod references;

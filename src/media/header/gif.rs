@@ -7,8 +7,9 @@ use crate::{ImageFormat, MediaError};
 
 const FORMAT: ImageFormat = ImageFormat::Gif;
 
-/// Four bytes each for the canvas and for a frame that does not fill it.
-const BYTES_PER_PIXEL: u64 = 4;
+const CANVAS_BYTES_PER_PIXEL: u64 = 4;
+/// A frame is kept beside the canvas until it is put there, as indices and as colours.
+const FRAME_BYTES_PER_PIXEL: u64 = 5;
 
 pub(super) fn read(bytes: &[u8]) -> Result<Header, MediaError> {
     let mut reader = Reader::new(bytes);
@@ -29,7 +30,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, MediaError> {
         height,
         frames: frames.max(1),
         orientation: Orientation::NoTransforms,
-        decode_bytes: (canvas_pixels + first_frame_pixels) * BYTES_PER_PIXEL,
+        decode_bytes: canvas_pixels * CANVAS_BYTES_PER_PIXEL + first_frame_pixels * FRAME_BYTES_PER_PIXEL,
         details: Details::None,
     })
 }

@@ -144,7 +144,7 @@ fn join_profile(segments: &Segments<'_>, limits: &Limits) -> Result<Option<Vec<u
     let mut parts = segments.icc_parts.clone();
     parts.sort_by_key(|(sequence, _)| *sequence);
     let is_whole = parts.len() == usize::from(segments.icc_part_count)
-        && parts.iter().zip(1u8..).all(|((sequence, _), expected)| *sequence == expected);
+        && parts.iter().zip(1u16..).all(|((sequence, _), expected)| u16::from(*sequence) == expected);
     if parts.is_empty() || !is_whole {
         return Ok(None);
     }

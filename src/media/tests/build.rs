@@ -100,9 +100,13 @@ pub(super) fn with_profile(jpeg: &[u8], profile: &[u8]) -> Vec<u8> {
 
 /// Puts a chunk behind a PNG's header.
 pub(super) fn with_png_chunk(png: &[u8], kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    let checksum = crc32(&[kind.as_slice(), body].concat());
-    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
-    [&png[..33], &length, kind, body, &checksum.to_be_bytes(), &png[33..]].concat()
+    [&png[..33], &png_chunk(kind, body), &png[33..]].concat()
+}
+
+/// A PNG chunk with its length and checksum.
+pub(super) fn png_chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let tagged = [kind.as_slice(), body].concat();
+    [&u32::try_from(body.len()).unwrap().to_be_bytes(), tagged.as_slice(), &crc32(&tagged).to_be_bytes()].concat()
 }
 
 /// The checksum of PNG chunks (ISO 3309).
@@ -216,4 +220,44 @@ impl<'a> AvifContainer<'a> {
 
 fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     u32::from_be_bytes(bytes[offset..][..4].try_into().unwrap())
+}
+
+/// Rewrites the size in a file's header.
+pub(super) fn resized_header(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
+    let mut file = write(quadrants(16, 16), format);
+    match format {
+        ImageFormat::Jpeg => {
+            let frame = file.windows(2).position(|window| window == [0xff, 0xc0]).unwrap();
+            file[frame + 5..frame + 7].copy_from_slice(&(height as u16).to_be_bytes());
+            file[frame + 7..frame + 9].copy_from_slice(&(width as u16).to_be_bytes());
+        }
+        ImageFormat::Png => {
+            file[16..20].copy_from_slice(&width.to_be_bytes());
+            file[20..24].copy_from_slice(&height.to_be_bytes());
+            let checksum = crc32(&file[12..29]);
+            file[29..33].copy_from_slice(&checksum.to_be_bytes());
+        }
+        ImageFormat::Gif => {
+            file[6..8].copy_from_slice(&(width as u16).to_le_bytes());
+            file[8..10].copy_from_slice(&(height as u16).to_le_bytes());
+        }
+        _ => file = webp_with_exif(&file, width, height, b""),
+    }
+    file
+}
+
+/// A zlib stream of zeros: one fixed-code block of a literal and matches of 258 bytes at distance 1.
+pub(super) fn deflated_zeros(count: usize) -> Vec<u8> {
+    let mut bits = vec![true, true, false]; // Last block, fixed codes.
+    let push = |bits: &mut Vec<bool>, code: u16, length: u8| {
+        (0..length).rev().for_each(|bit| bits.push(code >> bit & 1 == 1));
+    };
+    push(&mut bits, 0x30, 8); // The literal 0.
+    for _ in 0..count / 258 {
+        push(&mut bits, 0xc5, 8); // Length 258.
+        push(&mut bits, 0, 5); // Distance 1.
+    }
+    push(&mut bits, 0, 7); // End of block.
+    let body = bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |value, bit| value << 1 | u8::from(*bit)));
+    [0x78, 0x01].into_iter().chain(body).collect()
 }

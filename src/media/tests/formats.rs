@@ -55,16 +55,12 @@ fn palette_png() -> Vec<u8> {
     });
     data.extend((b << 16 | a).to_be_bytes());
 
-    let chunk = |kind: &[u8; 4], body: &[u8]| {
-        let tagged = [kind.as_slice(), body].concat();
-        [&u32::try_from(body.len()).unwrap().to_be_bytes(), tagged.as_slice(), &crc32(&tagged).to_be_bytes()].concat()
-    };
     [
         b"\x89PNG\r\n\x1a\n".as_slice(),
-        &chunk(b"IHDR", &[0, 0, 0, 64, 0, 0, 0, 64, 2, 3, 0, 0, 0]),
-        &chunk(b"PLTE", &[RED, GREEN, BLUE, YELLOW].concat()),
-        &chunk(b"IDAT", &data),
-        &chunk(b"IEND", &[]),
+        &png_chunk(b"IHDR", &[0, 0, 0, 64, 0, 0, 0, 64, 2, 3, 0, 0, 0]),
+        &png_chunk(b"PLTE", &[RED, GREEN, BLUE, YELLOW].concat()),
+        &png_chunk(b"IDAT", &data),
+        &png_chunk(b"IEND", &[]),
     ]
     .concat()
 }
