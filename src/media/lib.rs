@@ -17,6 +17,7 @@ mod color;
 mod decode;
 mod encode;
 mod error;
+mod focus;
 mod header;
 mod limits;
 mod process;

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::avif::encode_avif;
 use crate::decode::{Decoded, Needs, decode};
 use crate::encode::{blurhash, encode_jpeg, encode_webp};
+use crate::focus::find_focus;
 use crate::header::{Header, read_header};
 use crate::raster::{Raster, fit_size};
 use crate::{ImageFormat, Limits, MediaError, color, sniff, sniff_unsupported};
@@ -43,7 +44,8 @@ pub struct ProcessedImage {
     pub large: EncodedImage,
     /// Fits 640 x 640; JPEG, quality 85.
     pub medium: EncodedImage,
-    /// The centred square, 150 x 150 or as large as the picture allows; JPEG, quality 80.
+    /// The square that holds most of what eyes are drawn to (edges, colour, skin), 150 x 150 or as large as the picture allows;
+    /// JPEG, quality 80.
     pub thumbnail: EncodedImage,
     /// Fits 640 x 640; keeps transparency.
     pub avif: EncodedImage,
@@ -138,12 +140,13 @@ fn scale(decoded: Decoded, header: &Header) -> Result<Scaled, MediaError> {
     let medium = large.scale(fit_size(width, height, MEDIUM_SIDE))?;
     // A panorama may be too low by now for a thumbnail that its original can fill.
     let wanted_side = THUMBNAIL_SIDE.min(source.short_side());
+    let focus = find_focus(&medium)?;
     let thumbnail = if medium.short_side() >= wanted_side {
-        medium.cover(THUMBNAIL_SIDE)?
+        medium.cover(THUMBNAIL_SIDE, focus)?
     } else if large.short_side() >= wanted_side {
-        large.cover(THUMBNAIL_SIDE)?
+        large.cover(THUMBNAIL_SIDE, focus)?
     } else {
-        finish(source.cover(THUMBNAIL_SIDE)?)?
+        finish(source.cover(THUMBNAIL_SIDE, focus.as_stored(header.orientation))?)?
     };
     Ok(Scaled { large, medium, thumbnail })
 }

@@ -7,6 +7,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, RgbaImage};
 
 use crate::MediaError;
+use crate::focus::Focus;
 
 /// What the bytes of a pixel mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +50,10 @@ impl Raster {
         self.resize(width, height, &ResizeOptions::new())
     }
 
-    /// The largest centred square, scaled down to `side` where it is larger.
-    pub(crate) fn cover(&self, side: u32) -> Result<Self, MediaError> {
+    /// The largest square around `focus`, scaled down to `side` where it is larger.
+    pub(crate) fn cover(&self, side: u32, focus: Focus) -> Result<Self, MediaError> {
         let side = side.min(self.short_side());
-        self.resize(side, side, &ResizeOptions::new().fit_into_destination(None))
+        self.resize(side, side, &ResizeOptions::new().fit_into_destination(Some((focus.x, focus.y))))
     }
 
     fn resize(&self, width: u32, height: u32, options: &ResizeOptions) -> Result<Self, MediaError> {

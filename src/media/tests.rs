@@ -6,6 +6,7 @@ mod bad_input;
 mod build;
 mod colors;
 mod corpus;
+mod focus;
 mod formats;
 mod hostile;
 mod outputs;

@@ -53,7 +53,7 @@ fn outputs_are_what_they_say() {
 }
 
 /// Stores quadrants so that `orientation` makes them upright, by EXIF's table of where row 0 and column 0 are.
-fn stored_for(orientation: u16, upright: &RgbImage) -> RgbImage {
+pub(super) fn stored_for(orientation: u16, upright: &RgbImage) -> RgbImage {
     use image::imageops::{flip_horizontal, flip_vertical, rotate90, rotate180, rotate270};
     match orientation {
         1 => upright.clone(),
