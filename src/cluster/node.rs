@@ -126,6 +126,12 @@ impl ClusterNode {
         self.standing.read().is_none_or(|standing| standing.at_work && Instant::now() < standing.until)
     }
 
+    /// Whether this node was evicted and has not joined anew: nobody can be reached, and waiting helps nobody.
+    pub(crate) fn is_outside(&self) -> bool {
+        let is_idle = self.standing.read().is_some_and(|standing| !standing.at_work);
+        is_idle && self.transport.read().is_none()
+    }
+
     /// The last moment at which this node surely was a member at work: what it holds in memory may lack what happened
     /// since. `now` for a node that is alone.
     pub fn last_sure(&self, now: Timestamp) -> Timestamp {

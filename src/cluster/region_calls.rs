@@ -163,7 +163,7 @@ impl<E: Entity> Region<E> {
                 }
                 _ => false,
             };
-            if !again || deadline.has_passed() {
+            if !again || deadline.has_passed() || self.0.node.is_outside() {
                 return Err(failed(error));
             }
             self.0.node.before_retry(&error, epoch, deadline).await;
