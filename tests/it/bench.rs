@@ -39,5 +39,5 @@ fn fan_out_is_reported_beside_a_plain_push() {
 
 #[test]
 fn messages_are_reported_beside_channels_and_sockets() {
-    check_bench(&["messages", "--milliseconds", "100", "--warmup-milliseconds", "50"]);
+    check_bench(&["messages", "--milliseconds", "400", "--warmup-milliseconds", "100"]);
 }

@@ -26,7 +26,9 @@ pub const SPREAD: u64 = 1_000;
 /// The longest wait for an answer.
 pub const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// Entities whose memory is measured.
-const IDLE_ENTITIES: u64 = 50_000;
+const IDLE_ENTITIES: u64 = 20_000;
+/// How long they may take to leave.
+const LEAVE_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes in a message.
 const BYTES: usize = 64;
 
@@ -36,6 +38,7 @@ pub async fn run(report: &mut Report, span: Span) -> Result<(), Failure> {
     let (idle, _) = region(node.clone()).await?;
     report.fact("RSS bytes per idle entity", idle_entity_bytes(&idle).await?);
     let (region, taken) = region(node).await?;
+    activate(&region, (0..SPREAD).map(Key)).await?;
     for (name, keys) in [("one entity", 1), ("1,000 entities", SPREAD)] {
         notices(report, span, name, keys, &region, &taken).await?;
     }
@@ -51,19 +54,20 @@ pub async fn run(report: &mut Report, span: Span) -> Result<(), Failure> {
 async fn idle_entity_bytes(region: &Region<Echo>) -> Result<f64, Failure> {
     let keys = |range: std::ops::Range<u64>| range.map(|key| Key(u64::MAX - key));
     // Every shard has its supervisor before it counts.
-    let warmup = IDLE_ENTITIES / 5;
+    let warmup = IDLE_ENTITIES / 4;
     activate(region, keys(0..warmup)).await?;
     let before = Process::this().memory()?;
     activate(region, keys(warmup..warmup + IDLE_ENTITIES)).await?;
     let after = Process::this().memory()?;
-    let left = region.drain(Deadline::after(CALL_LIMIT)).await;
+    let left = region.drain(Deadline::after(LEAVE_LIMIT)).await;
     if left > 0 {
         return Err(Failure::running(format!("{left} idle entities do not leave")));
     }
     Ok((after.resident_mib - before.resident_mib) * f64::from(1 << 20) / IDLE_ENTITIES as f64)
 }
 
-async fn activate(region: &Region<Echo>, keys: impl Iterator<Item = Key>) -> Result<(), Failure> {
+/// Asks each of them once, so that it is in memory.
+pub async fn activate(region: &Region<Echo>, keys: impl Iterator<Item = Key>) -> Result<(), Failure> {
     for key in keys {
         let asked = region.call(key, Deadline::after(CALL_LIMIT), Ask(Payload::of(0))).await;
         asked.map_err(|error| Failure::running(error.to_string()))?;

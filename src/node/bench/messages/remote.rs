@@ -3,7 +3,7 @@
 use super::{
     drive::{flood, round_trips},
     entity::{Ask, Key, Payload, Tell},
-    local::{CALL_LIMIT, SPREAD, sending},
+    local::{CALL_LIMIT, SPREAD, activate, sending},
     pair::Pair,
     sockets::Dialler,
 };
@@ -29,6 +29,7 @@ const TELL_LIMIT: Duration = Duration::from_secs(5);
 /// Measures and reports.
 pub async fn run(report: &mut Report, span: Span, folder: &Path) -> Result<(), Failure> {
     let mut pair = Pair::start(folder).await?;
+    activate(&pair.region, (0..SPREAD).map(Key)).await?;
     let floors = [Dialler::Tcp(pair.tcp), Dialler::tls(pair.tls, folder)?];
     for (bytes, in_flight) in [(SMALL, 1), (SMALL, 64), (SMALL, 512), (LARGE, 64)] {
         calls(report, span, &pair, &floors, bytes, in_flight).await?;
