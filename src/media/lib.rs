@@ -18,6 +18,8 @@ mod decode;
 mod encode;
 mod error;
 mod focus;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod header;
 mod limits;
 mod process;

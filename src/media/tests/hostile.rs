@@ -98,6 +98,26 @@ fn every_hostile_file_ends_with_a_reason_or_a_right_picture() {
     assert!(surprises.is_empty(), "{surprises:#?}");
 }
 
+/// The seeds of the fuzz targets, and what fuzzers found.
+#[test]
+fn the_fuzzers_corpus_ends_with_reasons_or_pictures() {
+    let corpus = format!("{}/../../fuzz/corpus", env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for folder in ["headers", "process"] {
+        for entry in std::fs::read_dir(format!("{corpus}/{folder}")).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            let content_type = sniff(&bytes).map_or("image/jpeg", crate::ImageFormat::content_type);
+            if let Err(error) = process(&bytes, content_type) {
+                let is_fine = !error.is_retryable() && !format!("{error:?}").contains("panicked");
+                assert!(is_fine, "{}: {error:?}", path.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count} files");
+}
+
 /// The estimates from the headers hold for real pictures, in each format's costliest layout.
 #[test]
 fn memory_stays_within_the_estimate() {
