@@ -270,6 +270,19 @@ async fn a_webp_photo_is_taken() {
 }
 
 #[tokio::test]
+async fn an_avif_photo_is_taken() {
+    check_photo(Photo {
+        file: "rocket.avif",
+        content_type: "image/avif",
+        large: (640, 427),
+        medium: (640, 427),
+        colours: ROCKET,
+        reference: Some(("rocket.webp", "image/webp")),
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_gif_shows_its_first_frame() {
     check_photo(Photo {
         file: "animated.gif",

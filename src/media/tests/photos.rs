@@ -58,6 +58,7 @@ fn wide_gamut_photos() {
     let colors = [((0.2, 0.5), [39, 78, 122]), ((0.85, 0.05), [0, 20, 43])];
     check_photo("rocket.jpg", (640, 427), (640, 427), colors);
     check_photo("rocket.webp", (640, 427), (640, 427), colors);
+    check_photo("rocket.avif", (640, 427), (640, 427), colors);
 }
 
 #[test]
