@@ -15,6 +15,8 @@ use tessera_ports::{
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a deletion may take: less than the outbox gives it, so that the breaker hears of its end.
 const DELETE_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// More keys than a post has are a sweep, which may take its time and holds up nobody.
+const SINGLE_POST: usize = 32;
 /// How long one cache may take to forget: what the outbox has left after a deletion that hung.
 const PURGE_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -68,6 +70,9 @@ impl ObjectStore for GuardedObjects {
     }
 
     async fn delete(&self, keys: &[String]) -> StoreResult<()> {
+        if keys.len() > SINGLE_POST {
+            return self.inner.delete(keys).await;
+        }
         self.call(DELETE_TIMEOUT, self.inner.delete(keys)).await
     }
 

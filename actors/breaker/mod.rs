@@ -104,12 +104,8 @@ impl Breakers {
         };
         // Calls are cut off at a fraction of a second, so slow ones fail anyway. A short window, because a feed
         // without recommendations is a poor one: it must open for what lasts, not for a moment under load.
-        let recommendations = BreakerSettings {
-            window: WindowSize::Seconds(10),
-            minimum_calls: 20,
-            half_open_permits: 5,
-            ..base
-        };
+        let recommendations =
+            BreakerSettings { window: WindowSize::Seconds(10), minimum_calls: 20, half_open_permits: 5, ..base };
         let objects = BreakerSettings {
             window: WindowSize::Seconds(30),
             minimum_calls: 20,

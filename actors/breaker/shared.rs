@@ -134,7 +134,8 @@ impl BreakerRef {
     /// What it did so far.
     pub fn stats(&self) -> BreakerStats {
         let shared = &self.0;
-        let look = |machine: &mut Breaker, now| (machine.state(now), machine.metrics(now), machine.not_permitted_ever());
+        let look =
+            |machine: &mut Breaker, now| (machine.state(now), machine.metrics(now), machine.not_permitted_ever());
         let (state, metrics, not_permitted) = shared.with_machine(look);
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         BreakerStats {
