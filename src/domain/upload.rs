@@ -85,3 +85,20 @@ pub fn check_request(content_type: &str, file_size_bytes: u64, max_bytes: u64) -
         Invalid::new("content_type", format!("must be one of {}{advice}", allowed.join(", ")))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::check_request;
+
+    #[test]
+    fn a_type_that_is_refused_is_told_what_to_do() {
+        assert_eq!(check_request("image/avif", 1, 10), Ok("avif"));
+        let all = "must be one of image/jpeg, image/png, image/webp, image/gif, image/avif";
+        for (content_type, advice) in [("image/heic", "; save the picture as a JPEG"), ("image/svg+xml", "")] {
+            let refusal = check_request(content_type, 1, 10).unwrap_err();
+            assert_eq!(refusal.reason, format!("{all}{advice}"));
+        }
+    }
+}
