@@ -8,7 +8,7 @@ use crate::{
     replies::VolatileReplies,
 };
 use std::{sync::Arc, time::Duration};
-use tessera_actors::{Deadline, news::Outdated, tree::ActorRefs};
+use tessera_actors::{Deadline, breaker::Breakers, news::Outdated, tree::ActorRefs};
 use tessera_domain::Timestamp;
 use tessera_ports::{HotStore, Ledger, ObjectStore, clock};
 
@@ -30,6 +30,8 @@ pub struct AppParts {
     pub caches: Arc<NodeCaches>,
     /// Timelines, counters and the others.
     pub actors: ActorRefs,
+    /// Before what may fail; shared with the actors.
+    pub breakers: Breakers,
     /// Limits and rules.
     pub settings: AppSettings,
 }
@@ -42,6 +44,7 @@ pub struct App {
     pub(crate) ids: Arc<IdSource>,
     pub(crate) hydrator: Hydrator,
     pub(crate) actors: ActorRefs,
+    pub(crate) breakers: Breakers,
     pub(crate) feed_memory: FeedMemory,
     pub(crate) settings: AppSettings,
     pub(crate) passwords: PasswordHasher,
@@ -54,7 +57,7 @@ impl App {
     /// # Errors
     /// Only where the password hasher cannot be set up.
     pub fn new(parts: AppParts) -> Result<Arc<Self>, AppError> {
-        let AppParts { ledger, hot, objects, ids, caches, actors, settings } = parts;
+        let AppParts { ledger, hot, objects, ids, caches, actors, breakers, settings } = parts;
         let hydrator = Hydrator::new(ledger.clone(), hot.clone(), caches);
         let passwords = PasswordHasher::new(settings.password_workers, settings.password_queue)?;
         let volatile_replies = VolatileReplies::default();
@@ -66,6 +69,7 @@ impl App {
             ids,
             hydrator,
             actors,
+            breakers,
             feed_memory,
             settings,
             passwords,

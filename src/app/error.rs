@@ -1,7 +1,7 @@
 //! Why a use case refuses or fails. The edge maps each variant to one status and code.
 
 use std::time::Duration;
-use tessera_actors::{ActorError, AskError};
+use tessera_actors::{ActorError, AskError, breaker::Fault};
 use tessera_domain::Invalid;
 use tessera_ports::StoreError;
 
@@ -69,6 +69,12 @@ pub enum AppError {
 
 /// A use case's answer.
 pub type AppResult<T> = Result<T, AppError>;
+
+impl Fault for AppError {
+    fn is_fault(&self) -> bool {
+        matches!(self, AppError::Unavailable(_) | AppError::Overloaded(_) | AppError::Internal(_))
+    }
+}
 
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {

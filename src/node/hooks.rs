@@ -3,9 +3,13 @@
 use crate::cluster_view;
 use async_trait::async_trait;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::Arc;
-use tessera_actors::tree::ActorSystem;
+use std::{sync::Arc, time::Duration};
+use tessera_actors::{
+    breaker::{BreakerRef, Breakers, Sabotage},
+    tree::ActorSystem,
+};
 use tessera_cluster::{ClusterKeeper, ClusterNode};
+use tessera_domain::breaker::BreakerState;
 use tessera_http_api::admin::{ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome};
 use tokio::sync::watch;
 
@@ -15,6 +19,8 @@ pub struct NodeHooks {
     pub node_name: String,
     /// The actors.
     pub actors: Arc<ActorSystem>,
+    /// The circuit breakers.
+    pub breakers: Breakers,
     /// This node in its cluster.
     pub cluster_node: Arc<ClusterNode>,
     /// Keeps it there; `None` where it is alone.
@@ -43,6 +49,34 @@ impl NodeHooks {
         metrics::counter!("tessera_media_jobs_done_total").absolute(media.done);
         metrics::counter!("tessera_media_jobs_failed_total").absolute(media.failed);
     }
+
+    fn record_breakers(&self) {
+        for stats in self.breakers.all().map(BreakerRef::stats) {
+            let name = stats.name;
+            for state in BreakerState::ALL {
+                let value = if state == stats.state { 1.0 } else { 0.0 };
+                metrics::gauge!("tessera_breaker_state", "breaker" => name.clone(), "state" => state.as_str())
+                    .set(value);
+            }
+            let outcomes = [
+                ("success", stats.succeeded),
+                ("failure", stats.failed),
+                ("ignored", stats.ignored),
+                ("cancelled", stats.cancelled),
+                ("full", stats.full),
+                ("not_permitted", stats.not_permitted),
+            ];
+            for (outcome, count) in outcomes {
+                metrics::counter!("tessera_breaker_calls_total", "breaker" => name.clone(), "outcome" => outcome)
+                    .absolute(count);
+            }
+            metrics::counter!("tessera_breaker_opened_total", "breaker" => name.clone()).absolute(stats.opened);
+            // Below the minimum number of calls there is no rate: that nobody calls is no failure.
+            let (failures, slow) = (stats.metrics.failure_rate, stats.metrics.slow_call_rate);
+            metrics::gauge!("tessera_breaker_failure_rate", "breaker" => name.clone()).set(failures.unwrap_or(0.0));
+            metrics::gauge!("tessera_breaker_slow_call_rate", "breaker" => name).set(slow.unwrap_or(0.0));
+        }
+    }
 }
 
 #[async_trait]
@@ -56,6 +90,7 @@ impl AdminHooks for NodeHooks {
 
     fn metrics(&self) -> String {
         self.record_actors();
+        self.record_breakers();
         if let Some(keeper) = &self.keeper {
             cluster_view::record(&self.cluster_node, keeper);
         }
@@ -85,13 +120,29 @@ impl AdminHooks for NodeHooks {
             .collect()
     }
 
-    /// There are none in this version; the recommender brings the first.
     async fn breakers(&self) -> Vec<BreakerView> {
-        vec![]
+        let stats = self.breakers.all().map(BreakerRef::stats);
+        stats
+            .map(|stats| BreakerView {
+                name: stats.name,
+                state: stats.state.as_str().to_owned(),
+                failure_rate: stats.metrics.failure_rate,
+                slow_call_rate: stats.metrics.slow_call_rate,
+                not_permitted: stats.not_permitted,
+            })
+            .collect()
     }
 
-    async fn set_breaker(&self, _name: &str, _state: &str) -> bool {
-        false
+    async fn set_breaker(&self, name: &str, state: &str) -> bool {
+        let (Some(breaker), Ok(state)) = (self.breakers.find(name), state.parse()) else { return false };
+        breaker.force(state);
+        true
+    }
+
+    async fn sabotage(&self, breaker: &str, how: &str, lasting: Duration) -> bool {
+        let Some(breaker) = self.breakers.find(breaker) else { return false };
+        breaker.sabotage(if how == "panic" { Sabotage::Panic } else { Sabotage::Hang }, lasting);
+        true
     }
 
     async fn kill(&self, target: &str) -> KillOutcome {

@@ -72,6 +72,7 @@ pub async fn start(config: Config, demo_people: Option<Bytes>) -> Result<Running
     let hooks = NodeHooks {
         node_name: config.node_name.clone(),
         actors: node.actors.clone(),
+        breakers: node.breakers.clone(),
         cluster_node: node.cluster_node.clone(),
         keeper: node.keeper.clone(),
         metrics,

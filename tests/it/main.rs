@@ -6,6 +6,7 @@ use tessera_tests::Node;
 mod accounts;
 mod ads;
 mod bench;
+mod breakers;
 mod cdn;
 mod chaos;
 mod command_line;

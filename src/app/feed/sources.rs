@@ -4,7 +4,7 @@ use super::Degraded;
 use crate::{App, AppError, AppResult, hydrate::RECENT_PER_AUTHOR};
 use moka::future::Cache;
 use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Duration};
-use tessera_actors::Deadline;
+use tessera_actors::{Deadline, breaker::BreakerError};
 use tessera_domain::{
     AdId, PostId, UserId,
     feed::{Candidate, Source},
@@ -64,7 +64,7 @@ impl App {
     pub(super) async fn feed_sources(&self, user_id: UserId) -> Sources {
         let (pulled, recommended, ads) = tokio::join!(
             in_time(Degraded::Celebrities, PULLED_TIMEOUT, self.pulled_posts(user_id)),
-            in_time(Degraded::Recommendations, EXTRAS_TIMEOUT, self.recommended_posts(user_id)),
+            self.guarded_recommendations(user_id),
             in_time(Degraded::Ads, EXTRAS_TIMEOUT, self.ad_candidates(user_id)),
         );
         let mut sources = Sources::default();
@@ -113,6 +113,20 @@ impl App {
             newest(&mut posts);
         }
         Ok(posts)
+    }
+
+    /// The recommended posts, cut off at their time; at once without them where they failed too often lately.
+    async fn guarded_recommendations(&self, user_id: UserId) -> Result<Vec<Candidate>, Degraded> {
+        let deadline = Deadline::after(EXTRAS_TIMEOUT);
+        let called = self.breakers.recommendations.call(deadline, self.recommended_posts(user_id)).await;
+        called.map_err(|error| {
+            match error {
+                // The breaker said so when it opened.
+                BreakerError::Open { .. } => tracing::debug!("a feed is served without recommendations"),
+                error => tracing::warn!(%error, "a feed is served without recommendations"),
+            }
+            Degraded::Recommendations
+        })
     }
 
     /// Popular posts of the last day that the reader may see and does not get anyway, best first. Where there

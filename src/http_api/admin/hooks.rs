@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// The node, as its operators need it.
@@ -29,6 +30,10 @@ pub trait AdminHooks: Send + Sync + 'static {
     /// Forces a breaker into `state` (`closed`, `open`, `half_open`, `disabled`, `forced_open`); false where there
     /// is no such breaker.
     async fn set_breaker(&self, name: &str, state: &str) -> bool;
+
+    /// Makes the calls behind a breaker `hang` or `panic` for a while; false where there is no such breaker. Only asked
+    /// where chaos is allowed.
+    async fn sabotage(&self, breaker: &str, how: &str, lasting: Duration) -> bool;
 
     /// Kills an actor named like `timeline:42`. Only asked where chaos is allowed.
     async fn kill(&self, target: &str) -> KillOutcome;

@@ -52,6 +52,13 @@ async fn operators_see_and_steer_the_node() {
     kill("timeline:43").await.is_problem(404, "not_found");
     assert_eq!(kill("nonsense").await.is_problem(422, "validation_failed")["field"], "kill");
 
+    let chaos = async |body| edge.admin_call(Method::POST, "/admin/chaos", Some(body)).await;
+    let sabotage = |breaker: &str, how: &str| json!({ "sabotage": { "breaker": breaker, "how": how, "lasting_ms": 5 } });
+    assert_eq!(chaos(sabotage("recommender", "hang")).await.status, 204);
+    chaos(sabotage("nothing", "hang")).await.is_problem(404, "not_found");
+    chaos(sabotage("recommender", "lie")).await.is_problem(422, "validation_failed");
+    chaos(json!({})).await.is_problem(422, "validation_failed");
+
     let force = async |name: &str, state: &str| {
         let path = format!("/admin/breakers/{name}");
         edge.admin_call(Method::POST, &path, Some(json!({ "state": state }))).await

@@ -13,7 +13,10 @@ use std::sync::{
 };
 use std::time::Duration;
 use tempfile::TempDir;
-use tessera_actors::tree::{ActorSystem, ActorSystemArgs};
+use tessera_actors::{
+    breaker::{BreakerPolicy, Breakers},
+    tree::{ActorSystem, ActorSystemArgs},
+};
 use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterNode, NodeName};
 use tessera_domain::Timestamp;
@@ -120,6 +123,7 @@ impl Edge {
             ids,
             caches,
             actors: actors.refs().clone(),
+            breakers: Breakers::new(BreakerPolicy::default(), 0),
             settings: app_settings,
         };
         let app = App::new(parts).expect("app");
@@ -238,6 +242,10 @@ impl AdminHooks for RecordingHooks {
     }
 
     async fn set_breaker(&self, name: &str, _: &str) -> bool {
+        name == "recommender"
+    }
+
+    async fn sabotage(&self, name: &str, _: &str, _: Duration) -> bool {
         name == "recommender"
     }
 

@@ -12,8 +12,11 @@ use crate::{Failure, config::Config};
 use bytes::Bytes;
 use clustering::Clustering;
 use std::{net::SocketAddr, path::Path, sync::Arc};
-use stores::{OpenObjects, open_cdn, open_hot, open_objects};
-use tessera_actors::tree::{ActorSystem, ActorSystemArgs};
+use stores::{OpenObjects, open_caches, open_hot, open_objects};
+use tessera_actors::{
+    breaker::{Breakers, GuardedCaches, GuardedObjects},
+    tree::{ActorSystem, ActorSystemArgs},
+};
 use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterKeeper, ClusterNode, Deadline, NodeName};
 use tessera_http_api::{EdgeSettings, RateSettings, ServingGate};
@@ -26,6 +29,8 @@ pub struct Node {
     pub app: Arc<App>,
     /// The actors.
     pub actors: Arc<ActorSystem>,
+    /// The circuit breakers.
+    pub breakers: Breakers,
     /// The truth, to be closed last.
     pub ledger: Arc<dyn Ledger>,
     /// This node in its cluster, which may be itself alone.
@@ -49,6 +54,10 @@ impl Node {
         let OpenLedger { ledger, membership } = open_ledger(config).await?;
         let hot = open_hot(config).await?;
         let OpenObjects { store: objects, upload_origin, server: local_s3 } = open_objects(config).await?;
+        let cdn_caches = open_caches(config)?;
+        let breakers = Breakers::new(config.breakers, cdn_caches.len());
+        let objects = Arc::new(GuardedObjects::new(objects, breakers.objects.clone()));
+        let cdn = Arc::new(GuardedCaches::new(breakers.caches.iter().cloned().zip(cdn_caches).collect()));
         let floor = ledger.id_floor().await.map_err(|error| store_failure(&error))?;
         let ids = Arc::new(IdSource::new(config.node_number, floor));
         let caches = NodeCaches::new();
@@ -75,7 +84,7 @@ impl Node {
             ledger: ledger.clone(),
             hot: hot.clone(),
             objects: objects.clone(),
-            cdn: open_cdn(config)?,
+            cdn,
             next_id,
             caches: caches.clone(),
             node: cluster_node.clone(),
@@ -95,12 +104,21 @@ impl Node {
             ..AppSettings::default()
         };
         let actors_refs = actors.refs().clone();
-        let parts = AppParts { ledger: ledger.clone(), hot, objects, ids, caches, actors: actors_refs, settings };
+        let parts = AppParts {
+            ledger: ledger.clone(),
+            hot,
+            objects,
+            ids,
+            caches,
+            actors: actors_refs,
+            breakers: breakers.clone(),
+            settings,
+        };
         let app = App::new(parts).map_err(|error| Failure::start_up(error.to_string()))?;
         if let Some(keeper) = &keeper {
             clustering::join(keeper).await?;
         }
-        Ok(Self { app, actors: Arc::new(actors), ledger, cluster_node, keeper, local_s3, upload_origin })
+        Ok(Self { app, actors: Arc::new(actors), breakers, ledger, cluster_node, keeper, local_s3, upload_origin })
     }
 
     /// Saves what is in memory, stops the actors, then closes the stores.

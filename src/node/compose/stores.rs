@@ -6,7 +6,7 @@ use crate::{
     config::{Config, HotConfig, LedgerConfig},
 };
 use std::{path::Path, sync::Arc};
-use tessera_ports::{Cdn, HotStore, Ledger, Membership, ObjectStore, StoreError, cdn::NoCdn};
+use tessera_ports::{Cdn, HotStore, Ledger, Membership, ObjectStore, StoreError};
 use tessera_stores::{
     cdn::{CdnOptions, HttpPurgeCdn},
     local_s3::LocalS3,
@@ -114,11 +114,12 @@ pub async fn open_objects(config: &Config) -> Result<OpenObjects, Failure> {
     Ok(OpenObjects { store: Arc::new(store), upload_origin, server })
 }
 
-/// What tells the caches in front of the product to forget.
-pub fn open_cdn(config: &Config) -> Result<Arc<dyn Cdn>, Failure> {
-    let Some(purge_url) = &config.cdn_purge_url else { return Ok(Arc::new(NoCdn)) };
-    match HttpPurgeCdn::new(CdnOptions::new(purge_url)) {
-        Ok(cdn) => Ok(Arc::new(cdn)),
+/// The caches in front of the product, each on its own, to be told what to forget.
+pub fn open_caches(config: &Config) -> Result<Vec<Arc<dyn Cdn>>, Failure> {
+    let urls = config.cdn_purge_url.iter().flat_map(|urls| urls.split(','));
+    urls.map(|url| match HttpPurgeCdn::new(CdnOptions::new(url)) {
+        Ok(cache) => Ok(Arc::new(cache) as Arc<dyn Cdn>),
         Err(error) => Err(Failure::start_up(format!("cdn.purge_url: {error}"))),
-    }
+    })
+    .collect()
 }

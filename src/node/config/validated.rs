@@ -10,6 +10,7 @@ use super::{
 };
 use serde::Deserialize;
 use std::{path::PathBuf, time::Duration};
+use tessera_actors::breaker::BreakerPolicy;
 use tessera_domain::{celebrity::CelebrityRule, ids::MAX_NODE_NUMBER, stitch::FeedRatios};
 
 /// Longest name of a node.
@@ -30,6 +31,7 @@ pub(super) struct RawConfig {
     hot: RawHot,
     objects: RawObjects,
     cdn: RawCdn,
+    breaker: RawBreaker,
     feed: RawFeed,
     uploads: RawUploads,
     media: RawMedia,
@@ -49,6 +51,13 @@ struct RawNode {
 struct RawLog {
     format: String,
     level: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBreaker {
+    failure_rate: f64,
+    open_seconds: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,6 +133,8 @@ pub struct Config {
     pub objects: ObjectsConfig,
     /// Where the CDN takes purges; `None`: there is none.
     pub cdn_purge_url: Option<String>,
+    /// When circuit breakers open, and for how long.
+    pub breakers: BreakerPolicy,
     /// The mix of a feed, normalised.
     pub feed_ratios: FeedRatios,
     /// Who is a celebrity.
@@ -179,6 +190,7 @@ impl RawConfig {
                 Mode::Cluster => Some(self.cluster.validate()?),
             },
             cdn_purge_url: self.cdn.validate(),
+            breakers: self.breaker.validate()?,
             feed_ratios: feed_ratios(&self.feed.ratios)?,
             data_dir: self.data_dir,
             chaos: self.chaos,
@@ -209,6 +221,16 @@ impl RawNode {
             return fail(format!("node.number: must be at most {MAX_NODE_NUMBER}"));
         }
         Ok((self.name, self.number))
+    }
+}
+
+impl RawBreaker {
+    fn validate(self) -> Result<BreakerPolicy, ConfigError> {
+        at_least_one(&[("breaker.open_seconds", self.open_seconds)])?;
+        if !(self.failure_rate > 0.0 && self.failure_rate <= 1.0) {
+            return fail(format!("breaker.failure_rate: must be above 0 and at most 1, found {}", self.failure_rate));
+        }
+        Ok(BreakerPolicy { failure_rate: self.failure_rate, open: Duration::from_secs(self.open_seconds) })
     }
 }
 

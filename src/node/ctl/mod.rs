@@ -57,7 +57,11 @@ enum CtlCommand {
         retry: Option<String>,
     },
     /// Circuit breakers
-    Breakers,
+    Breakers {
+        /// Put one into a state: closed, open, half_open, disabled or forced_open
+        #[arg(long, value_name = "NAME=STATE", value_parser = name_and_state)]
+        force: Option<(String, String)>,
+    },
     /// Advertisements
     Ads {
         /// Promote this post
@@ -86,7 +90,10 @@ pub async fn run(arguments: CtlArguments) -> Result<(), Failure> {
             client.post(&format!("/admin/events/{id}/retry"), Value::Null).await?
         }
         CtlCommand::Events { retry: None } => client.get("/admin/events?limit=100").await?,
-        CtlCommand::Breakers => client.get("/admin/breakers").await?,
+        CtlCommand::Breakers { force: Some((name, state)) } => {
+            client.post(&format!("/admin/breakers/{name}"), json!({ "state": state })).await?
+        }
+        CtlCommand::Breakers { force: None } => client.get("/admin/breakers").await?,
         CtlCommand::Jobs { retry: Some(id), .. } => {
             client.post(&format!("/admin/jobs/{id}/retry"), Value::Null).await?
         }
@@ -110,6 +117,11 @@ pub async fn run(arguments: CtlArguments) -> Result<(), Failure> {
         _ => print!("{}", table::render(&reply)),
     }
     Ok(())
+}
+
+fn name_and_state(text: &str) -> Result<(String, String), String> {
+    let (name, state) = text.split_once('=').ok_or("expected NAME=STATE, as in recommendations=forced_open")?;
+    Ok((name.to_owned(), state.to_owned()))
 }
 
 async fn status(client: &AdminClient) -> Result<Value, Failure> {
