@@ -53,7 +53,8 @@ async fn operators_see_and_steer_the_node() {
     assert_eq!(kill("nonsense").await.is_problem(422, "validation_failed")["field"], "kill");
 
     let chaos = async |body| edge.admin_call(Method::POST, "/admin/chaos", Some(body)).await;
-    let sabotage = |breaker: &str, how: &str| json!({ "sabotage": { "breaker": breaker, "how": how, "lasting_ms": 5 } });
+    let sabotage =
+        |breaker: &str, how: &str| json!({ "sabotage": { "breaker": breaker, "how": how, "lasting_ms": 5 } });
     assert_eq!(chaos(sabotage("recommender", "hang")).await.status, 204);
     chaos(sabotage("nothing", "hang")).await.is_problem(404, "not_found");
     chaos(sabotage("recommender", "lie")).await.is_problem(422, "validation_failed");
