@@ -4,7 +4,7 @@ use crate::{Port, Process, accepts, await_start, folder_for, program, write};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
 };
 use tempfile::TempDir;
 
@@ -71,16 +71,26 @@ impl Varnish {
 
     /// To the process that answers, a child of the one that was started.
     fn signal(&mut self, name: &str) {
-        let manager = self.process.pid();
-        let children = std::fs::read_to_string(format!("/proc/{manager}/task/{manager}/children"));
-        let children = children.expect("Varnish runs");
-        let sent = Command::new("kill").arg(format!("-{name}")).args(children.split_whitespace()).status();
+        let sent = Command::new("kill").arg(format!("-{name}")).args(self.workers()).status();
         assert!(sent.expect("kill runs").success(), "there is nobody to signal");
     }
 
-    /// SIGKILL, its memory included.
+    fn workers(&self) -> Vec<String> {
+        let manager = self.process.pid();
+        let children = std::fs::read_to_string(format!("/proc/{manager}/task/{manager}/children"));
+        children.expect("Varnish runs").split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// SIGKILL, its memory included. The process that answers would notice only a moment after the one that was started.
     pub fn kill(&mut self) {
+        let workers = self.workers();
         self.process.kill();
+        // Some may have noticed by now.
+        let _ = Command::new("kill").arg("-KILL").args(workers).stderr(Stdio::null()).status();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number()));
+        while std::net::TcpStream::connect(address).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     /// Starts it again on the same address, with nothing in it.
