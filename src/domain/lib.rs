@@ -13,6 +13,7 @@ pub mod event;
 pub mod feed;
 pub mod hash;
 pub mod ids;
+pub mod image;
 pub mod invalid;
 pub mod media;
 pub mod notification;

@@ -6,6 +6,7 @@
 pub mod cdn;
 pub mod clock;
 pub mod conformance;
+pub mod embedding;
 pub mod error;
 pub mod faults;
 pub mod hot_store;
@@ -14,6 +15,7 @@ pub mod membership;
 pub mod object_store;
 
 pub use cdn::Cdn;
+pub use embedding::{EmbeddingError, EmbeddingModel};
 pub use error::{Determinacy, StoreError, StoreResult};
 pub use hot_store::HotStore;
 pub use ledger::Ledger;

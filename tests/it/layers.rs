@@ -9,12 +9,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tessera-ports", &["domain"]),
     ("tessera-stores", &["domain", "ports"]),
     ("tessera-media", &["domain", "ports"]),
+    ("tessera-visual", &["domain", "ports"]),
+    ("tessera-ranking", &["domain", "ports"]),
     ("tessera-cluster", &["ports"]),
-    ("tessera-actors", &["domain", "ports", "media", "cluster"]),
+    ("tessera-actors", &["domain", "ports", "media", "visual", "ranking", "cluster"]),
     ("tessera-app", &["domain", "ports", "actors"]),
     ("tessera-http-api", &["domain", "app"]),
     ("tessera-demo", &["media"]),
-    ("tessera", &["domain", "ports", "stores", "media", "cluster", "actors", "app", "http-api", "demo"]),
+    (
+        "tessera",
+        &["domain", "ports", "stores", "media", "visual", "ranking", "cluster", "actors", "app", "http-api", "demo"],
+    ),
     ("tessera-test-servers", &[]),
     ("tessera-tests", &["domain", "test-servers"]),
 ];
@@ -32,6 +37,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("turbojpeg", &["tessera-media"]),
     ("libaom-sys", &["tessera-media"]),
     ("webp", &["tessera-media"]),
+    ("instant-distance", &["tessera-visual"]),
+    ("tract-onnx", &["tessera-visual"]),
     ("clap", &["tessera"]),
 ];
 

@@ -1,0 +1,1 @@
+//! Visual search: what pictures look like as vectors, and which vectors lie near each other.
