@@ -54,6 +54,37 @@ pub fn hashtags(caption: &str) -> Vec<String> {
     tags
 }
 
+/// Most words that an account is found by.
+pub const MAX_SEARCH_WORDS: usize = 16;
+
+/// The words that a search finds an account by: its user name, that name's parts and the display name's words, lower
+/// case, each once.
+pub fn search_words(username: &str, display_name: &str) -> Vec<String> {
+    let parts = username.split(['.', '_']).map(str::to_owned).chain(words(display_name));
+    let mut found: Vec<String> = Vec::new();
+    for word in std::iter::once(username.to_owned()).chain(parts) {
+        if !word.is_empty() && !found.contains(&word) && found.len() < MAX_SEARCH_WORDS {
+            found.push(word);
+        }
+    }
+    found
+}
+
+/// The words of a text, lower case: what stands between anything but letters and digits.
+pub fn words(text: &str) -> Vec<String> {
+    text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+}
+
+/// The hashtag that somebody means by `text`: lower case, with or without `#` in front; refused where no caption could
+/// hold it.
+pub fn hashtag(text: &str) -> Result<String, Invalid> {
+    let tag = text.trim().trim_start_matches('#').to_lowercase();
+    match hashtags(&format!("#{tag}")).pop() {
+        Some(found) if found == tag => Ok(tag),
+        _ => Err(Invalid::new("tag", "must be letters, digits and underscores, and not only digits")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +94,21 @@ mod tests {
         assert_eq!(hashtags("Dawn at the #Lake, again #lake #été_2024 (#fog)!"), ["lake", "été_2024", "fog"]);
         assert_eq!(hashtags("a#no ##no #123 # &#39; #ok"), ["ok"]);
         assert!(hashtags("").is_empty());
+    }
+
+    #[test]
+    fn accounts_are_found_by_the_words_of_their_names() {
+        assert_eq!(search_words("ada.l_9", "Ada  Löve-LACE"), ["ada.l_9", "ada", "l", "9", "löve", "lace"]);
+        assert_eq!(search_words("bob", "***"), ["bob"]);
+        assert_eq!(search_words("x_y", &"a b c d e f g h i j k l m n o p".repeat(2)).len(), MAX_SEARCH_WORDS);
+    }
+
+    #[test]
+    fn a_hashtag_is_what_a_caption_can_hold() {
+        assert_eq!(hashtag("#Été_2024").as_deref(), Ok("été_2024"));
+        for bad in ["", "#", "two words", "12", "a-b", &"x".repeat(MAX_HASHTAG_CHARS + 1)] {
+            assert!(hashtag(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use tessera_domain::{
     CommentId, PostId, Timestamp, UserId,
+    ids::ID_EPOCH_MS,
     media::MediaKind,
     post::{Comment, PostRef},
+    time::HOUR_MS,
     user::{User, Username},
 };
-use tessera_ports::ledger::JobState;
+use tessera_ports::ledger::{Embedding, HashtagHour, HashtagRow, JobState, PostEmbedding};
 
 /// A number that is never negative, from its signed column.
 pub(crate) fn unsigned(value: i64) -> u64 {
@@ -26,6 +28,24 @@ pub(crate) fn limit(limit: usize) -> i64 {
 /// A post and its author from `(id, author_id)`.
 pub(crate) fn post_ref((post_id, author_id): (i64, i64)) -> PostRef {
     PostRef { post_id: PostId::from_i64(post_id), author_id: UserId::from_i64(author_id) }
+}
+
+/// Comes after every text that begins with what it is put behind.
+pub(crate) const LAST_CHARACTER: &str = "\u{10FFFF}";
+
+/// By how much an id grows in an hour.
+pub(crate) fn hour_of_ids() -> i64 {
+    PostId::first_at(Timestamp(ID_EPOCH_MS + HOUR_MS)).to_i64()
+}
+
+/// Use of a hashtag from `(tag, hours since the epoch of ids, authors)`.
+pub(crate) fn hashtag_hour((tag, hour, authors): (String, i64, i64)) -> HashtagHour {
+    HashtagHour { tag, hour: Timestamp(ID_EPOCH_MS + hour * HOUR_MS), authors: unsigned(authors) }
+}
+
+/// A hashtag from `(tag, posts)`.
+pub(crate) fn hashtag_row((tag, posts): (String, i64)) -> HashtagRow {
+    HashtagRow { tag, post_count: usize::try_from(posts).unwrap_or(0) }
 }
 
 /// A row of `users`, without the password.
@@ -109,4 +129,31 @@ pub(crate) fn job_state(state: JobState) -> &'static str {
 /// The state that a stored word means.
 pub(crate) fn parse_job_state(word: &str) -> Option<JobState> {
     [JobState::Queued, JobState::Leased, JobState::Dead].into_iter().find(|state| job_state(*state) == word)
+}
+
+/// A vector as its column: 32-bit floats, little-endian.
+pub(crate) fn vector_bytes(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// An embedding with its post's author and its model's version.
+#[derive(sqlx::FromRow)]
+pub(crate) struct EmbeddingRow {
+    post_id: i64,
+    author_id: i64,
+    version: String,
+    perceptual_hash: i64,
+    vector: Vec<u8>,
+}
+
+impl From<EmbeddingRow> for PostEmbedding {
+    fn from(row: EmbeddingRow) -> Self {
+        let (values, _) = row.vector.as_chunks::<4>();
+        let embedding = Embedding {
+            model: row.version,
+            vector: values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            perceptual_hash: row.perceptual_hash as u64,
+        };
+        PostEmbedding { post: post_ref((row.post_id, row.author_id)), embedding }
+    }
 }

@@ -14,6 +14,8 @@
 
 mod accounts;
 mod ads;
+mod discovery;
+mod embeddings;
 mod engagement;
 mod graph;
 mod graph_limits;
@@ -64,6 +66,8 @@ where
     job_failures::run(&make, &mut report).await;
     posts::run(&make, &mut report).await;
     post_lists::run(&make, &mut report).await;
+    discovery::run(&make, &mut report).await;
+    embeddings::run(&make, &mut report).await;
     engagement::run(&make, &mut report).await;
     races::run(&make, &mut report).await;
     notifications::run(&make, &mut report).await;

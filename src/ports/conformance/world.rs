@@ -195,6 +195,7 @@ impl World {
                 height: 720,
             },
             hashtags: text::hashtags(&job.upload.caption),
+            embedding: None,
             now: self.now(),
         }
     }

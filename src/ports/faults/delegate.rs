@@ -103,6 +103,15 @@ over_faulty!(PostLedger {
     fn public_posts(after: PostId, limit: usize) -> Vec<PostRef>;
 });
 
+over_faulty!(EmbeddingLedger {
+    fn put_embeddings(embeddings: &[(PostId, Embedding)]) -> u64;
+    fn embeddings(ids: &[PostId], model: Option<&str>) -> Vec<PostEmbedding>;
+    fn embedded_posts(model: &str, slot: u16, after: Option<PostId>, limit: usize) -> Vec<PostId>;
+    fn posts_to_embed(model: &str, before: Option<PostId>, limit: usize) -> Vec<PostId>;
+    fn embedding_models() -> Vec<(String, u64)>;
+    fn drop_embeddings(model: &str, limit: usize) -> u64;
+});
+
 over_faulty!(EngagementLedger {
     fn apply_counter_batch(
         post_id: PostId,
@@ -139,6 +148,17 @@ over_faulty!(AdLedger {
     fn ads(now: Timestamp, active_only: bool, limit: usize) -> Vec<AdSpend>;
     fn impressions_of(user_id: UserId, day: i64) -> Vec<AdImpressions>;
     fn add_impressions(day: i64, impressions: &[AdImpressions]) -> ();
+});
+
+over_faulty!(DiscoveryLedger {
+    fn hashtag_posts(tag: &str, before: Option<PostId>, limit: usize) -> Vec<PostRef>;
+    fn public_hashtag_posts(tags: &[String], after: PostId, limit: usize) -> Vec<PostRef>;
+    fn hashtag_hours(since: Timestamp, limit: usize) -> Vec<HashtagHour>;
+    fn follow_hashtag(user_id: UserId, tag: &str, now: Timestamp) -> FollowHashtagOutcome;
+    fn unfollow_hashtag(user_id: UserId, tag: &str) -> ();
+    fn followed_hashtags(user_id: UserId) -> Vec<String>;
+    fn search_hashtags(prefix: &str, limit: usize) -> Vec<HashtagRow>;
+    fn search_users(prefixes: &[String], limit: usize) -> Vec<UserId>;
 });
 
 over_faulty!(MaintenanceLedger {

@@ -10,6 +10,8 @@
 
 mod accounts;
 mod advertisements;
+mod discovery;
+mod embeddings;
 mod engagement;
 mod graph;
 mod maintenance;
@@ -20,6 +22,8 @@ mod uploads;
 
 pub use accounts::*;
 pub use advertisements::*;
+pub use discovery::*;
+pub use embeddings::*;
 pub use engagement::*;
 pub use graph::*;
 pub use maintenance::*;
@@ -50,10 +54,12 @@ pub trait Ledger:
     + GraphLedger
     + UploadLedger
     + PostLedger
+    + EmbeddingLedger
     + EngagementLedger
     + NotificationLedger
     + OutboxLedger
     + AdLedger
+    + DiscoveryLedger
     + MaintenanceLedger
 {
     /// Where this ledger announces new work.

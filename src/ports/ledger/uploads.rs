@@ -1,5 +1,6 @@
 //! Uploads, their quota, and the media jobs that turn them into posts.
 
+use super::Embedding;
 use crate::StoreResult;
 use async_trait::async_trait;
 use tessera_domain::{
@@ -60,7 +61,7 @@ pub struct MediaJob {
 }
 
 /// The post that a job made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FinishedMedia {
     /// The id that the post gets, unless the upload has one already.
     pub post_id: PostId,
@@ -68,6 +69,8 @@ pub struct FinishedMedia {
     pub media: MediaRecord,
     /// Its hashtags, from the caption.
     pub hashtags: Vec<String>,
+    /// What the current model made of its picture; none where the picture could not be embedded.
+    pub embedding: Option<Embedding>,
     /// Now.
     pub now: Timestamp,
 }
@@ -150,7 +153,7 @@ pub trait UploadLedger: Send + Sync + 'static {
     /// Prolongs a lease; false where it was lost.
     async fn extend_lease(&self, id: UploadId, lease_token: u64, lease_until: Timestamp) -> StoreResult<bool>;
 
-    /// Makes the post, its `PostCreated` event and the completed status, and removes the job, in one
+    /// Makes the post, its embedding, its `PostCreated` event and the completed status, and removes the job, in one
     /// transaction. Idempotent by upload: a second finisher gets the first one's post.
     async fn finish_job(
         &self,

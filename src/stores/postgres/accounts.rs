@@ -1,10 +1,17 @@
 //! Accounts, sessions and saved replies.
 
-use super::{PostgresLedger, errors::corrupt, lane::Effect, rows::*, transaction::stored_event};
+use super::{
+    PostgresLedger,
+    errors::corrupt,
+    lane::Effect,
+    rows::*,
+    transaction::{Scope, stored_event},
+};
 use async_trait::async_trait;
 use tessera_domain::{
     Timestamp, UserId,
     event::Event,
+    text::search_words,
     time::DAY_MS,
     user::{User, Username},
 };
@@ -19,17 +26,23 @@ const SAVED_REPLY_MS: i64 = DAY_MS;
 #[async_trait]
 impl AccountLedger for PostgresLedger {
     async fn create_user(&self, user: NewUser) -> StoreResult<CreateUserOutcome> {
-        let insert = sqlx::query(
-            "INSERT INTO users (id, username, display_name, password_hash, created_at)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (username) DO NOTHING",
+        let insert = sqlx::query_as(
+            "WITH created AS (
+                 INSERT INTO users (id, username, display_name, password_hash, created_at)
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (username) DO NOTHING RETURNING id),
+             named AS (
+                 INSERT INTO user_words (word, user_id) SELECT word, id FROM created, unnest($6::text[]) AS word)
+             SELECT count(*) FROM created",
         );
         let insert = insert
             .bind(user.id.to_i64())
             .bind(user.username.as_str())
             .bind(&user.display_name)
             .bind(&user.password_hash)
-            .bind(user.created_at.0);
-        if self.front.execute(insert).await? == 1 {
+            .bind(user.created_at.0)
+            .bind(search_words(user.username.as_str(), &user.display_name));
+        let (created,): (i64,) = self.front.fetch_one(Effect::Write, insert).await?;
+        if created == 1 {
             return Ok(CreateUserOutcome::Created);
         }
         // The same account sent again, after an unknown outcome, is not a second one.
@@ -86,6 +99,12 @@ impl AccountLedger for PostgresLedger {
     }
 
     async fn update_profile(&self, user_id: UserId, change: ProfileChange) -> StoreResult<Option<User>> {
+        if change.display_name.is_some() {
+            let change = (user_id, change);
+            return self
+                .transact(&self.front, change, |scope, (id, change)| Box::pin(rename(scope, *id, change)))
+                .await;
+        }
         let update = sqlx::query_as::<_, UserRow>(
             "WITH changed AS (
                  UPDATE users SET display_name = coalesce($2, display_name), bio = coalesce($3, bio),
@@ -140,4 +159,20 @@ impl AccountLedger for PostgresLedger {
             .bind(now.plus_ms(-SAVED_REPLY_MS).0);
         self.front.execute(insert).await.map(|_| ())
     }
+}
+
+/// Changes a profile with its display name, and the words that it is found by.
+async fn rename(scope: &mut Scope, user_id: UserId, change: &ProfileChange) -> StoreResult<Option<User>> {
+    let update = sqlx::query_as::<_, UserRow>(
+        "UPDATE users SET display_name = coalesce($2, display_name), bio = coalesce($3, bio),
+         private = coalesce($4, private) WHERE id = $1 AND deleted_at IS NULL RETURNING *",
+    );
+    let update = update.bind(user_id.to_i64()).bind(&change.display_name).bind(&change.bio).bind(change.private);
+    let Some(user) = scope.fetch_optional(update).await?.map(User::from) else { return Ok(None) };
+    scope.execute(sqlx::query("DELETE FROM user_words WHERE user_id = $1").bind(user_id.to_i64())).await?;
+    let insert = sqlx::query("INSERT INTO user_words (word, user_id) SELECT word, $1 FROM unnest($2::text[]) AS word");
+    let words = search_words(user.username.as_str(), &user.display_name);
+    scope.execute(insert.bind(user_id.to_i64()).bind(words)).await?;
+    scope.record(&[Event::UserChanged { user_id }]).await?;
+    Ok(Some(user))
 }

@@ -5,6 +5,7 @@
 //! fairness between users looks at all jobs at once. Rows are locked job first, then upload, then quota.
 
 use super::{
+    embeddings::put_embeddings,
     posts::insert_post,
     rows::*,
     transaction::Scope,
@@ -142,6 +143,9 @@ pub(super) async fn finish(
         edited_at: None,
     };
     insert_post(scope, &post, &upload.object_key).await?;
+    if let Some(embedding) = &finished.embedding {
+        put_embeddings(scope, &[(post.id, embedding.clone())]).await?;
+    }
     let created = scope.events(&[Event::PostCreated { post_id: post.id, author_id: post.author_id }])?;
     let update = sqlx::query(
         "WITH told AS (INSERT INTO outbox (event) SELECT * FROM unnest($4::text[]))

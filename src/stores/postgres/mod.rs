@@ -12,6 +12,8 @@ mod accounts;
 mod ads;
 mod announcer;
 mod comments;
+mod discovery;
+mod embeddings;
 mod engagement;
 mod errors;
 mod graph;

@@ -35,6 +35,11 @@ impl PostLedger for PostgresLedger {
                  UPDATE posts SET caption = coalesce($3, caption), hashtags = coalesce($4, hashtags),
                  alt_text = coalesce($5, alt_text), edited_at = $6
                  WHERE id = $1 AND author_id = $2 AND $7 RETURNING *),
+             untagged AS (
+                 DELETE FROM post_hashtags WHERE post_id IN (SELECT id FROM edited) AND tag <> ALL($4)),
+             tagged AS (
+                 INSERT INTO post_hashtags (tag, post_id) SELECT tag, id FROM edited, unnest($4) AS tag
+                 ON CONFLICT DO NOTHING),
              told AS (INSERT INTO outbox (event) SELECT $8 FROM edited)
              SELECT * FROM edited",
         );
@@ -109,7 +114,8 @@ impl PostLedger for PostgresLedger {
 /// Writes a new post and raises its author's count.
 pub(super) async fn insert_post(scope: &mut Scope, post: &Post, original_key: &str) -> StoreResult<()> {
     let insert = sqlx::query(
-        "WITH counted AS (UPDATE users SET post_count = post_count + 1 WHERE id = $2)
+        "WITH counted AS (UPDATE users SET post_count = post_count + 1 WHERE id = $2),
+         tagged AS (INSERT INTO post_hashtags (tag, post_id) SELECT tag, $1 FROM unnest($7::text[]) AS tag)
          INSERT INTO posts (id, author_id, upload_id, original_key, caption, alt_text, hashtags, media_kind, blurhash,
                             width, height)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
@@ -145,6 +151,8 @@ async fn delete_post(scope: &mut Scope, id: PostId, user_id: UserId) -> StoreRes
         "WITH liked AS (DELETE FROM likes WHERE post_id = $1),
          commented AS (DELETE FROM comments WHERE post_id = $1 RETURNING id),
          counted AS (DELETE FROM counters WHERE post_id = $1),
+         untagged AS (DELETE FROM post_hashtags WHERE post_id = $1),
+         embedded AS (DELETE FROM post_embeddings WHERE post_id = $1),
          author AS (UPDATE users SET post_count = post_count - 1 WHERE id = $2)
          UPDATE deleted_id_watermark SET id = highest.id
          FROM (SELECT greatest($1, max(id)) AS id FROM commented) AS highest

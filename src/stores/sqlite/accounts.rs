@@ -1,6 +1,6 @@
 //! Accounts, sessions and saved replies.
 
-use super::{SqliteLedger, rows::*};
+use super::{SqliteLedger, discovery::write_words, rows::*};
 use async_trait::async_trait;
 use tessera_domain::{
     Timestamp, UserId,
@@ -32,6 +32,7 @@ impl AccountLedger for SqliteLedger {
                     .bind(&user.password_hash)
                     .bind(user.created_at.0);
                 if scope.execute(insert).await? == 1 {
+                    write_words(scope, user.id, user.username.as_str(), &user.display_name).await?;
                     return Ok(CreateUserOutcome::Created);
                 }
                 // The same account sent again, after an unknown outcome, is not a second one.
@@ -111,7 +112,11 @@ impl AccountLedger for SqliteLedger {
                     update.bind(user_id.to_i64()).bind(&change.display_name).bind(&change.bio).bind(change.private);
                 let Some(row) = scope.fetch_optional(update).await? else { return Ok(None) };
                 scope.record(&Event::UserChanged { user_id }).await?;
-                Ok(Some(User::from(row)))
+                let user = User::from(row);
+                if change.display_name.is_some() {
+                    write_words(scope, user_id, user.username.as_str(), &user.display_name).await?;
+                }
+                Ok(Some(user))
             })
         })
         .await

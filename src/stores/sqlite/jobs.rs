@@ -4,6 +4,7 @@
 //! puts a fresh random token on the job; whoever comes with another one has lost the lease.
 
 use super::{
+    embeddings::put_embedding,
     posts::insert_post,
     rows::*,
     uploads::{fail_upload, find_upload, move_quota},
@@ -174,6 +175,9 @@ pub(super) async fn finish(
         edited_at: None,
     };
     insert_post(scope, &post, &upload.object_key).await?;
+    if let Some(embedding) = &finished.embedding {
+        put_embedding(scope, post.id, embedding).await?;
+    }
     let update = sqlx::query("UPDATE uploads SET status = ?2, post_id = ?3, error = NULL WHERE id = ?1");
     let update = update.bind(&id.0.as_bytes()[..]).bind(UploadStatus::Completed.as_str()).bind(post.id.to_i64());
     scope.execute(update).await?;

@@ -6,6 +6,8 @@
 
 mod accounts;
 mod ads;
+mod discovery;
+mod embeddings;
 mod engagement;
 mod errors;
 mod graph;

@@ -219,6 +219,7 @@ async fn delete_post(scope: &mut WriteScope, id: PostId, user_id: UserId) -> Sto
         "DELETE FROM likes WHERE post_id = ?1",
         "DELETE FROM comments WHERE post_id = ?1",
         "DELETE FROM counters WHERE post_id = ?1",
+        "DELETE FROM post_embeddings WHERE post_id = ?1",
         "DELETE FROM posts WHERE id = ?1",
     ] {
         scope.execute(sqlx::query(statement).bind(id.to_i64())).await?;

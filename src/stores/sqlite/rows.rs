@@ -1,6 +1,8 @@
 //! Rows as SQLite gives them, and the domain's values in them.
 
-pub(super) use crate::rows::{CommentRow, UserRow, job_state, limit, media_kind, post_ref, signed, unsigned};
+pub(super) use crate::rows::{
+    CommentRow, EmbeddingRow, UserRow, job_state, limit, media_kind, post_ref, signed, unsigned, vector_bytes,
+};
 
 use super::errors::corrupt;
 use crate::rows::parse_media_kind;
