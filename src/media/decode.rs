@@ -54,7 +54,7 @@ pub(crate) fn decode(bytes: &[u8], header: &Header, needs: &Needs, limits: &Limi
     }
 }
 
-fn allowance(max_alloc_bytes: u64) -> image::Limits {
+pub(crate) fn allowance(max_alloc_bytes: u64) -> image::Limits {
     let mut allowance = image::Limits::no_limits();
     allowance.max_alloc = Some(max_alloc_bytes);
     allowance

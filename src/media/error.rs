@@ -1,5 +1,6 @@
 //! What can be wrong with an upload, in words for the person who uploaded it.
 
+use crate::sample::MIN_CROP_SIDE;
 use crate::{ForeignFormat, ImageFormat};
 
 const OTHERWISE: &str = "Please upload a JPEG, PNG, WebP, GIF or AVIF.";
@@ -84,6 +85,11 @@ pub enum MediaError {
         /// The limit.
         max_metadata_bytes: u64,
     },
+    /// A part to look at that is no part of the picture.
+    #[error(
+        "The crop must lie inside the picture: x, y, width and height are parts of its sides from 0 to 1, and a side has {MIN_CROP_SIDE} pixels at least."
+    )]
+    BadCrop,
     /// Damaged, truncated, or crafted to break a decoder.
     #[error("The file is damaged or incomplete and cannot be opened as {}.", .format.with_article())]
     Corrupt {
@@ -115,6 +121,7 @@ impl MediaError {
             Self::TooManyFrames { .. } => "too_many_frames",
             Self::NeedsTooMuchMemory { .. } => "needs_too_much_memory",
             Self::MetadataTooLarge { .. } => "metadata_too_large",
+            Self::BadCrop => "bad_crop",
             Self::Corrupt { .. } => "corrupt_file",
             Self::EncodingFailed { .. } => "encoding_failed",
         }

@@ -13,6 +13,8 @@ mod webp;
 
 use image::metadata::Orientation;
 
+pub(crate) use webp::{AnimationFrame, animation_frames, chunks};
+
 use crate::color::CodePoints;
 use crate::{ImageFormat, Limits, MediaError};
 
@@ -27,10 +29,20 @@ pub(crate) struct Header {
     pub frames: u32,
     /// How the stored picture must be turned to be upright.
     pub orientation: Orientation,
+    /// `None` for a picture that stands still.
+    pub animation: Option<AnimationHeader>,
     /// Memory that decoding takes at its peak.
     pub decode_bytes: u64,
     /// What only one format needs to know.
     pub details: Details,
+}
+
+/// What the headers of a GIF or WebP of several frames say.
+pub(crate) struct AnimationHeader {
+    /// How often it is played; 0 for ever.
+    pub plays: u16,
+    /// A frame of a GIF may be larger than the canvas.
+    pub largest_frame_pixels: u64,
 }
 
 pub(crate) enum Details {

@@ -11,10 +11,12 @@
 //! wrapped by other crates but for libaom's, which is wrapped in `aom.rs`.
 #![deny(unsafe_code)]
 
+mod animation;
 mod aom;
 mod avif;
 mod color;
 mod decode;
+mod dominant_color;
 mod encode;
 mod error;
 mod focus;
@@ -22,8 +24,10 @@ mod focus;
 pub mod fuzzing;
 mod header;
 mod limits;
+mod perceptual_hash;
 mod process;
 mod raster;
+mod sample;
 mod sniff;
 #[cfg(test)]
 mod tests;
@@ -32,4 +36,5 @@ pub use encode::encode_jpeg;
 pub use error::MediaError;
 pub use limits::Limits;
 pub use process::{EncodedImage, ProcessedImage, process_image};
+pub use sample::{Crop, sample_image};
 pub use sniff::{ForeignFormat, ImageFormat, sniff, sniff_unsupported};

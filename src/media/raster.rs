@@ -56,6 +56,12 @@ impl Raster {
         self.resize(side, side, &ResizeOptions::new().fit_into_destination(Some((focus.x, focus.y))))
     }
 
+    /// The part at `area` (left, top, width, height, in pixels and inside the picture), scaled to an exact size.
+    pub(crate) fn scale_part(&self, area: [f64; 4], (width, height): (u32, u32)) -> Result<Self, MediaError> {
+        let [left, top, area_width, area_height] = area;
+        self.resize(width, height, &ResizeOptions::new().crop(left, top, area_width, area_height))
+    }
+
     fn resize(&self, width: u32, height: u32, options: &ResizeOptions) -> Result<Self, MediaError> {
         let pixels = match self.channels {
             Channels::Rgb => self.resize_as::<U8x3>(width, height, options)?,

@@ -12,6 +12,7 @@ mod hostile;
 mod outputs;
 mod photos;
 mod references;
+mod signatures;
 
 use crate::{EncodedImage, Limits, MediaError, ProcessedImage, process_image};
 

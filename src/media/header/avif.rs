@@ -61,6 +61,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> 
         height,
         frames: 1,
         orientation: described.orientation(),
+        animation: None,
         decode_bytes: decode_bytes(&sequence, alpha.is_some()),
         details: Details::Avif(AvifHeader {
             color,

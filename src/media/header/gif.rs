@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Details, Header, Reader};
+use super::{AnimationHeader, Details, Header, Reader};
 use crate::{ImageFormat, MediaError};
 
 const FORMAT: ImageFormat = ImageFormat::Gif;
@@ -17,10 +17,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, MediaError> {
         read_screen(&mut reader).ok_or_else(|| MediaError::corrupt(FORMAT, "no screen descriptor"))?;
     let mut frames = 0;
     let mut first_frame_pixels = 0;
-    while let Some(pixels) = next_frame(&mut reader) {
+    let mut animation = AnimationHeader { plays: 1, largest_frame_pixels: 0 };
+    while let Some(pixels) = next_frame(&mut reader, &mut animation.plays) {
         if frames == 0 {
             first_frame_pixels = pixels;
         }
+        animation.largest_frame_pixels = animation.largest_frame_pixels.max(pixels);
         frames += 1;
     }
     let canvas_pixels = u64::from(width) * u64::from(height);
@@ -30,6 +32,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, MediaError> {
         height,
         frames: frames.max(1),
         orientation: Orientation::NoTransforms,
+        animation: (frames > 1).then_some(animation),
         decode_bytes: canvas_pixels * CANVAS_BYTES_PER_PIXEL + first_frame_pixels * FRAME_BYTES_PER_PIXEL,
         details: Details::None,
     })
@@ -44,12 +47,14 @@ fn read_screen(reader: &mut Reader<'_>) -> Option<(u32, u32)> {
     Some((width.into(), height.into()))
 }
 
-/// Goes past the next frame and gives its pixels; `None` at the trailer or where the file breaks off.
-fn next_frame(reader: &mut Reader<'_>) -> Option<u64> {
+/// Goes past the next frame and gives its pixels; `None` at the trailer or where the file breaks off. Sets `plays` where it is said on the way.
+fn next_frame(reader: &mut Reader<'_>, plays: &mut u16) -> Option<u64> {
     loop {
         match reader.byte()? {
             0x21 => {
-                reader.byte()?; // Which extension.
+                if reader.byte()? == 0xff {
+                    *plays = read_plays(reader.rest).unwrap_or(*plays);
+                }
                 skip_sub_blocks(reader)?;
             }
             0x2c => {
@@ -62,6 +67,15 @@ fn next_frame(reader: &mut Reader<'_>) -> Option<u64> {
             }
             _ => return None,
         }
+    }
+}
+
+/// Netscape's extension, which every browser knows: how often to go on after the first time, 0 for ever.
+fn read_plays(extension: &[u8]) -> Option<u16> {
+    match extension.strip_prefix(b"\x0bNETSCAPE2.0\x03\x01")? {
+        [0, 0, ..] => Some(0),
+        [low, high, ..] => Some(u16::from_le_bytes([*low, *high]).saturating_add(1)),
+        _ => None,
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> 
         height: frame.height,
         frames: 1,
         orientation: segments.orientation.unwrap_or(Orientation::NoTransforms),
+        animation: None,
         decode_bytes: coefficient_bytes,
         details: Details::Jpeg(JpegHeader {
             components: frame.components,

@@ -55,6 +55,7 @@ fn read_first_chunk(reader: &mut Reader<'_>) -> Option<Header> {
         height,
         frames: 1,
         orientation: Orientation::NoTransforms,
+        animation: None,
         decode_bytes: (u64::from(width) * u64::from(height)).saturating_mul(stored_bytes + converted_bytes),
         details: Details::None,
     })

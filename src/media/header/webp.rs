@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Details, Header, Reader, exif_orientation};
+use super::{AnimationHeader, Details, Header, Reader, exif_orientation};
 use crate::{ImageFormat, Limits, MediaError};
 
 const FORMAT: ImageFormat = ImageFormat::WebP;
@@ -11,12 +11,11 @@ const FORMAT: ImageFormat = ImageFormat::WebP;
 const DECODE_BYTES_PER_PIXEL: u64 = 10;
 
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> {
-    let mut reader = Reader::new(bytes);
     let mut size = None;
     let mut frames = 0;
+    let mut plays = 1;
     let mut orientation = Orientation::NoTransforms;
-    reader.take(12); // `RIFF`, the length and `WEBP`: `sniff` has seen them.
-    while let Some(Chunk { kind, length, body }) = next_chunk(&mut reader) {
+    for Chunk { kind, length, body } in chunks(bytes) {
         match kind {
             // The decoder allocates these by their stated length.
             b"ICCP" | b"EXIF" if body.len() < length => {
@@ -25,31 +24,95 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> 
             b"ICCP" if length as u64 > limits.max_metadata_bytes => {
                 return Err(MediaError::MetadataTooLarge { max_metadata_bytes: limits.max_metadata_bytes });
             }
-            // The first of these stands first in the file and rules; a canvas holds all its frames.
-            b"VP8X" | b"VP8 " | b"VP8L" if size.is_none() => size = read_size(kind, body),
+            // The first of these stands first in the file and rules. The decoder allocates by the others as well.
+            b"VP8X" | b"VP8 " | b"VP8L" => {
+                let stated = read_size(kind, body);
+                size = size.or(stated);
+                if let (Some((width, height)), Some((canvas_width, canvas_height))) = (stated, size)
+                    && (width > canvas_width || height > canvas_height)
+                {
+                    return Err(MediaError::corrupt(FORMAT, "a picture larger than its canvas"));
+                }
+            }
+            b"ANIM" => plays = body.get(4..6).map_or(plays, |count| u16::from_le_bytes([count[0], count[1]])),
             b"ANMF" => frames += 1,
             b"EXIF" => orientation = exif_orientation(body),
             _ => {}
         }
     }
     let (width, height) = size.ok_or_else(|| MediaError::corrupt(FORMAT, "no frame header"))?;
+    let pixels = u64::from(width) * u64::from(height); // A canvas holds all its frames.
     Ok(Header {
         format: FORMAT,
         width,
         height,
         frames: frames.max(1),
         orientation,
-        decode_bytes: u64::from(width) * u64::from(height) * DECODE_BYTES_PER_PIXEL,
+        animation: (frames > 1).then_some(AnimationHeader { plays, largest_frame_pixels: pixels }),
+        decode_bytes: pixels * DECODE_BYTES_PER_PIXEL,
         details: Details::None,
     })
 }
 
-struct Chunk<'a> {
-    kind: &'a [u8],
+/// A chunk of a WebP, or of a frame of one.
+pub(crate) struct Chunk<'a> {
+    pub kind: &'a [u8],
     /// As stated.
     length: usize,
     /// As long as stated, or what the file has of it.
-    body: &'a [u8],
+    pub body: &'a [u8],
+}
+
+/// The chunks of a file.
+pub(crate) fn chunks(file: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+    // `RIFF`, the length and `WEBP`: `sniff` has seen them.
+    let mut reader = Reader::new(file.get(12..).unwrap_or_default());
+    std::iter::from_fn(move || next_chunk(&mut reader))
+}
+
+/// A frame of an animation, by its own header.
+pub(crate) struct AnimationFrame<'a> {
+    pub left: u32,
+    pub top: u32,
+    pub width: u32,
+    pub height: u32,
+    pub duration_ms: u32,
+    /// Laid over the canvas, and not in its place.
+    pub blends: bool,
+    /// Its place becomes transparent before the next frame.
+    pub disposes: bool,
+    /// The chunks with the pixels.
+    pub chunks: &'a [u8],
+}
+
+/// The frames of an animation. Those that state another size inside end it.
+pub(crate) fn animation_frames(file: &[u8]) -> impl Iterator<Item = AnimationFrame<'_>> {
+    chunks(file).filter(|chunk| chunk.kind == b"ANMF").map_while(|chunk| read_frame(chunk.body))
+}
+
+fn read_frame(body: &[u8]) -> Option<AnimationFrame<'_>> {
+    let mut reader = Reader::new(body);
+    let (left, top) = (reader.u24_le()? * 2, reader.u24_le()? * 2);
+    let (width, height) = (reader.u24_le()? + 1, reader.u24_le()? + 1);
+    let duration_ms = reader.u24_le()?;
+    let flags = reader.byte()?;
+    let chunks = reader.rest;
+    let mut picture = Reader::new(chunks);
+    while let Some(Chunk { kind, body, .. }) = next_chunk(&mut picture) {
+        if matches!(kind, b"VP8 " | b"VP8L") && read_size(kind, body) != Some((width, height)) {
+            return None;
+        }
+    }
+    Some(AnimationFrame {
+        left,
+        top,
+        width,
+        height,
+        duration_ms,
+        blends: flags & 2 == 0,
+        disposes: flags & 1 != 0,
+        chunks,
+    })
 }
 
 fn next_chunk<'a>(reader: &mut Reader<'a>) -> Option<Chunk<'a>> {
