@@ -57,7 +57,7 @@ impl NodeCall for Outdated {
 }
 
 /// Something happened to a public account's post.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PopularityChanged(pub Change);
 
 impl NodeCall for PopularityChanged {

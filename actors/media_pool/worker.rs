@@ -206,7 +206,7 @@ async fn finish(tools: &WorkerTools, job: &MediaJob, media: MediaRecord) -> Resu
     let MediaPoolArgs { ledger, next_id, settings, .. } = &*tools.args;
     let upload = &job.upload;
     let hashtags = hashtags(&upload.caption);
-    let finished = FinishedMedia { post_id: PostId(next_id()), media, hashtags, now: clock::now() };
+    let finished = FinishedMedia { post_id: PostId(next_id()), media, hashtags, embedding: None, now: clock::now() };
     let mut pause = FINISH_PAUSE;
     let mut tries = 1;
     loop {

@@ -107,6 +107,10 @@ impl EventHandler {
         }
         if !author.private {
             self.popular.created(post);
+            let tagged = self.ledger.posts(&[post.post_id]).await?.pop().filter(|post| !post.hashtags.is_empty());
+            if let Some(tagged) = tagged {
+                self.popular.tagged(tagged.author_id, tagged.hashtags, tagged.id.created_at());
+            }
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use super::{
     core::PopularCore,
-    message::{LedgerView, PopularMessage, TopReply},
+    message::{LedgerView, PopularMessage, TopReply, TrendingReply},
+    trends::TREND_MEMORY_MS,
 };
 use crate::{NodeSingleton, limited::limited};
 use std::{sync::Arc, time::Duration};
@@ -42,10 +43,25 @@ pub struct PopularArgs {
     pub settings: PopularSettings,
 }
 
+/// A question that waits for the first load.
+enum Waiting {
+    Top(usize, TopReply),
+    Trending(usize, TrendingReply),
+}
+
+impl Waiting {
+    fn refuse(self, error: StoreError) {
+        match self {
+            Waiting::Top(_, reply) => reply.send(Err(error)),
+            Waiting::Trending(_, reply) => reply.send(Err(error)),
+        }
+    }
+}
+
 /// Whether there is anything to answer from.
 enum Readiness {
     /// The first load is under way; these wait for it.
-    Loading(Vec<(usize, TopReply)>),
+    Loading(Vec<Waiting>),
     /// No load succeeded so far; the last one failed so.
     Failed(StoreError),
     /// Loaded at least once.
@@ -74,7 +90,8 @@ impl Entity for PopularActor {
 
     fn handle(&mut self, message: PopularMessage, context: &EntityContext<Self>) {
         match message {
-            PopularMessage::Top { limit, reply } => self.top(limit, reply),
+            PopularMessage::Top { limit, reply } => self.ask(Waiting::Top(limit, reply)),
+            PopularMessage::Trending { limit, reply } => self.ask(Waiting::Trending(limit, reply)),
             PopularMessage::Change(change) => self.core.change(change, clock::now()),
             PopularMessage::Load => self.load(context),
             PopularMessage::Loaded(result) => self.loaded(result, context),
@@ -91,12 +108,20 @@ impl Entity for PopularActor {
 }
 
 impl PopularActor {
-    fn top(&mut self, limit: usize, reply: TopReply) {
+    fn ask(&mut self, question: Waiting) {
         match &mut self.readiness {
-            Readiness::Ready => reply.send(Ok(self.core.top(limit, clock::now()))),
-            Readiness::Failed(error) => reply.send(Err(error.clone())),
-            Readiness::Loading(waiting) if waiting.len() < WAITING_CALLERS => waiting.push((limit, reply)),
-            Readiness::Loading(_) => reply.send(Err(StoreError::Overloaded { store: "popular posts" })),
+            Readiness::Ready => self.answer(question),
+            Readiness::Failed(error) => question.refuse(error.clone()),
+            Readiness::Loading(waiting) if waiting.len() < WAITING_CALLERS => waiting.push(question),
+            Readiness::Loading(_) => question.refuse(StoreError::Overloaded { store: "popular posts" }),
+        }
+    }
+
+    fn answer(&mut self, question: Waiting) {
+        let now = clock::now();
+        match question {
+            Waiting::Top(limit, reply) => reply.send(Ok(self.core.top(limit, now))),
+            Waiting::Trending(limit, reply) => reply.send(Ok(self.core.trending(limit, now))),
         }
     }
 
@@ -128,8 +153,11 @@ impl PopularActor {
             (_, Err(error)) => Readiness::Failed(error.clone()),
         };
         if let Readiness::Loading(waiting) = std::mem::replace(&mut self.readiness, after) {
-            for (limit, reply) in waiting {
-                reply.send(outcome.clone().map(|()| self.core.top(limit, now)));
+            for question in waiting {
+                match &outcome {
+                    Ok(()) => self.answer(question),
+                    Err(error) => question.refuse(error.clone()),
+                }
             }
         }
     }
@@ -139,5 +167,6 @@ async fn view(ledger: &dyn Ledger) -> StoreResult<LedgerView> {
     let since = clock::now().plus_ms(-DAY_MS);
     let engagement = ledger.engagement_hours(since, MAX_PAGE).await?;
     let newest = ledger.public_posts(PostId::first_at(since), MAX_PAGE).await?;
-    Ok(LedgerView { engagement, newest })
+    let hashtags = ledger.hashtag_hours(clock::now().plus_ms(-TREND_MEMORY_MS), MAX_PAGE).await?;
+    Ok(LedgerView { engagement, newest, hashtags })
 }

@@ -1,8 +1,8 @@
 //! The decayed window of popular posts, with their authors.
 
-use super::message::LedgerView;
+use super::{message::LedgerView, trends::Trends};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use tessera_domain::{
     PostId, Timestamp, UserId,
     decayed_window::DecayedWindow,
@@ -24,7 +24,7 @@ const STALE_RANKING_MS: i64 = 250;
 const OLDEST_RANKING_MS: i64 = 60_000;
 
 /// Something that happened to a public account's post.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     /// It is new.
     Created(PostRef),
@@ -39,6 +39,15 @@ pub enum Change {
     },
     /// It is gone.
     Removed(PostId),
+    /// It is new and has hashtags.
+    Tagged {
+        /// Whose it is.
+        author_id: UserId,
+        /// Which hashtags.
+        hashtags: Vec<String>,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// What is popular, as far as this node knows.
@@ -47,6 +56,7 @@ pub(super) struct PopularCore {
     authors: HashMap<PostId, UserId>,
     /// What was told while a load is under way; the load's result does not know of it.
     since_load_began: Option<Vec<Change>>,
+    trends: Trends,
     ranked: Vec<(PostRef, f64)>,
     ranked_at: Option<Timestamp>,
     changed: bool,
@@ -59,6 +69,7 @@ impl PopularCore {
             window: DecayedWindow::new(HALF_LIFE_MS, CAPACITY),
             authors: HashMap::new(),
             since_load_began: None,
+            trends: Trends::new(),
             ranked: Vec::new(),
             ranked_at: None,
             changed: false,
@@ -70,7 +81,7 @@ impl PopularCore {
         if let Some(changes) = &mut self.since_load_began
             && changes.len() < CAPACITY
         {
-            changes.push(change);
+            changes.push(change.clone());
         }
         self.apply(change, now);
     }
@@ -85,6 +96,7 @@ impl PopularCore {
     pub fn loaded(&mut self, view: LedgerView, now: Timestamp) {
         self.window = DecayedWindow::new(HALF_LIFE_MS, CAPACITY);
         self.authors.clear();
+        self.trends = Trends::loaded(view.hashtags, now);
         for post in view.newest {
             self.apply(Change::Created(post), now);
         }
@@ -112,10 +124,17 @@ impl PopularCore {
         self.ranked.iter().take(limit).copied().collect()
     }
 
+    /// The `limit` hashtags that trend most, with their scores.
+    pub fn trending(&mut self, limit: usize, now: Timestamp) -> Vec<(Arc<str>, f64)> {
+        self.trends.top(limit, now)
+    }
+
     /// Bytes on the heap, about.
     pub fn heap_bytes(&self) -> usize {
         const ENTRY_BYTES: usize = 24;
-        (self.window.len() + self.authors.len()) * ENTRY_BYTES + self.ranked.capacity() * ENTRY_BYTES
+        (self.window.len() + self.authors.len()) * ENTRY_BYTES
+            + self.ranked.capacity() * ENTRY_BYTES
+            + self.trends.heap_bytes()
     }
 
     fn apply(&mut self, change: Change, now: Timestamp) {
@@ -140,6 +159,7 @@ impl PopularCore {
                 self.authors.remove(&post_id);
                 self.ranked.retain(|(post, _)| post.post_id != post_id);
             }
+            Change::Tagged { author_id, hashtags, at } => return self.trends.used(author_id, &hashtags, at),
         }
         self.changed = true;
         if self.authors.len() > 2 * CAPACITY {

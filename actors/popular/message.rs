@@ -1,12 +1,19 @@
 //! What the list of popular posts understands.
 
 use super::core::Change;
+use std::sync::Arc;
 use tessera_cluster::Reply;
 use tessera_domain::post::PostRef;
-use tessera_ports::{StoreResult, ledger::EngagementHour};
+use tessera_ports::{
+    StoreResult,
+    ledger::{EngagementHour, HashtagHour},
+};
 
 /// Where the strongest posts go, with their scores.
 pub(super) type TopReply = Reply<StoreResult<Vec<(PostRef, f64)>>>;
+
+/// Where the trending hashtags go, with their scores.
+pub(super) type TrendingReply = Reply<StoreResult<Vec<(Arc<str>, f64)>>>;
 
 /// What the list of popular posts understands.
 #[derive(Debug)]
@@ -17,6 +24,13 @@ pub enum PopularMessage {
         limit: usize,
         /// Answered from memory.
         reply: TopReply,
+    },
+    /// Give the hashtags that trend most.
+    Trending {
+        /// How many at most.
+        limit: usize,
+        /// Answered from memory.
+        reply: TrendingReply,
     },
     /// Something happened to a post.
     Change(Change),
@@ -33,4 +47,6 @@ pub struct LedgerView {
     pub engagement: Vec<EngagementHour>,
     /// The newest public posts.
     pub newest: Vec<PostRef>,
+    /// Use of hashtags.
+    pub hashtags: Vec<HashtagHour>,
 }

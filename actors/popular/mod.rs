@@ -1,4 +1,4 @@
-//! What is popular now: posts of the last 24 hours by decayed engagement, one list per node.
+//! What is popular now: posts of the last 24 hours by decayed engagement, and the hashtags that trend; one list per node.
 //!
 //! It loads itself from the ledger when it is activated, hears of what happens on this node meanwhile, and
 //! loads itself again every few minutes, so that the nodes of a cluster agree. Only posts of public accounts
@@ -10,6 +10,7 @@ mod core;
 mod message;
 #[cfg(test)]
 mod tests;
+mod trends;
 
 pub use actor::{PopularActor, PopularArgs, PopularSettings};
 pub use message::PopularMessage;
@@ -19,7 +20,7 @@ pub use self::core::Change;
 use crate::{ActorError, NodeSingleton, news::PopularityChanged, restart};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{ClusterNode, Deadline, NodeService, Region, RegionSettings};
-use tessera_domain::{PostId, Timestamp, post::PostRef};
+use tessera_domain::{PostId, Timestamp, UserId, post::PostRef};
 
 /// Limits for the region of this entity, of which there is one.
 pub fn region_settings() -> RegionSettings {
@@ -53,6 +54,20 @@ impl PopularRef {
         Ok(self.region.ask(NodeSingleton, deadline, |reply| PopularMessage::Top { limit, reply }).await??)
     }
 
+    /// The `limit` hashtags that trend most with their scores (authors that use them now, more where that is more than
+    /// usual). Lags by up to a second. Before the first load it waits for it.
+    ///
+    /// # Errors
+    /// A store's error where nothing could be loaded so far.
+    pub async fn trending(&self, limit: usize, deadline: Deadline) -> Result<Vec<(Arc<str>, f64)>, ActorError> {
+        Ok(self.region.ask(NodeSingleton, deadline, |reply| PopularMessage::Trending { limit, reply }).await??)
+    }
+
+    /// Tells of the hashtags of a public account's new post. Best effort.
+    pub fn tagged(&self, author_id: UserId, hashtags: Vec<String>, at: Timestamp) {
+        self.tell(Change::Tagged { author_id, hashtags, at });
+    }
+
     /// Tells of an engagement with a public account's post; a negative weight takes one back. Best effort:
     /// what is lost comes with the next load.
     pub fn engaged(&self, post: PostRef, weight: f64, at: Timestamp) {
@@ -75,7 +90,7 @@ impl PopularRef {
     }
 
     fn tell(&self, change: Change) {
-        self.news.tell_others(&PopularityChanged(change));
+        self.news.tell_others(&PopularityChanged(change.clone()));
         if let Err(error) = self.region.tell(NodeSingleton, PopularMessage::Change(change)) {
             tracing::debug!(%error, "a change of what is popular was lost until the next load");
         }

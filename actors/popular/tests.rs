@@ -41,7 +41,7 @@ fn newer_engagement_wins_and_fresh_posts_surface() {
     let hour = |post, ago: i64, engagements| EngagementHour { post, hour: NOW.plus_ms(-ago * HOUR_MS), engagements };
     let (strong, faded, quiet, old) = (post(HOUR_MS, 1), post(20 * HOUR_MS, 2), post(HOUR_MS, 3), post(DAY_MS + 1, 4));
     let engagement = vec![hour(faded, 19, 12), hour(strong, 1, 9), hour(old, 1, 100)];
-    core.loaded(LedgerView { engagement, newest: vec![strong, quiet] }, NOW);
+    core.loaded(LedgerView { engagement, newest: vec![strong, quiet], hashtags: vec![] }, NOW);
     assert_eq!(ids(&core.top(10, NOW)), [1, 2, 3], "old posts are left out, quiet ones are not");
     assert_eq!(ids(&core.top(2, NOW)), [1, 2]);
     let later = NOW.plus_ms(5 * HOUR_MS);
@@ -72,7 +72,7 @@ fn what_is_told_during_a_load_survives_it() {
     core.change(Change::Removed(gone.post_id), NOW);
     core.change(Change::Created(new), NOW);
     core.change(Change::Created(known), NOW);
-    core.loaded(LedgerView { engagement: vec![], newest: vec![known, gone] }, NOW);
+    core.loaded(LedgerView { engagement: vec![], newest: vec![known, gone], hashtags: vec![] }, NOW);
     let top = core.top(10, NOW);
     assert_eq!(ids(&top), [3, 1]);
     assert!(top.iter().all(|(_, score)| *score <= 0.5), "a new post starts once: {top:?}");

@@ -60,6 +60,16 @@ impl<K: Eq + Hash + Copy + Ord> DecayedWindow<K> {
         all
     }
 
+    /// The score of `key` as of `now`; 0 where it is not kept.
+    pub fn score(&self, key: &K, now: Timestamp) -> f64 {
+        self.scores.get(key).map_or(0.0, |score| score / self.growth(now))
+    }
+
+    /// Whether `key` is kept.
+    pub fn contains(&self, key: &K) -> bool {
+        self.scores.contains_key(key)
+    }
+
     /// How many keys are kept.
     pub fn len(&self) -> usize {
         self.scores.len()
