@@ -194,6 +194,7 @@ pub fn finished(post_id: PostId, upload_id: UploadId, now: Timestamp) -> Finishe
         post_id,
         media: MediaRecord { kind: MediaKind::Image, upload_id, blurhash, width: 1_080, height: 810 },
         hashtags: vec!["bench".to_owned(), "light".to_owned()],
+        embedding: None,
         now,
     }
 }
