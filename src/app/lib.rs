@@ -11,6 +11,7 @@ pub mod engagement;
 mod error;
 pub mod feed;
 pub mod graph;
+pub mod hashtags;
 pub mod hydrate;
 mod ids;
 pub mod media;
@@ -19,6 +20,7 @@ pub mod operators;
 pub mod page;
 pub mod posts;
 pub mod replies;
+pub mod search;
 mod settings;
 pub mod uploads;
 

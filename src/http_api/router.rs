@@ -5,11 +5,11 @@ use crate::{
     extract::MAX_JSON_BYTES,
     feed, graph,
     guard::{admit, catch_panics, identify, in_context, limit_rate, replay_or_run},
-    media, notifications,
+    hashtags, media, notifications,
     openapi::{DocumentHead, add_problems},
     posts,
     problem::kinds,
-    uploads, web,
+    search, uploads, web,
 };
 use axum::{
     Router,
@@ -32,6 +32,8 @@ fn routes() -> OpenApiRouter<EdgeState> {
         .merge(posts::routes())
         .merge(engagement::routes())
         .merge(notifications::routes())
+        .merge(hashtags::routes())
+        .merge(search::routes())
         .merge(media::routes())
         .merge(web::routes())
 }

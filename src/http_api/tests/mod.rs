@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod discovery;
 mod engagement;
 mod feed;
 mod graph;

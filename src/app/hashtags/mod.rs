@@ -1,0 +1,9 @@
+//! Hashtags: their posts, who follows them, and which trend.
+
+mod follow_hashtag;
+mod list_followed_hashtags;
+mod list_hashtag_posts;
+mod list_trending_hashtags;
+mod unfollow_hashtag;
+
+pub use list_trending_hashtags::TrendingHashtag;

@@ -1,0 +1,15 @@
+//! Stop following a hashtag.
+
+use crate::{App, AppResult};
+use tessera_domain::{UserId, text};
+
+impl App {
+    /// Ends that `user_id` follows a hashtag. Idempotent.
+    ///
+    /// # Errors
+    /// [`crate::AppError::Invalid`] for what can be no hashtag.
+    pub async fn unfollow_hashtag(&self, user_id: UserId, tag: &str) -> AppResult<()> {
+        let tag = text::hashtag(tag)?;
+        Ok(self.ledger.unfollow_hashtag(user_id, &tag).await?)
+    }
+}
