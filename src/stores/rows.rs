@@ -8,7 +8,7 @@ use tessera_domain::{
     time::HOUR_MS,
     user::{User, Username},
 };
-use tessera_ports::ledger::{Embedding, HashtagHour, HashtagRow, JobState, PostEmbedding};
+use tessera_ports::ledger::{Embedding, HashtagHour, HashtagRow, JobState, PostEmbedding, StandingLike};
 
 /// A number that is never negative, from its signed column.
 pub(crate) fn unsigned(value: i64) -> u64 {
@@ -46,6 +46,11 @@ pub(crate) fn hashtag_hour((tag, hour, authors): (String, i64, i64)) -> HashtagH
 /// A hashtag from `(tag, posts)`.
 pub(crate) fn hashtag_row((tag, posts): (String, i64)) -> HashtagRow {
     HashtagRow { tag, post_count: usize::try_from(posts).unwrap_or(0) }
+}
+
+/// A like from `(user_id, post_id, author_id, created_at)`.
+pub(crate) fn standing_like((user_id, post_id, author_id, at): (i64, i64, i64, i64)) -> StandingLike {
+    StandingLike { user_id: UserId::from_i64(user_id), post: post_ref((post_id, author_id)), at: Timestamp(at) }
 }
 
 /// A row of `users`, without the password.

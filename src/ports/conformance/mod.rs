@@ -34,6 +34,7 @@ mod posts;
 mod races;
 mod report;
 mod retries;
+mod tastes;
 mod uploads;
 mod world;
 
@@ -66,6 +67,7 @@ where
     job_failures::run(&make, &mut report).await;
     posts::run(&make, &mut report).await;
     post_lists::run(&make, &mut report).await;
+    tastes::run(&make, &mut report).await;
     discovery::run(&make, &mut report).await;
     embeddings::run(&make, &mut report).await;
     engagement::run(&make, &mut report).await;

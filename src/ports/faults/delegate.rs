@@ -109,7 +109,7 @@ over_faulty!(EmbeddingLedger {
     fn embedded_posts(model: &str, slot: u16, after: Option<PostId>, limit: usize) -> Vec<PostId>;
     fn posts_to_embed(model: &str, before: Option<PostId>, limit: usize) -> Vec<PostId>;
     fn embedding_models() -> Vec<(String, u64)>;
-    fn drop_embeddings(model: &str, limit: usize) -> u64;
+    fn drop_superseded_embeddings(model: &str, limit: usize) -> u64;
 });
 
 over_faulty!(EngagementLedger {
@@ -159,6 +159,11 @@ over_faulty!(DiscoveryLedger {
     fn followed_hashtags(user_id: UserId) -> Vec<String>;
     fn search_hashtags(prefix: &str, limit: usize) -> Vec<HashtagRow>;
     fn search_users(prefixes: &[String], limit: usize) -> Vec<UserId>;
+});
+
+over_faulty!(TasteLedger {
+    fn recent_likes(users: &[UserId], per_user: usize) -> Vec<StandingLike>;
+    fn last_likers(posts: &[PostId], per_post: usize) -> Vec<(PostId, UserId)>;
 });
 
 over_faulty!(MaintenanceLedger {

@@ -18,6 +18,7 @@ mod maintenance;
 mod notifications;
 mod outbox;
 mod posts;
+mod tastes;
 mod uploads;
 
 pub use accounts::*;
@@ -30,6 +31,7 @@ pub use maintenance::*;
 pub use notifications::*;
 pub use outbox::*;
 pub use posts::*;
+pub use tastes::*;
 pub use uploads::*;
 
 use tokio::sync::Notify;
@@ -60,6 +62,7 @@ pub trait Ledger:
     + OutboxLedger
     + AdLedger
     + DiscoveryLedger
+    + TasteLedger
     + MaintenanceLedger
 {
     /// Where this ledger announces new work.

@@ -28,6 +28,7 @@ mod options;
 mod outbox;
 mod posts;
 mod rows;
+mod tastes;
 mod timeline_posts;
 mod transaction;
 mod uploads;

@@ -17,6 +17,7 @@ mod notifications;
 mod outbox;
 mod posts;
 mod rows;
+mod tastes;
 mod uploads;
 mod writer;
 
