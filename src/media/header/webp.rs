@@ -24,14 +24,11 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> 
             b"ICCP" if length as u64 > limits.max_metadata_bytes => {
                 return Err(MediaError::MetadataTooLarge { max_metadata_bytes: limits.max_metadata_bytes });
             }
-            // The first of these stands first in the file and rules. The decoder allocates by the others as well.
+            // The decoder allocates by each of them.
             b"VP8X" | b"VP8 " | b"VP8L" => {
-                let stated = read_size(kind, body);
-                size = size.or(stated);
-                if let (Some((width, height)), Some((canvas_width, canvas_height))) = (stated, size)
-                    && (width > canvas_width || height > canvas_height)
-                {
-                    return Err(MediaError::corrupt(FORMAT, "a picture larger than its canvas"));
+                if let Some((width, height)) = read_size(kind, body) {
+                    let (largest_width, largest_height) = size.unwrap_or((width, height));
+                    size = Some((width.max(largest_width), height.max(largest_height)));
                 }
             }
             b"ANIM" => plays = body.get(4..6).map_or(plays, |count| u16::from_le_bytes([count[0], count[1]])),

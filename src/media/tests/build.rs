@@ -135,7 +135,7 @@ pub(super) fn extended_webp(webp: &[u8], size: (u32, u32), flags: u8, before: &[
 }
 
 /// A RIFF chunk, padded to an even length.
-fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+pub(super) fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).unwrap().to_le_bytes();
     [kind.as_slice(), &length, body, &vec![0; body.len() % 2]].concat()
 }
