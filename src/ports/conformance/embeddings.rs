@@ -18,7 +18,7 @@ ledger_checks!(
     no_embedding_outlives_a_deletion_at_the_same_time,
     every_embedded_post_is_listed_in_its_slot,
     posts_without_an_embedding_come_newest_first,
-    a_models_embeddings_can_be_dropped,
+    superseded_embeddings_can_be_dropped,
 );
 
 fn embedding(model: &str, seed: u64) -> Embedding {
@@ -170,13 +170,14 @@ async fn posts_without_an_embedding_come_newest_first(world: Arc<World>) {
     assert_eq!(missing("unheard of", None, 10).await.len(), 5, "all, by a model that made none");
 }
 
-async fn a_models_embeddings_can_be_dropped(world: Arc<World>) {
-    let posts = world.posts(world.user().await, 3).await;
-    let by = |model| posts.iter().map(|id| (*id, embedding(model, id.0))).collect::<Vec<_>>();
-    put(&world, &[by("first"), by("second")].concat()).await;
-    assert_eq!(world.ledger.drop_embeddings("first", 2).await.expect("drop_embeddings"), 2, "as many as asked for");
-    assert_eq!(world.ledger.drop_embeddings("first", 2).await.expect("drop_embeddings"), 1, "then the rest");
-    assert_eq!(world.ledger.drop_embeddings("first", 2).await.expect("drop_embeddings"), 0, "then none");
-    let models = world.ledger.embedding_models().await.expect("embedding_models");
-    assert_eq!(models, [("second".to_owned(), 3)], "the other model's stay");
+async fn superseded_embeddings_can_be_dropped(world: Arc<World>) {
+    let posts = world.posts(world.user().await, 4).await;
+    let by = |model, posts: &[PostId]| posts.iter().map(|id| (*id, embedding(model, id.0))).collect::<Vec<_>>();
+    put(&world, &[by("first", &posts), by("second", &posts[1..])].concat()).await;
+    let drop = async || world.ledger.drop_superseded_embeddings("second", 2).await.expect("drop_superseded_embeddings");
+    assert_eq!([drop().await, drop().await, drop().await], [2, 1, 0], "as many as asked for, then the rest, then none");
+    assert_eq!(read(&world, posts[0], None).await.len(), 1, "what the new model has not embedded keeps the old one");
+    for id in &posts[1..] {
+        assert_eq!(read(&world, *id, None).await, [embedding("second", id.0)], "the others have the new one only");
+    }
 }

@@ -60,6 +60,6 @@ pub trait EmbeddingLedger: Send + Sync + 'static {
     /// How many embeddings there are by each model that has any, in any order.
     async fn embedding_models(&self) -> StoreResult<Vec<(String, u64)>>;
 
-    /// Drops up to `limit` embeddings by `model`; returns how many went.
-    async fn drop_embeddings(&self, model: &str, limit: usize) -> StoreResult<u64>;
+    /// Drops up to `limit` embeddings by other models than `model`, of posts that have one by it; returns how many went.
+    async fn drop_superseded_embeddings(&self, model: &str, limit: usize) -> StoreResult<u64>;
 }

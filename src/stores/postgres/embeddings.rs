@@ -63,11 +63,13 @@ impl EmbeddingLedger for PostgresLedger {
         Ok(rows.into_iter().map(|(version, count)| (version, unsigned(count))).collect())
     }
 
-    async fn drop_embeddings(&self, model: &str, page: usize) -> StoreResult<u64> {
+    async fn drop_superseded_embeddings(&self, model: &str, page: usize) -> StoreResult<u64> {
         let delete = sqlx::query(
             "DELETE FROM post_embeddings WHERE ctid = ANY(ARRAY(
-                 SELECT ctid FROM post_embeddings
-                 WHERE model_id = (SELECT id FROM embedding_models WHERE version = $1) LIMIT $2))",
+                 SELECT old.ctid FROM embedding_models current
+                 JOIN post_embeddings old ON old.model_id <> current.id
+                 JOIN post_embeddings new ON new.post_id = old.post_id AND new.model_id = current.id
+                 WHERE current.version = $1 LIMIT $2))",
         );
         self.back.execute(delete.bind(model.to_owned()).bind(limit(page))).await
     }

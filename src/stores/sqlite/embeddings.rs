@@ -70,14 +70,17 @@ impl EmbeddingLedger for SqliteLedger {
         Ok(rows.into_iter().map(|(version, count)| (version, unsigned(count))).collect())
     }
 
-    async fn drop_embeddings(&self, model: &str, page: usize) -> StoreResult<u64> {
+    async fn drop_superseded_embeddings(&self, model: &str, page: usize) -> StoreResult<u64> {
         let model = model.to_owned();
         self.write(move |scope| {
             Box::pin(async move {
                 let delete = sqlx::query(
                     "DELETE FROM post_embeddings WHERE (post_id, model_id) IN (
-                         SELECT post_id, model_id FROM post_embeddings
-                         WHERE model_id = (SELECT id FROM embedding_models WHERE version = ?1) LIMIT ?2)",
+                         SELECT old.post_id, old.model_id FROM embedding_models current
+                         CROSS JOIN embedding_models other ON other.id <> current.id
+                         CROSS JOIN post_embeddings old ON old.model_id = other.id
+                         CROSS JOIN post_embeddings new ON new.post_id = old.post_id AND new.model_id = current.id
+                         WHERE current.version = ?1 LIMIT ?2)",
                 );
                 scope.execute(delete.bind(&model).bind(limit(page))).await
             })
