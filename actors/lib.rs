@@ -15,6 +15,7 @@ pub mod media_pool;
 pub mod news;
 pub mod outbox;
 pub mod popular;
+pub mod recommender;
 pub mod restart;
 pub mod sweeper;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod testing;
 pub mod timeline;
 pub mod tree;
 pub mod upkeep;
+pub mod visual_search;
 
 pub use tessera_cluster::{AskError, Deadline};
 

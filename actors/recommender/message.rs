@@ -1,0 +1,90 @@
+//! What a recommender understands.
+
+use super::actor::RecommenderActor;
+use crate::ActorError;
+use serde::{Deserialize, Serialize};
+use tessera_cluster::{Call, Reply};
+use tessera_domain::{PostId, Timestamp, UserId, post::PostRef};
+use tessera_ports::{StoreResult, ledger::StandingLike};
+
+/// What is known of a person's taste.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TasteView {
+    /// What they like, newest first; at most 100.
+    pub likes: Vec<(PostRef, Timestamp)>,
+    /// Who likes the same, most alike first, with their share of the first one's likeness; at most 50.
+    pub similar_users: Vec<(UserId, f64)>,
+}
+
+/// Asks for the taste of the recommender's person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetTaste;
+
+impl Call<RecommenderActor> for GetTaste {
+    type Answer = Result<TasteView, ActorError>;
+    const METHOD: u16 = 50;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn into_message(self, reply: Reply<Self::Answer>) -> RecommenderMessage {
+        RecommenderMessage::GetTaste(reply)
+    }
+}
+
+/// Tells that the person likes a post now, or no longer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LikeChanged {
+    /// They do.
+    Liked {
+        /// Which post.
+        post: PostRef,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// They took it back.
+    Unliked(PostId),
+}
+
+impl Call<RecommenderActor> for LikeChanged {
+    type Answer = ();
+    const METHOD: u16 = 51;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn into_message(self, reply: Reply<()>) -> RecommenderMessage {
+        RecommenderMessage::LikeChanged(self, reply)
+    }
+}
+
+/// What the ledger knows of a person's taste.
+#[derive(Debug)]
+pub struct LedgerTaste {
+    /// Likes, newest first.
+    pub(super) likes: Vec<StandingLike>,
+    /// Who likes the same posts.
+    pub(super) likers: Vec<(PostId, UserId)>,
+}
+
+/// What a recommender understands.
+#[derive(Debug)]
+pub enum RecommenderMessage {
+    /// Give the taste.
+    GetTaste(Reply<Result<TasteView, ActorError>>),
+    /// A like came or went.
+    LikeChanged(LikeChanged, Reply<()>),
+    /// To itself: what the ledger gave.
+    Loaded(StoreResult<LedgerTaste>),
+    /// To itself: who liked the post of a new like.
+    Compared {
+        /// The like.
+        like: StandingLike,
+        /// Who else likes it.
+        likers: StoreResult<Vec<(PostId, UserId)>>,
+    },
+    /// To itself: what is known is old.
+    Outdated,
+}
