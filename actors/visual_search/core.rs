@@ -1,0 +1,270 @@
+//! A shard's indexes and how they are kept equal to the ledger: no I/O, no clock.
+
+use super::interim::{IndexSettings, Maintained, Maintenance, VectorIndex};
+use super::{
+    VisualHit, VisualQuery,
+    message::{ModelStats, ShardHits},
+};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use tessera_domain::{PostId, post::PostRef};
+use tessera_ports::ledger::{EMBEDDING_SLOTS, Embedding, PostEmbedding, embedding_slot};
+
+/// The shard of `of` that holds a post.
+pub(super) fn shard_of(post_id: PostId, of: u16) -> u16 {
+    embedding_slot(post_id) % of
+}
+
+/// The slots of a shard.
+pub(super) fn slots_of(shard: u16, of: u16) -> impl Iterator<Item = u16> {
+    (0..EMBEDDING_SLOTS).filter(move |slot| slot % of == shard)
+}
+
+/// The index of one model, and which posts it holds by slot.
+struct ModelIndex {
+    index: VectorIndex,
+    posts: HashMap<u16, HashSet<PostId>>,
+    recall: Option<f32>,
+}
+
+/// A shard's indexes, one for each model that has embeddings: while a new model's are being made, search goes on
+/// with the old one's.
+#[derive(Default)]
+pub(super) struct ShardCore {
+    indexes: BTreeMap<String, ModelIndex>,
+    changes: u64,
+}
+
+impl ShardCore {
+    /// Takes an index from a snapshot.
+    pub fn restore(&mut self, model: String, index: VectorIndex) {
+        let mut posts: HashMap<u16, HashSet<PostId>> = HashMap::new();
+        for post in index.posts() {
+            posts.entry(embedding_slot(post.post_id)).or_default().insert(post.post_id);
+        }
+        self.indexes.insert(model, ModelIndex { index, posts, recall: None });
+    }
+
+    /// Adds an embedding, or puts it in the place of the post's earlier one. False where its length is not that
+    /// of the others of its model.
+    pub fn insert(&mut self, found: &PostEmbedding) -> bool {
+        let Embedding { model, vector, perceptual_hash } = &found.embedding;
+        let fresh = || {
+            let index = VectorIndex::new(vector.len(), IndexSettings::default());
+            ModelIndex { index, posts: HashMap::new(), recall: None }
+        };
+        let entry = self.indexes.entry(model.clone()).or_insert_with(fresh);
+        if entry.index.insert(found.post, vector, *perceptual_hash).is_err() {
+            return false;
+        }
+        let post_id = found.post.post_id;
+        entry.posts.entry(embedding_slot(post_id)).or_default().insert(post_id);
+        self.changes += 1;
+        true
+    }
+
+    /// Takes a post out of every index.
+    pub fn remove(&mut self, post_id: PostId) {
+        for entry in self.indexes.values_mut() {
+            let known = entry.posts.get_mut(&embedding_slot(post_id)).is_some_and(|posts| posts.remove(&post_id));
+            if known {
+                entry.index.remove(post_id);
+                self.changes += 1;
+            }
+        }
+    }
+
+    /// The nearest posts by every model that the query has a vector of; the first of these decides where two do.
+    pub fn search(&self, query: &VisualQuery) -> Vec<VisualHit> {
+        let posts: HashSet<PostId> = query.excluded_posts.iter().copied().collect();
+        let authors: HashSet<_> = query.excluded_authors.iter().copied().collect();
+        let wanted = |post: PostRef| !posts.contains(&post.post_id) && !authors.contains(&post.author_id);
+        let limit = usize::from(query.limit);
+        let mut seen = HashSet::new();
+        let mut hits = Vec::new();
+        for (model, vector) in &query.vectors {
+            let Some(entry) = self.indexes.get(model) else { continue };
+            let found = entry.index.search(vector, limit, wanted);
+            hits.extend(found.into_iter().map(VisualHit::from).filter(|hit| seen.insert(hit.post.post_id)));
+        }
+        nearest_first(&mut hits, limit);
+        hits
+    }
+
+    /// What a search answers.
+    pub fn answer(&self, query: &VisualQuery, complete: bool) -> ShardHits {
+        ShardHits { hits: self.search(query), complete }
+    }
+
+    /// Lets go of the indexes of models that have no embeddings any more.
+    pub fn retain_models(&mut self, models: &[String]) {
+        let before = self.indexes.len();
+        self.indexes.retain(|model, _| models.contains(model));
+        self.changes += (before - self.indexes.len()) as u64;
+    }
+
+    /// Compares a slot with what the ledger lists of it: takes out what is not there any more, and gives back what
+    /// is missing. What was `touched` while the list was being read is as it should be.
+    pub fn compare(&mut self, model: &str, slot: u16, listed: &[PostId], touched: &HashSet<PostId>) -> Vec<PostId> {
+        let known = self.indexes.get(model).and_then(|entry| entry.posts.get(&slot));
+        let listed: HashSet<PostId> = listed.iter().copied().collect();
+        let (missing, gone): (Vec<PostId>, Vec<PostId>) = match known {
+            None => (listed.iter().copied().collect(), Vec::new()),
+            Some(known) => (listed.difference(known).copied().collect(), known.difference(&listed).copied().collect()),
+        };
+        for post_id in gone.into_iter().filter(|id| !touched.contains(id)) {
+            self.remove_from(model, slot, post_id);
+        }
+        let mut missing: Vec<PostId> = missing.into_iter().filter(|id| !touched.contains(id)).collect();
+        missing.sort_unstable();
+        missing
+    }
+
+    fn remove_from(&mut self, model: &str, slot: u16, post_id: PostId) {
+        let Some(entry) = self.indexes.get_mut(model) else { return };
+        entry.posts.entry(slot).or_default().remove(&post_id);
+        entry.index.remove(post_id);
+        self.changes += 1;
+    }
+
+    /// A piece of maintenance that an index needs, to be run elsewhere.
+    pub fn plan_maintenance(&self) -> Option<(String, Maintenance)> {
+        self.indexes.iter().find_map(|(model, entry)| Some((model.clone(), entry.index.plan_maintenance()?)))
+    }
+
+    /// Puts in what came of maintenance.
+    pub fn install(&mut self, model: &str, done: Maintained) {
+        if let Some(entry) = self.indexes.get_mut(model) {
+            entry.index.install(done);
+            self.changes += 1;
+        }
+    }
+
+    /// Measures how much of the exact answer each index finds, at a post chosen by `seed`.
+    pub fn sample_recall(&mut self, seed: u64) {
+        for entry in self.indexes.values_mut() {
+            entry.recall = entry.index.sample_recall(seed).or(entry.recall);
+        }
+    }
+
+    /// Every index, for a snapshot.
+    pub fn snapshots(&self) -> Vec<(String, Vec<u8>)> {
+        self.indexes.iter().map(|(model, entry)| (model.clone(), entry.index.snapshot())).collect()
+    }
+
+    /// How often something changed.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// What each index is doing.
+    pub fn stats(&self) -> Vec<ModelStats> {
+        let of = |(model, entry): (&String, &ModelIndex)| {
+            let stats = entry.index.stats();
+            ModelStats {
+                model: model.clone(),
+                live: stats.live as u64,
+                dead: stats.dead as u64,
+                buffered: stats.buffered as u64,
+                segments: stats.segments as u64,
+                recall: entry.recall,
+            }
+        };
+        self.indexes.iter().map(of).collect()
+    }
+
+    /// Bytes held on the heap, about.
+    pub fn heap_bytes(&self) -> usize {
+        let posts = |entry: &ModelIndex| entry.posts.values().map(HashSet::capacity).sum::<usize>() * 2;
+        self.indexes.values().map(|entry| entry.index.heap_bytes() + posts(entry) * size_of::<PostId>()).sum()
+    }
+}
+
+/// Orders hits, nearest first, and keeps `limit` of them.
+pub(super) fn nearest_first(hits: &mut Vec<VisualHit>, limit: usize) {
+    hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then_with(|| b.post.post_id.cmp(&a.post.post_id)));
+    hits.truncate(limit);
+}
+
+/// A comparison with the ledger, slot by slot.
+#[derive(Default)]
+pub(super) struct Reconcile {
+    left: VecDeque<(String, u16)>,
+    now: Option<(String, u16)>,
+    missing: Vec<PostId>,
+    touched: HashSet<PostId>,
+    runs: bool,
+    again: bool,
+}
+
+/// What a comparison needs next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The ledger's posts of a slot.
+    List(String, u16),
+    /// These posts' embeddings by a model.
+    Fetch(String, Vec<PostId>),
+    /// Nothing: all slots were compared.
+    Done,
+}
+
+/// Embeddings fetched at once.
+const FETCH: usize = 250;
+
+impl Reconcile {
+    /// Begins, unless it runs: then it begins again once it has ended.
+    pub fn begin(&mut self) -> bool {
+        self.again = self.runs;
+        !std::mem::replace(&mut self.runs, true)
+    }
+
+    /// Plans the slots of every model.
+    pub fn plan(&mut self, models: &[String], shard: u16, of: u16) {
+        let slots = |model: &String| slots_of(shard, of).map(|slot| (model.clone(), slot)).collect::<Vec<_>>();
+        self.left = models.iter().flat_map(slots).collect();
+        self.now = None;
+        self.missing.clear();
+    }
+
+    /// What to do next.
+    pub fn step(&mut self) -> Step {
+        if let (Some((model, _)), false) = (&self.now, self.missing.is_empty()) {
+            let rest = self.missing.split_off(self.missing.len().min(FETCH));
+            return Step::Fetch(model.clone(), std::mem::replace(&mut self.missing, rest));
+        }
+        self.now = self.left.pop_front();
+        self.touched.clear();
+        match &self.now {
+            Some((model, slot)) => Step::List(model.clone(), *slot),
+            None => Step::Done,
+        }
+    }
+
+    /// The slot being compared.
+    pub fn now(&self) -> Option<&(String, u16)> {
+        self.now.as_ref()
+    }
+
+    /// Keeps what must be fetched of the slot.
+    pub fn fetch(&mut self, missing: Vec<PostId>) {
+        self.missing = missing;
+    }
+
+    /// Notes that posts changed meanwhile.
+    pub fn touch(&mut self, ids: &[PostId]) {
+        if self.runs {
+            self.touched.extend(ids);
+        }
+    }
+
+    /// What changed since the slot's list was asked for.
+    pub fn touched(&self) -> &HashSet<PostId> {
+        &self.touched
+    }
+
+    /// Ends; says whether it was asked for again.
+    pub fn end(&mut self) -> bool {
+        let again = self.again;
+        *self = Self::default();
+        again
+    }
+}
