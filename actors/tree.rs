@@ -5,7 +5,9 @@
 //! ├─ clustering   membership · sweeper                         restarted; the membership goes on where it was
 //! ├─ entities     shard → timeline | counter | inbox           an entity restarts in place and reloads its state
 //! │               shard → fan-out lane | popular | ads         (one shard's supervisor per region, made on demand)
+//! │               shard → shard of the visual index
 //! └─ pools        media pool · outbox relay · upkeep           restarted; their work is leased from the ledger
+//!                 visual keeper                                restarted; it looks what is to be done
 //! ```
 //!
 //! How often what may restart is [`crate::restart`]'s. What waits in a mailbox when its entity restarts in
@@ -25,6 +27,10 @@ use crate::{
     sweeper::{SweepRegion, Sweeper},
     timeline::{ResidentIndex, TimelineActor, TimelineArgs, TimelineRef},
     upkeep::{Upkeep, UpkeepArgs, UpkeepSettings},
+    visual_search::{
+        self, Embedder, KeeperArgs, KeeperSettings, VisualKeeper, VisualSearchRef, VisualSearchSettings,
+        VisualShardActor, VisualShardArgs,
+    },
 };
 use ractor::{ActorCell, SpawnErr};
 use std::{sync::Arc, time::Duration};
@@ -34,7 +40,7 @@ use tessera_cluster::{
 };
 use tessera_domain::{PostId, UserId};
 use tessera_ports::{Cdn, HotStore, Ledger, ObjectStore};
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 /// Messages that may wait for one timeline.
 const TIMELINE_MAILBOX: usize = 1_024;
@@ -64,6 +70,10 @@ pub struct ActorSystemArgs {
     pub media_workers: usize,
     /// What a picture may be.
     pub media_limits: tessera_media::Limits,
+    /// Makes embeddings of pictures; `None`: nobody does, and what was embedded before is searched.
+    pub embedder: Option<Embedder>,
+    /// Shards of the visual index, the same on all nodes.
+    pub visual_shards: u16,
     /// Unused timelines leave memory after this long.
     pub timeline_idle_after: Duration,
     /// Timelines take about this many bytes at most.
@@ -83,6 +93,8 @@ pub struct ActorRefs {
     pub popular: PopularRef,
     /// Advertisements.
     pub ads: AdsRef,
+    /// Posts by what their pictures look like.
+    pub visual: VisualSearchRef,
     /// Copies in the nodes' memory.
     pub invalidation: Invalidation,
 }
@@ -178,18 +190,23 @@ impl ActorSystem {
             of(&self.lanes.0),
             of(self.refs.popular.region()),
             of(self.refs.ads.region()),
+            of(self.refs.visual.region()),
         ]
     }
 
-    /// Crashes the actor that `target` names (`timeline:USER`, `counter:POST`, `inbox:USER`), as a panic in its
-    /// handler would. `Ok(false)` where it is not active, `Err` where the name names nothing.
+    /// Crashes the actor that `target` names (`timeline:USER`, `counter:POST`, `inbox:USER`, `visual:SHARD`), as a panic
+    /// in its handler would. `Ok(false)` where it is not active, `Err` where the name names nothing.
     pub fn crash(&self, target: &str) -> Result<bool, String> {
-        let expected = || format!("expected timeline:USER, counter:POST or inbox:USER, found {target:?}");
+        let expected = || format!("expected timeline:USER, counter:POST, inbox:USER or visual:SHARD, found {target:?}");
         let (kind, key) = target.split_once(':').ok_or_else(expected)?;
         let user = || key.parse().map(|id: UserId| crate::UserKey(id)).map_err(|_| expected());
         match kind {
             "timeline" => Ok(self.refs.timelines.region().crash(user()?)),
             "inbox" => Ok(self.refs.inboxes.region().crash(user()?)),
+            "visual" => {
+                let shard = key.parse().map_err(|_| expected())?;
+                Ok(self.refs.visual.region().crash(self.refs.visual.key(shard)))
+            }
             "counter" => {
                 let post_id: PostId = key.parse().map_err(|_| expected())?;
                 let region = self.refs.counters.region();
@@ -203,13 +220,14 @@ impl ActorSystem {
     /// Gives jobs back and saves every entity, until `deadline`; then stops the tree. All side by side, so that
     /// a slow job or a store that hangs takes nobody else's time to save.
     pub async fn drain(&self, deadline: Deadline) {
-        let ActorRefs { timelines, counters, inboxes, ads, .. } = &self.refs;
-        let (jobs, flushed, counters, inboxes, timelines) = tokio::join!(
+        let ActorRefs { timelines, counters, inboxes, ads, visual, .. } = &self.refs;
+        let (jobs, flushed, counters, inboxes, timelines, visual) = tokio::join!(
             self.media.drain(deadline),
             ads.flush(deadline),
             counters.region().drain(deadline),
             inboxes.region().drain(deadline),
             timelines.region().drain(deadline),
+            visual.region().drain(deadline),
         );
         if jobs > 0 {
             tracing::info!(jobs, "media jobs were given back");
@@ -217,7 +235,7 @@ impl ActorSystem {
         if let Err(error) = flushed {
             tracing::warn!(%error, "the last impressions of ads are lost");
         }
-        let left = counters + inboxes + timelines;
+        let left = counters + inboxes + timelines + visual;
         if left > 0 {
             tracing::warn!(left, "entities were still busy at the end of the drain");
         }
@@ -251,12 +269,20 @@ impl Regions<'_> {
         let inboxes = self.region::<InboxActor>(inboxes, inbox::region_settings(), Spread::OverNodes);
         let popular = self.region::<PopularActor>(popular, popular::region_settings(), Spread::OnEveryNode);
         let ads = self.region::<AdsActor>(ads, ads::region_settings(), Spread::OnEveryNode);
+        let visual = VisualShardArgs {
+            ledger: ledger.clone(),
+            objects: self.args.objects.clone(),
+            settings: VisualSearchSettings::default(),
+            maintenance: Arc::new(Semaphore::new(1)),
+        };
+        let visual = self.region::<VisualShardActor>(visual, visual_search::region_settings(), Spread::OverNodes);
         ActorRefs {
             timelines: TimelineRef::new(timelines),
             counters: CounterRef::new(counters),
             inboxes: InboxRef::new(inboxes),
             popular: PopularRef::new(node.clone(), popular),
             ads: AdsRef::new(node.clone(), ads),
+            visual: VisualSearchRef::new(node.clone(), visual, self.args.visual_shards),
             invalidation: Invalidation::new(node.clone(), caches.clone()),
         }
     }
@@ -272,6 +298,7 @@ fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &ClusterFanout, media
         fanout: fanout.clone(),
         inboxes: refs.inboxes.clone(),
         popular: refs.popular.clone(),
+        visual: refs.visual.clone(),
         invalidation: refs.invalidation.clone(),
     });
     let relay = RelayArgs { handler, node: args.node.clone() };
@@ -281,6 +308,14 @@ fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &ClusterFanout, media
         objects: args.objects.clone(),
         settings: UpkeepSettings::default(),
     });
+    let keeper = Arc::new(KeeperArgs {
+        node: args.node.clone(),
+        ledger: args.ledger.clone(),
+        objects: args.objects.clone(),
+        search: refs.visual.clone(),
+        embedder: args.embedder.clone(),
+        settings: KeeperSettings::default(),
+    });
     vec![
         media.child_spec(),
         ChildSpec::new("outbox relay", move |parent| {
@@ -288,6 +323,7 @@ fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &ClusterFanout, media
             async move { relay.await.map(|relay| relay.get_cell()) }
         }),
         Upkeep::child_spec(upkeep),
+        VisualKeeper::child_spec(keeper),
     ]
 }
 

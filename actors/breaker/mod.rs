@@ -87,6 +87,8 @@ impl Default for BreakerPolicy {
 pub struct Breakers {
     /// Before what the feed's recommended posts come from.
     pub recommendations: BreakerRef,
+    /// Before the visual index.
+    pub visual_index: BreakerRef,
     /// Before the object store, where a hang would hold up readers and events.
     pub objects: BreakerRef,
     /// Before each cache of the CDN.
@@ -114,10 +116,13 @@ impl Breakers {
             slow_call: Duration::from_secs(3),
             ..base
         };
+        // It answers with what its shards have by their deadline: only where none answers is it a failure.
+        let visual_index = BreakerSettings { window: WindowSize::Seconds(10), half_open_permits: 3, ..base };
         let cache = BreakerSettings { window: WindowSize::Calls(20), half_open_permits: 2, ..base };
         let cache_name = |number| if caches == 1 { "cdn".to_owned() } else { format!("cdn-{number}") };
         Self {
             recommendations: BreakerRef::new("recommendations", recommendations, 1_024),
+            visual_index: BreakerRef::new("visual-index", visual_index, 256),
             objects: BreakerRef::new("objects", objects, 1_024),
             caches: (1..=caches).map(|number| BreakerRef::new(cache_name(number), cache, 64)).collect(),
         }
@@ -125,7 +130,7 @@ impl Breakers {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &BreakerRef> {
-        [&self.recommendations, &self.objects].into_iter().chain(&self.caches)
+        [&self.recommendations, &self.visual_index, &self.objects].into_iter().chain(&self.caches)
     }
 
     /// The one of this name.

@@ -8,6 +8,7 @@ use crate::{
     news::{ClusterFanout, Invalidation, Outdated},
     popular::PopularRef,
     timeline::TimelineRef,
+    visual_search::VisualSearchRef,
 };
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::Deadline;
@@ -26,6 +27,8 @@ use tessera_ports::{Cdn, HotStore, Ledger, ObjectStore, clock};
 pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long deleting a post's objects may take, so that time is left to purge them from caches.
 const OBJECTS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the visual index may take to hear of a post; it compares itself with the ledger anyway.
+const INDEX_TIMEOUT: Duration = Duration::from_secs(2);
 /// What a comment adds to a post's popularity, in likes.
 const COMMENT_WEIGHT: f64 = 2.0;
 
@@ -47,6 +50,8 @@ pub struct EventHandler {
     pub inboxes: InboxRef,
     /// What is popular.
     pub popular: PopularRef,
+    /// Posts by what their pictures look like.
+    pub visual: VisualSearchRef,
     /// Copies in the nodes' memory.
     pub invalidation: Invalidation,
 }
@@ -112,7 +117,15 @@ impl EventHandler {
                 self.popular.tagged(tagged.author_id, tagged.hashtags, tagged.id.created_at());
             }
         }
+        self.index_heard(self.visual.learn(post.post_id, deadline.at_most(INDEX_TIMEOUT)).await);
         Ok(())
+    }
+
+    /// No event is tried again for the visual index alone: what it did not hear it finds in the ledger.
+    fn index_heard(&self, told: Result<(), ActorError>) {
+        if let Err(error) = told {
+            tracing::debug!(%error, "the visual index did not hear of a post");
+        }
     }
 
     /// Section 7, `invalidate_cache`: counts what was really removed.
@@ -129,6 +142,7 @@ impl EventHandler {
         let in_memory = self.invalidation.everywhere(Outdated::post(post.post_id), deadline).await?;
         let in_timelines = self.fanout.deliver(Delivery::Removal(post), deadline).await?;
         self.popular.removed(post.post_id);
+        self.index_heard(self.visual.forget(post.post_id, deadline.at_most(INDEX_TIMEOUT)).await);
         let keys = keys_of(post.author_id, media, original_key);
         let deleted = limited("object store", OBJECTS_TIMEOUT, self.objects.delete(&keys)).await;
         // After the objects, or a reader in between would fill the cache again. It is told also where the object store

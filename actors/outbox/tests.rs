@@ -9,6 +9,7 @@ use crate::{
     restart,
     testing::{Ground, alone, eventually, soon},
     timeline::{OpenFeed, ResidentIndex, TimelineActor, TimelineArgs, TimelineRef},
+    visual_search::{self, VisualSearchRef, VisualSearchSettings, VisualShardArgs},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -26,6 +27,7 @@ use tessera_ports::{
     cdn::NoCdn,
     faults::{FaultPlan, Faulty},
 };
+use tokio::sync::Semaphore;
 
 /// A node without caches.
 struct NoCaches;
@@ -66,6 +68,12 @@ fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
     let lanes = FanoutArgs { timelines: timelines.clone(), residents };
     let inboxes = InboxArgs { ledger: ledger.clone(), next_id: ground.next_id(), settings: InboxSettings::default() };
     let popular = PopularArgs { ledger: ledger.clone(), settings: PopularSettings::default() };
+    let visual = VisualShardArgs {
+        ledger: ledger.clone(),
+        objects: objects.clone(),
+        settings: VisualSearchSettings::default(),
+        maintenance: Arc::new(Semaphore::new(1)),
+    };
     EventHandler {
         hot,
         objects,
@@ -74,6 +82,7 @@ fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
         inboxes: InboxRef::new(ground.region::<InboxActor>(inboxes, inbox::region_settings())),
         popular: PopularRef::new(alone(), ground.region::<PopularActor>(popular, popular::region_settings())),
         invalidation: Invalidation::new(alone(), Arc::new(NoCaches)),
+        visual: VisualSearchRef::new(alone(), ground.region(visual, visual_search::region_settings()), 1),
         timelines,
         ledger,
     }

@@ -58,8 +58,8 @@ pub struct KeeperArgs {
     pub objects: Arc<dyn ObjectStore>,
     /// All shards.
     pub search: VisualSearchRef,
-    /// The current model.
-    pub embedder: Embedder,
+    /// The current model; without one nothing is embedded.
+    pub embedder: Option<Embedder>,
     /// Timing.
     pub settings: KeeperSettings,
 }
@@ -144,13 +144,14 @@ impl KeeperState {
         }
         self.args.search.wake();
         let rests = self.rest_until.is_some_and(|until| tokio::time::Instant::now() < until);
-        if self.busy || rests || !self.args.search.leads() {
+        let Some(embedder) = self.args.embedder.clone().filter(|_| self.args.search.leads()) else { return };
+        if self.busy || rests {
             return;
         }
         self.busy = true;
         let (args, before) = (self.args.clone(), self.before);
         tokio::spawn(async move {
-            let result = batch(&args, before).await;
+            let result = batch(&args, &embedder, before).await;
             let _ = myself.cast(KeeperMessage::BatchEnded(result));
         });
     }
@@ -178,17 +179,17 @@ impl KeeperState {
 }
 
 /// Embeds one batch of posts before `before`.
-async fn batch(args: &KeeperArgs, before: Option<PostId>) -> StoreResult<Batch> {
-    let KeeperArgs { ledger, settings: KeeperSettings { batch, call_limit, .. }, embedder, .. } = args;
+async fn batch(args: &KeeperArgs, embedder: &Embedder, before: Option<PostId>) -> StoreResult<Batch> {
+    let KeeperArgs { ledger, settings: KeeperSettings { batch, call_limit, .. }, .. } = args;
     let ids = limited("ledger", *call_limit, ledger.posts_to_embed(embedder.version(), before, *batch)).await?;
     if ids.is_empty() {
-        drop_superseded(args).await?;
+        drop_superseded(args, embedder).await?;
         return Ok(Batch { next: None, embedded: 0, failed: 0 });
     }
     let posts = limited("ledger", *call_limit, ledger.posts(&ids)).await?;
     let mut found = Vec::with_capacity(posts.len());
     for post in &posts {
-        match embed(args, post).await? {
+        match embed(args, embedder, post).await? {
             Ok(embedding) => found.push((post.id, embedding)),
             Err(reason) => tracing::debug!(post = %post.id, reason, "a post's picture cannot be embedded"),
         }
@@ -203,20 +204,20 @@ async fn batch(args: &KeeperArgs, before: Option<PostId>) -> StoreResult<Batch> 
 }
 
 /// Embeds a post's picture; the inner error is the picture's or the model's fault.
-async fn embed(args: &KeeperArgs, post: &Post) -> StoreResult<Result<Embedding, String>> {
+async fn embed(args: &KeeperArgs, embedder: &Embedder, post: &Post) -> StoreResult<Result<Embedding, String>> {
     let key = variant_key(post.author_id, post.media.upload_id, Variant::Medium);
     let read = limited("object store", args.settings.call_limit, args.objects.get(&key, MAX_VARIANT_BYTES));
     let Some(bytes) = read.await? else { return Ok(Err("its picture is gone".to_owned())) };
     let embed = async {
-        let place = args.embedder.place()?;
-        args.embedder.embed_bytes(place, bytes, Variant::Medium.content_type().to_owned(), None).await
+        let place = embedder.place()?;
+        embedder.embed_bytes(place, bytes, Variant::Medium.content_type().to_owned(), None).await
     };
     Ok(embed.await.map_err(|error| error.to_string()))
 }
 
 /// Drops what other models made of posts that the current one has embedded.
-async fn drop_superseded(args: &KeeperArgs) -> StoreResult<()> {
-    let KeeperArgs { ledger, settings, embedder, .. } = args;
+async fn drop_superseded(args: &KeeperArgs, embedder: &Embedder) -> StoreResult<()> {
+    let KeeperArgs { ledger, settings, .. } = args;
     let mut dropped = 0;
     loop {
         let work = ledger.drop_superseded_embeddings(embedder.version(), DROP_PAGE);

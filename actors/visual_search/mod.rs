@@ -204,7 +204,12 @@ impl VisualSearchRef {
 
     /// Whether this node does what only one may do: it owns the first shard.
     fn leads(&self) -> bool {
-        self.is_ours(VisualShardKey { shard: 0, of: self.shards })
+        self.is_ours(self.key(0))
+    }
+
+    /// The key of a shard.
+    pub fn key(&self, shard: u16) -> VisualShardKey {
+        VisualShardKey { shard, of: self.shards }
     }
 
     fn is_ours(&self, key: VisualShardKey) -> bool {
@@ -212,12 +217,11 @@ impl VisualSearchRef {
     }
 
     fn keys(&self) -> impl Iterator<Item = VisualShardKey> {
-        let of = self.shards;
-        (0..of).map(move |shard| VisualShardKey { shard, of })
+        (0..self.shards).map(|shard| self.key(shard))
     }
 
     fn key_of(&self, post_id: PostId) -> VisualShardKey {
-        VisualShardKey { shard: core::shard_of(post_id, self.shards), of: self.shards }
+        self.key(core::shard_of(post_id, self.shards))
     }
 
     /// The region, for the tree: draining, what it is doing.

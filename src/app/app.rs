@@ -8,7 +8,7 @@ use crate::{
     replies::VolatileReplies,
 };
 use std::{sync::Arc, time::Duration};
-use tessera_actors::{Deadline, breaker::Breakers, news::Outdated, tree::ActorRefs};
+use tessera_actors::{Deadline, breaker::Breakers, news::Outdated, tree::ActorRefs, visual_search::Embedder};
 use tessera_domain::Timestamp;
 use tessera_ports::{HotStore, Ledger, ObjectStore, clock};
 
@@ -32,6 +32,8 @@ pub struct AppParts {
     pub actors: ActorRefs,
     /// Before what may fail; shared with the actors.
     pub breakers: Breakers,
+    /// Makes embeddings of pictures to search with; `None`: there is no search by picture.
+    pub embedder: Option<Embedder>,
     /// Limits and rules.
     pub settings: AppSettings,
 }
@@ -45,6 +47,7 @@ pub struct App {
     pub(crate) hydrator: Hydrator,
     pub(crate) actors: ActorRefs,
     pub(crate) breakers: Breakers,
+    pub(crate) embedder: Option<Embedder>,
     pub(crate) feed_memory: FeedMemory,
     pub(crate) settings: AppSettings,
     pub(crate) passwords: PasswordHasher,
@@ -57,7 +60,7 @@ impl App {
     /// # Errors
     /// Only where the password hasher cannot be set up.
     pub fn new(parts: AppParts) -> Result<Arc<Self>, AppError> {
-        let AppParts { ledger, hot, objects, ids, caches, actors, breakers, settings } = parts;
+        let AppParts { ledger, hot, objects, ids, caches, actors, breakers, embedder, settings } = parts;
         let hydrator = Hydrator::new(ledger.clone(), hot.clone(), caches);
         let passwords = PasswordHasher::new(settings.password_workers, settings.password_queue)?;
         let volatile_replies = VolatileReplies::default();
@@ -70,6 +73,7 @@ impl App {
             hydrator,
             actors,
             breakers,
+            embedder,
             feed_memory,
             settings,
             passwords,

@@ -23,6 +23,7 @@ pub mod replies;
 pub mod search;
 mod settings;
 pub mod uploads;
+pub mod visual;
 
 pub use app::{App, AppParts};
 pub use error::{AppError, AppResult};

@@ -33,6 +33,7 @@ mod settings;
 mod stall_guard;
 mod state;
 mod uploads;
+mod visual;
 mod web;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     openapi::{DocumentHead, add_problems},
     posts,
     problem::kinds,
-    search, uploads, web,
+    search, uploads, visual, web,
 };
 use axum::{
     Router,
@@ -34,6 +34,7 @@ fn routes() -> OpenApiRouter<EdgeState> {
         .merge(notifications::routes())
         .merge(hashtags::routes())
         .merge(search::routes())
+        .merge(visual::routes())
         .merge(media::routes())
         .merge(web::routes())
 }

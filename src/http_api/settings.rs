@@ -21,6 +21,8 @@ pub struct RateSettings {
     pub credentials: Quota,
     /// Writes, per token.
     pub writes: Quota,
+    /// Pictures to search with, per token.
+    pub pictures: Quota,
     /// Reads, per token.
     pub reads: Quota,
     /// Everything that needs no token, and what brings a wrong one, per address.
@@ -33,6 +35,7 @@ impl Default for RateSettings {
             enabled: true,
             credentials: Quota { per_minute: 10, burst: 20 },
             writes: Quota { per_minute: 600, burst: 200 },
+            pictures: Quota { per_minute: 30, burst: 10 },
             reads: Quota { per_minute: 1_800, burst: 400 },
             anonymous: Quota { per_minute: 6_000, burst: 2_000 },
         }

@@ -23,6 +23,8 @@ use tessera_app::{AppError, accounts::TokenHash};
 
 /// Where passwords are tried and accounts are made.
 const CREDENTIAL_PATHS: [&str; 2] = ["/v1/users", "/v1/sessions"];
+/// Where pictures are looked at, which costs more than anything else that one request does.
+const PICTURE_PATH: &str = "/v1/search/visual";
 /// How often keys that are back at their full burst are forgotten.
 const SWEEP_SECONDS: u64 = 30;
 
@@ -52,6 +54,7 @@ pub(crate) struct RateLimits {
     credentials: Keyed<ClientAddress>,
     anonymous: Keyed<ClientAddress>,
     writes: Keyed<TokenHash>,
+    pictures: Keyed<TokenHash>,
     reads: Keyed<TokenHash>,
     started: Instant,
     next_sweep_seconds: AtomicU64,
@@ -64,6 +67,7 @@ impl RateLimits {
             credentials: Keyed::new(settings.credentials),
             anonymous: Keyed::new(settings.anonymous),
             writes: Keyed::new(settings.writes),
+            pictures: Keyed::new(settings.pictures),
             reads: Keyed::new(settings.reads),
             started: Instant::now(),
             next_sweep_seconds: AtomicU64::new(SWEEP_SECONDS),
@@ -78,6 +82,7 @@ impl RateLimits {
         }
         match identity {
             Identity::User(_, token) if method.is_safe() => self.reads.check(&token),
+            Identity::User(_, token) if path == PICTURE_PATH => self.pictures.check(&token),
             Identity::User(_, token) => self.writes.check(&token),
             Identity::Anonymous | Identity::Refused => self.anonymous.check(&address),
         }
@@ -93,6 +98,7 @@ impl RateLimits {
             self.credentials.sweep();
             self.anonymous.sweep();
             self.writes.sweep();
+            self.pictures.sweep();
             self.reads.sweep();
         }
     }

@@ -112,6 +112,8 @@ impl Edge {
             clustering: vec![],
             media_workers: 1,
             media_limits: tessera_media::Limits::default(),
+            embedder: None,
+            visual_shards: 2,
             timeline_idle_after: Duration::from_secs(60),
             timeline_memory_bytes: 64 * 1024 * 1024,
         });
@@ -124,6 +126,7 @@ impl Edge {
             caches,
             actors: actors.refs().clone(),
             breakers: Breakers::new(BreakerPolicy::default(), 0),
+            embedder: None,
             settings: app_settings,
         };
         let app = App::new(parts).expect("app");

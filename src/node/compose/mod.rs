@@ -91,6 +91,8 @@ impl Node {
             clustering: keeper.iter().map(ClusterKeeper::child_spec).collect(),
             media_workers: config.media_workers,
             media_limits,
+            embedder: None,
+            visual_shards: config.visual_shards,
             timeline_idle_after: config.timeline_idle_after,
             timeline_memory_bytes: config.timeline_memory_bytes,
         });
@@ -112,6 +114,7 @@ impl Node {
             caches,
             actors: actors_refs,
             breakers: breakers.clone(),
+            embedder: None,
             settings,
         };
         let app = App::new(parts).map_err(|error| Failure::start_up(error.to_string()))?;

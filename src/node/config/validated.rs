@@ -35,6 +35,7 @@ pub(super) struct RawConfig {
     feed: RawFeed,
     uploads: RawUploads,
     media: RawMedia,
+    visual: RawVisual,
     timelines: RawTimelines,
     limits: RawLimits,
 }
@@ -80,6 +81,12 @@ struct RawUploads {
 struct RawMedia {
     workers: usize,
     max_megapixels: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawVisual {
+    shards: u16,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,6 +156,8 @@ pub struct Config {
     pub media_workers: usize,
     /// Largest picture in pixels.
     pub max_pixels: u64,
+    /// Shards of the visual index; one where the node is alone.
+    pub visual_shards: u16,
     /// When unused timelines leave memory.
     pub timeline_idle_after: Duration,
     /// How much memory timelines may take.
@@ -169,6 +178,7 @@ impl RawConfig {
             ("uploads.max_bytes", self.uploads.max_bytes),
             ("uploads.max_queued_jobs", self.uploads.max_queued_jobs),
             ("media.max_megapixels", self.media.max_megapixels),
+            ("visual.shards", u64::from(self.visual.shards)),
             ("timelines.memory_bytes", self.timelines.memory_bytes as u64),
         ])?;
         let workers = match self.media.workers {
@@ -201,6 +211,10 @@ impl RawConfig {
             max_queued_jobs: self.uploads.max_queued_jobs,
             media_workers: workers,
             max_pixels: self.media.max_megapixels.saturating_mul(1_000_000),
+            visual_shards: match mode {
+                Mode::Embedded => 1,
+                Mode::Cluster => self.visual.shards,
+            },
             timeline_idle_after: Duration::from_secs(self.timelines.idle_after_s),
             timeline_memory_bytes: self.timelines.memory_bytes,
             limits_enabled: self.limits.enabled,
