@@ -20,6 +20,11 @@ pub(crate) use decoder::{Frame, decode_still};
 /// SSIMULACRA2.
 const SPEED: c_int = 8;
 
+/// Bits go where eyes look: activity masking, and quantisation matrices of one level that the encoder's own choices reckon with. What libaom 3.13 calls
+/// `tune=iq`, as far as 3.11 has it; 4 % fewer bytes at equal SSIMULACRA2 (docs/media.md).
+const OPTIONS: [(&CStr, &CStr); 5] =
+    [(c"tune", c"ssim"), (c"dist-metric", c"qm-psnr"), (c"enable-qm", c"1"), (c"qm-min", c"7"), (c"qm-max", c"7")];
+
 /// Encodes planes as a sequence header and one key frame with `still_picture` set, in one thread.
 ///
 /// `quantizer` is `cq-level`, 0 (best) to 63.
@@ -63,6 +68,9 @@ impl Encoder {
         let transfer = if is_colour { ffi::AOM_CICP_TC_SRGB } else { ffi::AOM_CICP_TC_UNSPECIFIED };
         encoder.control(ffi::AOME_SET_CPUUSED, SPEED)?;
         encoder.control(ffi::AOME_SET_CQ_LEVEL, quantizer.min(63).into())?;
+        for (name, value) in OPTIONS {
+            encoder.option(name, value)?;
+        }
         encoder.control(ffi::AV1E_SET_COLOR_PRIMARIES, primaries as c_int)?;
         encoder.control(ffi::AV1E_SET_TRANSFER_CHARACTERISTICS, transfer as c_int)?;
         encoder.control(ffi::AV1E_SET_MATRIX_COEFFICIENTS, matrix as c_int)?;
@@ -74,6 +82,12 @@ impl Encoder {
         // SAFETY: the context is initialised, and each control that this file sets takes one `int` or `unsigned int`.
         check(unsafe { ffi::aom_codec_control(&mut *self.context, id as c_int, value) }, "control")
             .map_err(MediaError::encoding)
+    }
+
+    fn option(&mut self, name: &CStr, value: &CStr) -> Result<(), MediaError> {
+        // SAFETY: the context is initialised, and libaom copies what it keeps of the two strings.
+        let status = unsafe { ffi::aom_codec_set_option(&mut *self.context, name.as_ptr(), value.as_ptr()) };
+        check(status, "option").map_err(MediaError::encoding)
     }
 
     /// Gives the encoder a picture, or the end of input, and takes what it has to say.

@@ -31,6 +31,7 @@ mod sample;
 mod sniff;
 #[cfg(test)]
 mod tests;
+pub mod video;
 
 pub use encode::encode_jpeg;
 pub use error::MediaError;

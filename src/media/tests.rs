@@ -14,6 +14,7 @@ mod outputs;
 mod photos;
 mod references;
 mod signatures;
+mod video;
 
 use crate::{EncodedImage, Limits, MediaError, ProcessedImage, process_image};
 
