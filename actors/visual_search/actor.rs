@@ -1,6 +1,5 @@
 //! The shell around a shard: snapshots, the ledger, maintenance off the mailbox.
 
-use super::interim::{Maintained, Maintenance, VectorIndex};
 use super::{
     VisualShardKey,
     core::{Reconcile, ShardCore, Step},
@@ -19,6 +18,7 @@ use tessera_ports::{
     Ledger, ObjectStore, StoreError, StoreResult,
     ledger::{MAX_PAGE, PostEmbedding},
 };
+use tessera_visual::index::{Maintained, Maintenance, VectorIndex};
 use tokio::sync::Semaphore;
 
 /// The most reads of new embeddings under way; a further caller is told to come again.
@@ -89,6 +89,8 @@ pub struct VisualShardActor {
     saving: bool,
     saved_changes: u64,
     leaving: bool,
+    /// What is being read is not to be used: it was asked to begin anew.
+    anew: bool,
     reads: usize,
     /// Posts that went while new embeddings were being read.
     forgotten: HashSet<PostId>,
@@ -116,6 +118,7 @@ impl Entity for VisualShardActor {
             saving: false,
             saved_changes: 0,
             leaving: false,
+            anew: false,
             reads: 0,
             forgotten: HashSet::new(),
             searches: 0,
@@ -137,12 +140,14 @@ impl Entity for VisualShardActor {
             Message::Describe { reply } => reply.send(self.describe()),
             Message::Rebuild { reply } => {
                 self.core = ShardCore::default();
+                self.anew = true;
                 self.complete = false;
                 self.begin_reconcile(context);
                 reply.send(());
             }
             Message::Loaded(loaded) => {
-                loaded.into_iter().for_each(|Loaded { model, index }| self.core.restore(model, index));
+                let used = loaded.into_iter().filter(|_| !self.anew);
+                used.for_each(|Loaded { model, index }| self.core.restore(model, index));
                 self.loading = false;
                 self.saved_changes = self.core.changes();
                 self.begin_reconcile(context);
@@ -212,12 +217,8 @@ impl VisualShardActor {
     }
 
     fn insert(&mut self, found: Vec<PostEmbedding>) {
-        for embedding in found {
-            let PostEmbedding { post, .. } = &embedding;
-            if !self.forgotten.contains(&post.post_id) && !self.core.insert(&embedding) {
-                tracing::warn!(post = %post.post_id, "an embedding does not fit those of its model");
-            }
-        }
+        let kept = found.iter().filter(|found| !self.forgotten.contains(&found.post.post_id));
+        kept.for_each(|found| self.core.insert(found));
     }
 
     fn forget(&mut self, ids: &[PostId]) {
@@ -327,7 +328,10 @@ impl VisualShardActor {
                 self.maintain(context);
             }
             // The next change asks for it again.
-            None => tracing::error!(model, key = ?self.key, "maintenance of the visual index failed"),
+            None => {
+                tracing::error!(model, key = ?self.key, "maintenance of the visual index failed");
+                self.core.abandon_maintenance(model);
+            }
         }
     }
 

@@ -1,6 +1,5 @@
 //! A shard's indexes and how they are kept equal to the ledger: no I/O, no clock.
 
-use super::interim::{IndexSettings, Maintained, Maintenance, VectorIndex};
 use super::{
     VisualHit, VisualQuery,
     message::{ModelStats, ShardHits},
@@ -8,6 +7,7 @@ use super::{
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use tessera_domain::{PostId, post::PostRef};
 use tessera_ports::ledger::{EMBEDDING_SLOTS, Embedding, PostEmbedding, embedding_slot};
+use tessera_visual::index::{IndexSettings, IndexSnapshot, Maintained, Maintenance, VectorIndex};
 
 /// The shard of `of` that holds a post.
 pub(super) fn shard_of(post_id: PostId, of: u16) -> u16 {
@@ -44,22 +44,21 @@ impl ShardCore {
         self.indexes.insert(model, ModelIndex { index, posts, recall: None });
     }
 
-    /// Adds an embedding, or puts it in the place of the post's earlier one. False where its length is not that
-    /// of the others of its model.
-    pub fn insert(&mut self, found: &PostEmbedding) -> bool {
+    /// Adds an embedding, or puts it in the place of the post's earlier one. One that does not fit is left out.
+    pub fn insert(&mut self, found: &PostEmbedding) {
         let Embedding { model, vector, perceptual_hash } = &found.embedding;
         let fresh = || {
             let index = VectorIndex::new(vector.len(), IndexSettings::default());
             ModelIndex { index, posts: HashMap::new(), recall: None }
         };
         let entry = self.indexes.entry(model.clone()).or_insert_with(fresh);
-        if entry.index.insert(found.post, vector, *perceptual_hash).is_err() {
-            return false;
+        if let Err(error) = entry.index.insert(found.post, vector, *perceptual_hash) {
+            tracing::warn!(post = %found.post.post_id, model, %error, "an embedding is left out of the visual index");
+            return;
         }
         let post_id = found.post.post_id;
         entry.posts.entry(embedding_slot(post_id)).or_default().insert(post_id);
         self.changes += 1;
-        true
     }
 
     /// Takes a post out of every index.
@@ -127,8 +126,8 @@ impl ShardCore {
     }
 
     /// A piece of maintenance that an index needs, to be run elsewhere.
-    pub fn plan_maintenance(&self) -> Option<(String, Maintenance)> {
-        self.indexes.iter().find_map(|(model, entry)| Some((model.clone(), entry.index.plan_maintenance()?)))
+    pub fn plan_maintenance(&mut self) -> Option<(String, Maintenance)> {
+        self.indexes.iter_mut().find_map(|(model, entry)| Some((model.clone(), entry.index.plan_maintenance()?)))
     }
 
     /// Puts in what came of maintenance.
@@ -136,6 +135,13 @@ impl ShardCore {
         if let Some(entry) = self.indexes.get_mut(model) {
             entry.index.install(done);
             self.changes += 1;
+        }
+    }
+
+    /// Gives up maintenance that failed.
+    pub fn abandon_maintenance(&mut self, model: &str) {
+        if let Some(entry) = self.indexes.get_mut(model) {
+            entry.index.abandon_maintenance();
         }
     }
 
@@ -147,7 +153,7 @@ impl ShardCore {
     }
 
     /// Every index, for a snapshot.
-    pub fn snapshots(&self) -> Vec<(String, Vec<u8>)> {
+    pub fn snapshots(&self) -> Vec<(String, IndexSnapshot)> {
         self.indexes.iter().map(|(model, entry)| (model.clone(), entry.index.snapshot())).collect()
     }
 

@@ -1,6 +1,5 @@
 //! What a shard of the visual index understands.
 
-use super::interim::Maintained;
 use super::{
     VisualHit, VisualQuery,
     actor::{Loaded, VisualShardActor},
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tessera_cluster::{Call, Reply};
 use tessera_domain::PostId;
 use tessera_ports::{StoreResult, ledger::PostEmbedding};
+use tessera_visual::index::Maintained;
 
 /// What one shard found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -20,7 +20,6 @@
 mod actor;
 mod core;
 mod embedder;
-mod interim;
 mod keeper;
 mod message;
 mod snapshot;
@@ -92,8 +91,8 @@ pub struct VisualHit {
     pub perceptual_hash: u64,
 }
 
-impl From<interim::Hit> for VisualHit {
-    fn from(hit: interim::Hit) -> Self {
+impl From<tessera_visual::index::Hit> for VisualHit {
+    fn from(hit: tessera_visual::index::Hit) -> Self {
         Self { post: hit.post, similarity: hit.similarity, perceptual_hash: hit.perceptual_hash }
     }
 }

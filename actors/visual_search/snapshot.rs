@@ -2,7 +2,6 @@
 //!
 //! They only spare work: what cannot be read is left out, and the comparison with the ledger makes up for it.
 
-use super::interim::VectorIndex;
 use super::{
     VisualShardKey,
     actor::{Loaded, VisualShardArgs},
@@ -12,6 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tessera_domain::hash::stable_hash;
 use tessera_ports::StoreResult;
+use tessera_visual::index::{IndexSettings, IndexSnapshot, VectorIndex};
 
 /// The largest list of a shard's snapshots, in bytes.
 const MAX_LIST_BYTES: u64 = 64 * 1024;
@@ -55,7 +55,7 @@ pub(super) async fn load(args: &VisualShardArgs, key: VisualShardKey) -> Vec<Loa
                 continue;
             }
         };
-        match tokio::task::spawn_blocking(move || VectorIndex::from_snapshot(&bytes)).await {
+        match tokio::task::spawn_blocking(move || VectorIndex::from_snapshot(&bytes, IndexSettings::default())).await {
             Ok(Ok(index)) => loaded.push(Loaded { model, index }),
             Ok(Err(error)) => tracing::warn!(%error, key, "a snapshot of the visual index is of no use"),
             Err(error) => tracing::error!(%error, key, "reading a snapshot of the visual index failed"),
@@ -78,11 +78,16 @@ async fn list(args: &VisualShardArgs, key: VisualShardKey) -> StoreResult<Vec<En
 pub(super) async fn save(
     args: &VisualShardArgs,
     key: VisualShardKey,
-    snapshots: Vec<(String, Vec<u8>)>,
+    snapshots: Vec<(String, IndexSnapshot)>,
 ) -> StoreResult<()> {
     let folder = folder(key);
     let mut entries = Vec::new();
-    for (model, bytes) in snapshots {
+    for (model, snapshot) in snapshots {
+        let encoded = tokio::task::spawn_blocking(move || snapshot.encode()).await;
+        let Ok(Ok(bytes)) = encoded else {
+            tracing::error!(?key, "a snapshot of the visual index cannot be encoded");
+            continue;
+        };
         let key = format!("{folder}/{:016x}", stable_hash(model.as_bytes()));
         let checksum = stable_hash(&bytes);
         let put = args.objects.put(&key, CONTENT_TYPE, Bytes::from(bytes));

@@ -1,1 +1,3 @@
 //! Visual search: what pictures look like as vectors, and which vectors lie near each other.
+
+pub mod index;

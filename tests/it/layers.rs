@@ -31,7 +31,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("aws-sdk-s3", &["tessera-stores"]),
     ("s3s", &["tessera-stores"]),
     ("ractor", &["tessera-cluster", "tessera-actors", "tessera"]),
-    ("bincode", &["tessera-actors", "tessera-cluster"]),
+    ("bincode", &["tessera-actors", "tessera-cluster", "tessera-visual"]),
     ("axum", &["tessera-http-api", "tessera"]),
     ("image", &["tessera-media", "tessera-tests"]),
     ("turbojpeg", &["tessera-media"]),
