@@ -4,7 +4,7 @@ use super::{BreakerError, BreakerRef};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join_all;
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, path::Path, sync::Arc, time::Duration};
 use tessera_cluster::Deadline;
 use tessera_ports::{
     Cdn, Determinacy, ObjectStore, StoreError, StoreResult,
@@ -67,6 +67,14 @@ impl ObjectStore for GuardedObjects {
 
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> StoreResult<()> {
         self.inner.put(key, content_type, bytes).await
+    }
+
+    async fn get_to_file(&self, key: &str, path: &Path, max_bytes: u64) -> StoreResult<bool> {
+        self.inner.get_to_file(key, path, max_bytes).await
+    }
+
+    async fn put_file(&self, key: &str, content_type: &str, path: &Path) -> StoreResult<()> {
+        self.inner.put_file(key, content_type, path).await
     }
 
     async fn delete(&self, keys: &[String]) -> StoreResult<()> {

@@ -127,7 +127,7 @@ impl FeederState {
         let (args, myself) = (self.args.clone(), myself.clone());
         tokio::spawn(async move {
             let lease_ms = args.settings.lease.as_millis() as i64;
-            let work = args.ledger.claim_jobs(limit, lease_ms, clock::now());
+            let work = args.ledger.claim_jobs(limit, limit, lease_ms, clock::now());
             let result = limited("ledger", args.settings.store_limit, work).await;
             let _ = myself.cast(FeederMessage::Claimed(result));
         });

@@ -15,7 +15,7 @@ use ractor::{
 use std::{sync::Arc, time::Duration};
 use tessera_domain::{
     PostId, UploadId,
-    media::{MediaKind, MediaRecord, Variant, variant_key},
+    media::{MediaDetails, MediaFile, MediaKind, MediaRecord, Variant, file_key},
     text::hashtags,
     upload::Upload,
 };
@@ -121,6 +121,12 @@ async fn make_post(tools: &WorkerTools, job: &MediaJob, progress: &watch::Sender
         blurhash: image.blurhash.clone(),
         width: image.large.width,
         height: image.large.height,
+        details: MediaDetails {
+            dominant_color: Some(image.dominant_color),
+            perceptual_hash: Some(image.perceptual_hash),
+            animated: image.animation.is_some(),
+            video: None,
+        },
     };
     put_variants(tools, upload, image).await?;
     progress.send_replace(95);
@@ -185,17 +191,18 @@ async fn process(
 
 async fn put_variants(tools: &WorkerTools, upload: &Upload, image: ProcessedImage) -> Result<(), Failure> {
     let MediaPoolArgs { objects, settings, .. } = &*tools.args;
-    let ProcessedImage { large, medium, thumbnail, avif, webp, .. } = image;
-    let files = [
-        (Variant::Large, large),
-        (Variant::Medium, medium),
-        (Variant::Thumbnail, thumbnail),
-        (Variant::Avif, avif),
-        (Variant::Webp, webp),
+    let ProcessedImage { large, medium, thumbnail, avif, webp, animation, .. } = image;
+    let mut files = vec![
+        (MediaFile::Picture(Variant::Large), large),
+        (MediaFile::Picture(Variant::Medium), medium),
+        (MediaFile::Picture(Variant::Thumbnail), thumbnail),
+        (MediaFile::Picture(Variant::Avif), avif),
+        (MediaFile::Picture(Variant::Webp), webp),
     ];
-    let puts = files.into_iter().map(|(variant, file)| async move {
-        let key = variant_key(upload.user_id, upload.id, variant);
-        let put = objects.put(&key, variant.content_type(), Bytes::from(file.bytes));
+    files.extend(animation.map(|animation| (MediaFile::Animation, animation)));
+    let puts = files.into_iter().map(|(file, encoded)| async move {
+        let key = file_key(upload.user_id, upload.id, file);
+        let put = objects.put(&key, file.content_type(), Bytes::from(encoded.bytes));
         limited("object store", settings.store_limit, put).await
     });
     let stored = try_join_all(puts).await;

@@ -16,7 +16,7 @@ use tessera_domain::{
     PostId, UserId,
     counters::ShardCounts,
     event::Event,
-    media::{self, MediaRecord, Variant},
+    media::MediaRecord,
     notification::{NotificationKind, Signal},
     post::PostRef,
     user::User,
@@ -209,14 +209,12 @@ impl EventHandler {
 
 /// The keys of all objects of a post.
 fn keys_of(author_id: UserId, media: &MediaRecord, original_key: &str) -> Vec<String> {
-    let variants = Variant::ALL.iter().map(|variant| media::variant_key(author_id, media.upload_id, *variant));
-    variants.chain(std::iter::once(original_key.to_owned())).collect()
+    media.keys(author_id).into_iter().chain(std::iter::once(original_key.to_owned())).collect()
 }
 
-/// The paths under which readers ask for a post's pictures.
+/// The paths under which readers ask for a post's files.
 fn paths_of(author_id: UserId, media: &MediaRecord) -> Vec<String> {
-    let key = |variant: &Variant| media::variant_key(author_id, media.upload_id, *variant);
-    Variant::ALL.iter().map(|variant| format!("/{}", key(variant))).collect()
+    media.keys(author_id).into_iter().map(|key| format!("/{key}")).collect()
 }
 
 /// Whether an event is about this post; for logs.

@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_type_that_is_refused_is_told_what_to_do() {
         assert_eq!(check_request("image/avif", 1, 10), Ok("avif"));
-        let all = "must be one of image/jpeg, image/png, image/webp, image/gif, image/avif";
+        let all = "must be one of image/jpeg, image/png, image/webp, image/gif, image/avif, video/mp4, video/quicktime, video/webm";
         for (content_type, advice) in [("image/heic", "; save the picture as a JPEG"), ("image/svg+xml", "")] {
             let refusal = check_request(content_type, 1, 10).unwrap_err();
             assert_eq!(refusal.reason, format!("{all}{advice}"));

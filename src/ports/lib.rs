@@ -13,6 +13,7 @@ pub mod hot_store;
 pub mod ledger;
 pub mod membership;
 pub mod object_store;
+pub mod ranking;
 
 pub use cdn::Cdn;
 pub use embedding::{EmbeddingError, EmbeddingModel};
@@ -21,3 +22,4 @@ pub use hot_store::HotStore;
 pub use ledger::Ledger;
 pub use membership::Membership;
 pub use object_store::ObjectStore;
+pub use ranking::{RankingError, RankingModel, RankingModelSlot};

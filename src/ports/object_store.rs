@@ -1,11 +1,14 @@
 //! The object store: uploaded originals and the variants made of them, behind the S3 protocol.
 
-use crate::StoreResult;
+use crate::{Determinacy, StoreError, StoreResult};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
-use std::ops::RangeInclusive;
+use futures::{StreamExt, stream::BoxStream};
+use std::{ops::RangeInclusive, path::Path};
 use tessera_domain::Timestamp;
+use tokio::io::AsyncWriteExt;
+
+const STORE: &str = "object store";
 
 /// What a client needs for its PUT.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +66,58 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// Stores an object under `key`, over whatever was there. Once it returns the object can be read.
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> StoreResult<()>;
 
+    /// Writes the whole object to a new file at `path`, at most `max_bytes` of it, without holding it in memory; false where nothing
+    /// is stored. After an error the file may be there in part.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::open`]; [`StoreError::Refused`] where the object is larger or the file cannot be written.
+    async fn get_to_file(&self, key: &str, path: &Path, max_bytes: u64) -> StoreResult<bool> {
+        let Some(body) = self.open(key, None).await? else { return Ok(false) };
+        write_file(key, body, path, max_bytes).await.map(|()| true)
+    }
+
+    /// Stores what lies in a file, as [`ObjectStore::put`] does. Adapters that can do so read it piece by piece.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::put`]; [`StoreError::Refused`] where the file cannot be read.
+    async fn put_file(&self, key: &str, content_type: &str, path: &Path) -> StoreResult<()> {
+        let bytes = tokio::fs::read(path).await.map_err(|error| refused(path, error))?;
+        self.put(key, content_type, bytes.into()).await
+    }
+
     /// Deletes objects; those that do not exist are no error.
     async fn delete(&self, keys: &[String]) -> StoreResult<()>;
 
     /// Whether the store answers and the bucket exists.
     async fn check(&self) -> StoreResult<()>;
+}
+
+async fn write_file(key: &str, mut body: ObjectBody, path: &Path, max_bytes: u64) -> StoreResult<()> {
+    let too_large = || StoreError::Refused { store: STORE, detail: format!("{key} is larger than {max_bytes} bytes") };
+    if body.info.size_bytes > max_bytes {
+        return Err(too_large());
+    }
+    let mut file = tokio::fs::File::create_new(path).await.map_err(|error| refused(path, error))?;
+    let mut written: u64 = 0;
+    while let Some(piece) = body.stream.next().await {
+        let piece = piece.map_err(|error| cut_off(error.to_string()))?;
+        written += piece.len() as u64;
+        if written > max_bytes {
+            return Err(too_large());
+        }
+        file.write_all(&piece).await.map_err(|error| refused(path, error))?;
+    }
+    file.flush().await.map_err(|error| refused(path, error))?;
+    match written == body.info.size_bytes {
+        true => Ok(()),
+        false => Err(cut_off(format!("{written} of {} bytes of {key} came", body.info.size_bytes))),
+    }
+}
+
+fn cut_off(detail: String) -> StoreError {
+    StoreError::Unavailable { store: STORE, determinacy: Determinacy::NotDone, detail }
+}
+
+fn refused(path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::Refused { store: STORE, detail: format!("{}: {error}", path.display()) }
 }

@@ -3,7 +3,7 @@
 use tessera_domain::{
     CommentId, PostId, Timestamp, UserId,
     ids::ID_EPOCH_MS,
-    media::MediaKind,
+    media::{MediaDetails, MediaKind},
     post::{Comment, PostRef},
     time::HOUR_MS,
     user::{User, Username},
@@ -120,6 +120,16 @@ pub(crate) fn media_kind(kind: MediaKind) -> &'static str {
 /// The kind that a stored word means.
 pub(crate) fn parse_media_kind(word: &str) -> Option<MediaKind> {
     [MediaKind::Image, MediaKind::Video].into_iter().find(|kind| media_kind(*kind) == word)
+}
+
+/// Details of media as JSON, from and for their column.
+pub(crate) fn parse_media_details(text: &str) -> Result<MediaDetails, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// The column of details of media.
+pub(crate) fn media_details(details: &MediaDetails) -> Result<String, serde_json::Error> {
+    serde_json::to_string(details)
 }
 
 /// The word that a job's state is stored as.

@@ -120,7 +120,7 @@ async fn take_held_jobs(ledger: &dyn Ledger) -> StoreResult<Vec<MediaJob>> {
     let when_due = clock::now().plus_ms(seed::HELD_FOR_MS);
     let mut jobs = Vec::new();
     loop {
-        let page = ledger.claim_jobs(MAX_PAGE, seed::HELD_FOR_MS, when_due).await?;
+        let page = ledger.claim_jobs(MAX_PAGE, 0, seed::HELD_FOR_MS, when_due).await?;
         if page.is_empty() {
             return Ok(jobs);
         }

@@ -11,7 +11,7 @@ use tessera_domain::{
     IdGenerator, PostId, Timestamp, UploadId, UserId,
     celebrity::CelebrityRule,
     counters::CounterOperation,
-    media::{MediaKind, MediaRecord, original_key},
+    media::{MediaDetails, MediaKind, MediaRecord, original_key},
     post::PostRef,
     time::{DAY_MS, HOUR_MS},
     upload::{Upload, UploadStatus},
@@ -162,7 +162,7 @@ impl Seeder {
     /// One upload per author, completed, its job leased.
     async fn jobs(&self, authors: &[UserId]) -> Result<Vec<MediaJob>, Failure> {
         self.uploads(authors, clock::now()).await?;
-        let jobs = self.ledger.claim_jobs(authors.len(), LEASE_MS, clock::now()).await.map_err(failure)?;
+        let jobs = self.ledger.claim_jobs(authors.len(), 0, LEASE_MS, clock::now()).await.map_err(failure)?;
         if jobs.len() == authors.len() {
             Ok(jobs)
         } else {
@@ -192,7 +192,14 @@ pub fn finished(post_id: PostId, upload_id: UploadId, now: Timestamp) -> Finishe
     let blurhash = "LKO2?U%2Tw=w]~RBVZRi};RPxuwH".to_owned();
     FinishedMedia {
         post_id,
-        media: MediaRecord { kind: MediaKind::Image, upload_id, blurhash, width: 1_080, height: 810 },
+        media: MediaRecord {
+            kind: MediaKind::Image,
+            upload_id,
+            blurhash,
+            width: 1_080,
+            height: 810,
+            details: MediaDetails::default(),
+        },
         hashtags: vec!["bench".to_owned(), "light".to_owned()],
         embedding: None,
         now,

@@ -44,6 +44,7 @@ fn post(id: u64, caption: &str) -> Post {
             blurhash: "LEHV".to_owned(),
             width: 1_080,
             height: 720,
+            details: super::world::media_details(),
         },
         edited_at: Some(Timestamp(5)),
     }

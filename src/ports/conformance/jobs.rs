@@ -15,6 +15,7 @@ ledger_checks!(
     an_extended_lease_holds_longer,
     jobs_come_oldest_first,
     a_users_second_job_waits_for_other_users_first_ones,
+    no_more_videos_are_handed_out_than_asked_for,
     claimers_at_once_never_share_a_job,
     finishing_makes_the_post,
     finishing_twice_makes_one_post,
@@ -114,6 +115,34 @@ async fn a_users_second_job_waits_for_other_users_first_ones(world: Arc<World>) 
         order.push(world.claim_one().await.upload.user_id);
     }
     assert_eq!(order, [users[0], users[1], users[2], users[0]], "fair over separate claims too");
+}
+
+async fn no_more_videos_are_handed_out_than_asked_for(world: Arc<World>) {
+    let users = world.users(2).await;
+    let mut queued = Vec::new();
+    for (user_id, content_type) in [
+        (users[0], "video/mp4"),
+        (users[0], "video/webm"),
+        (users[1], "video/quicktime"),
+        (users[0], "image/jpeg"),
+        (users[1], "image/png"),
+    ] {
+        let mut new = world.new_upload(user_id);
+        new.upload.content_type = content_type.to_owned();
+        let upload = new.upload.clone();
+        world.ledger.create_upload(new).await.expect("create_upload");
+        world.complete(&upload).await;
+        queued.push(upload.id);
+    }
+    let claim = |limit, max_videos| world.ledger.claim_jobs(limit, max_videos, LEASE_MS, world.now());
+    let photos = claim(10, 0).await.expect("claim_jobs");
+    assert_eq!(sorted(&upload_ids(&photos)), sorted(&queued[3..]), "no video, all photos");
+    let one = claim(10, 1).await.expect("claim_jobs");
+    let two = claim(1, 10).await.expect("claim_jobs");
+    let rest = claim(10, 10).await.expect("claim_jobs");
+    assert_eq!([one.len(), two.len(), rest.len()], [1, 1, 1], "as many videos as asked for");
+    let videos: Vec<UploadId> = [one, two, rest].into_iter().flat_map(|jobs| upload_ids(&jobs)).collect();
+    assert_eq!(sorted(&videos), sorted(&queued[..3]), "each once");
 }
 
 async fn claimers_at_once_never_share_a_job(world: Arc<World>) {

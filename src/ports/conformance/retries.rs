@@ -67,7 +67,7 @@ async fn post(world: &World, calm: &dyn Ledger, author: UserId) -> PostId {
     let id = new.upload.id;
     again(|| world.ledger.complete_upload(id, author, "", "", world.now(), ROOMY_QUEUE)).await;
     // A claim that happened and then timed out would spend an attempt, so claims go around the storm.
-    let jobs = calm.claim_jobs(1, LEASE_MS, world.now()).await.expect("claim_jobs");
+    let jobs = calm.claim_jobs(1, 1, LEASE_MS, world.now()).await.expect("claim_jobs");
     let job = &jobs[0];
     let finished = world.finished(job);
     match again(|| world.ledger.finish_job(id, job.lease_token, finished.clone())).await {

@@ -4,7 +4,7 @@ use super::{
     report::ledger_checks,
     world::{ROOMY_QUEUE, World, at_once, sorted},
 };
-use crate::ledger::{CompleteUploadOutcome, CreateUploadOutcome, NewUpload};
+use crate::ledger::{CancelUploadOutcome, CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, NewUpload};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     UploadId, UserId,
@@ -23,6 +23,7 @@ ledger_checks!(
     a_unit_goes_back_to_the_day_it_was_taken_from,
     completing_is_idempotent_and_only_for_the_owner,
     a_full_queue_changes_nothing,
+    cancelling_gives_the_unit_back_and_takes_the_job_away,
     the_sweep_fails_what_ran_out_and_gives_units_back,
     the_sweep_keeps_to_its_limit,
 );
@@ -186,6 +187,38 @@ async fn a_full_queue_changes_nothing(world: Arc<World>) {
     assert_eq!(again, CompleteUploadOutcome::Already(UploadStatus::Processing), "what is queued stays queued");
     assert_eq!(world.claim(1).await.len(), 1, "a worker takes one");
     assert_eq!(complete(&uploads[2]).await, CompleteUploadOutcome::Queued, "a job under way waits no more");
+}
+
+async fn cancelling_gives_the_unit_back_and_takes_the_job_away(world: Arc<World>) {
+    let users = world.users(2).await;
+    let cancel = |id: UploadId, user_id: UserId| {
+        let world = Arc::clone(&world);
+        async move { world.ledger.cancel_upload(id, user_id).await.expect("cancel_upload") }
+    };
+    let upload = world.open_within(users[0], 1).await.expect("the only unit");
+    assert_eq!(world.complete(&upload).await, CompleteUploadOutcome::Queued, "a pending upload is queued");
+    let job = world.claim_one().await;
+    assert_eq!(cancel(upload.id, users[1]).await, CancelUploadOutcome::NotFound, "nobody else may");
+    let CancelUploadOutcome::Cancelled(cancelled) = cancel(upload.id, users[0]).await else {
+        panic!("an upload under way can be called off");
+    };
+    assert_eq!(*cancelled, world.upload(upload.id).await, "the upload comes as it stands");
+    assert_eq!(cancelled.status, UploadStatus::Failed, "it is over");
+    assert!(cancelled.error.is_some(), "and says why");
+    let finished = world.finished(&job);
+    let outcome = world.ledger.finish_job(upload.id, job.lease_token, finished).await.expect("finish_job");
+    assert_eq!(outcome, FinishJobOutcome::LeaseLost, "who held the job has lost it");
+    assert!(world.claim(10).await.is_empty(), "nobody else gets it");
+    let again = cancel(upload.id, users[0]).await;
+    assert_eq!(again, CancelUploadOutcome::Already(UploadStatus::Failed), "a second time changes nothing");
+    let pending = world.open_within(users[0], 1).await.expect("the unit was given back");
+    assert!(world.open_within(users[0], 1).await.is_none(), "once");
+    assert!(matches!(cancel(pending.id, users[0]).await, CancelUploadOutcome::Cancelled(_)), "a pending one as well");
+    let posted = world.queue(users[0]).await;
+    let job = world.claim_one().await;
+    world.finish(&job).await;
+    let too_late = cancel(posted.id, users[0]).await;
+    assert_eq!(too_late, CancelUploadOutcome::Already(UploadStatus::Completed), "a post is deleted, not cancelled");
 }
 
 async fn the_sweep_fails_what_ran_out_and_gives_units_back(world: Arc<World>) {

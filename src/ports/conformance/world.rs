@@ -20,7 +20,7 @@ use tessera_domain::{
     celebrity::CelebrityRule,
     counters::{CounterOperation, Counts, ShardCounts},
     event::Event,
-    media::{self, MediaKind, MediaRecord},
+    media::{self, MediaDetails, MediaKind, MediaRecord, VideoRecord},
     text,
     upload::{PRESIGN_SECONDS, Upload, UploadStatus},
     user::{User, Username},
@@ -34,6 +34,22 @@ pub const LEASE_MS: i64 = 60_000;
 pub const NO_CELEBRITIES: CelebrityRule = CelebrityRule { threshold: 1_000_000 };
 /// More queued jobs than any check makes.
 pub const ROOMY_QUEUE: u64 = 10_000;
+
+/// Details in which every part is there.
+pub fn media_details() -> MediaDetails {
+    MediaDetails {
+        dominant_color: Some([255, 0, 7]),
+        perceptual_hash: Some(u64::MAX - 1),
+        animated: true,
+        video: Some(VideoRecord {
+            duration_ms: 2_040,
+            width: 1_280,
+            height: 720,
+            sides: vec![720, 360],
+            has_audio: true,
+        }),
+    }
+}
 
 /// A ledger with a clock that only moves when told to, and a generator of ids.
 pub struct World {
@@ -173,7 +189,7 @@ impl World {
 
     /// Claims up to `limit` jobs for [`LEASE_MS`].
     pub async fn claim(&self, limit: usize) -> Vec<MediaJob> {
-        self.ledger.claim_jobs(limit, LEASE_MS, self.now()).await.expect("claim_jobs")
+        self.ledger.claim_jobs(limit, limit, LEASE_MS, self.now()).await.expect("claim_jobs")
     }
 
     /// Claims the one job that is due.
@@ -193,6 +209,7 @@ impl World {
                 blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned(),
                 width: 1_080,
                 height: 720,
+                details: media_details(),
             },
             hashtags: text::hashtags(&job.upload.caption),
             embedding: None,

@@ -8,7 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, path::Path};
 use tessera_domain::{
     CommentId, NotificationId, PostId, Timestamp, UploadId, UserId,
     ads::Ad,
@@ -76,7 +76,8 @@ over_faulty!(UploadLedger {
         now: Timestamp,
         max_queued: u64,
     ) -> CompleteUploadOutcome;
-    fn claim_jobs(limit: usize, lease_ms: i64, now: Timestamp) -> Vec<MediaJob>;
+    fn cancel_upload(id: UploadId, user_id: UserId) -> CancelUploadOutcome;
+    fn claim_jobs(limit: usize, max_videos: usize, lease_ms: i64, now: Timestamp) -> Vec<MediaJob>;
     fn extend_lease(id: UploadId, lease_token: u64, lease_until: Timestamp) -> bool;
     fn finish_job(id: UploadId, lease_token: u64, finished: FinishedMedia) -> FinishJobOutcome;
     fn fail_job(id: UploadId, lease_token: u64, reason: &str, retry_at: Option<Timestamp>, now: Timestamp) -> bool;
@@ -200,6 +201,8 @@ over_faulty!(ObjectStore {
     fn get(key: &str, max_bytes: u64) -> Option<Bytes>;
     fn open(key: &str, range: Option<RangeInclusive<u64>>) -> Option<ObjectBody>;
     fn put(key: &str, content_type: &str, bytes: Bytes) -> ();
+    fn get_to_file(key: &str, path: &Path, max_bytes: u64) -> bool;
+    fn put_file(key: &str, content_type: &str, path: &Path) -> ();
     fn delete(keys: &[String]) -> ();
     fn check() -> ();
 });

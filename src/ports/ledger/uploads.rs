@@ -49,6 +49,17 @@ pub enum CompleteUploadOutcome {
     QueueFull,
 }
 
+/// What became of [`UploadLedger::cancel_upload`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelUploadOutcome {
+    /// It is called off; here it is as it stands now, so that its objects can be deleted.
+    Cancelled(Box<Upload>),
+    /// It was over before: completed, or failed. Nothing changed.
+    Already(UploadStatus),
+    /// There is no such upload of this user.
+    NotFound,
+}
+
 /// A media job that this caller holds until `lease_until`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaJob {
@@ -143,12 +154,22 @@ pub trait UploadLedger: Send + Sync + 'static {
         max_queued: u64,
     ) -> StoreResult<CompleteUploadOutcome>;
 
-    /// Leases up to `limit` jobs that are due or whose lease ran out, oldest first, fair between users:
+    /// Calls off an upload that has no post yet: it is failed, its unit of quota given back, and its job, if any, is gone, so
+    /// that whoever holds its lease has lost it.
+    async fn cancel_upload(&self, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome>;
+
+    /// Leases up to `limit` jobs, `max_videos` of them videos, that are due or whose lease ran out, oldest first, fair between users:
     /// a user's second job waits while other users' first ones are due.
     ///
     /// Jobs whose attempts are spent are moved to the dead letters instead, the upload to failed with
     /// the last error as its reason, and the quota is given back.
-    async fn claim_jobs(&self, limit: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<MediaJob>>;
+    async fn claim_jobs(
+        &self,
+        limit: usize,
+        max_videos: usize,
+        lease_ms: i64,
+        now: Timestamp,
+    ) -> StoreResult<Vec<MediaJob>>;
 
     /// Prolongs a lease; false where it was lost.
     async fn extend_lease(&self, id: UploadId, lease_token: u64, lease_until: Timestamp) -> StoreResult<bool>;

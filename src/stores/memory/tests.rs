@@ -1,7 +1,7 @@
 //! The conformance suite, the byte budget and lifetimes; and the fault wrapper over a real adapter.
 
 use super::*;
-use tessera_domain::media::{MediaKind, MediaRecord};
+use tessera_domain::media::{MediaDetails, MediaKind, MediaRecord};
 use tessera_ports::{
     Determinacy, conformance,
     faults::{FateOutcome, FaultPlan, Faulty, InjectedFaults},
@@ -48,6 +48,7 @@ fn post(hashtags: usize) -> Post {
             blurhash: String::new(),
             width: 1,
             height: 1,
+            details: MediaDetails::default(),
         },
         edited_at: None,
     }

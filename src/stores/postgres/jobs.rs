@@ -49,6 +49,8 @@ impl JobRow {
 /// Who claims how many jobs until when.
 pub(super) struct Claim {
     pub limit: usize,
+    /// How many of them may be videos.
+    pub max_videos: usize,
     pub lease_ms: i64,
     pub now: Timestamp,
     /// The high bits of the tokens.
@@ -73,10 +75,14 @@ pub(super) async fn claim(scope: &mut Scope, claim: &Claim) -> StoreResult<Vec<M
     bury_spent(scope, claim.now).await?;
     let lease = sqlx::query_as::<_, LeasedRow>(
         "WITH places AS (
-             SELECT id, due_at, row_number() OVER (
+             SELECT id, upload_id, due_at, row_number() OVER (
                  PARTITION BY user_id ORDER BY state = 'leased' AND due_at > $1 DESC, id) AS turn
              FROM media_jobs WHERE state = 'leased' OR state = 'queued' AND due_at <= $1),
-         due AS (SELECT id, turn FROM places WHERE due_at <= $1 ORDER BY turn, id LIMIT $2),
+         kinds AS (
+             SELECT places.id, turn, content_type LIKE 'video/%' AS is_video, row_number() OVER (
+                 PARTITION BY content_type LIKE 'video/%' ORDER BY turn, places.id) AS of_kind
+             FROM places JOIN uploads ON uploads.id = places.upload_id WHERE places.due_at <= $1),
+         due AS (SELECT id, turn FROM kinds WHERE NOT is_video OR of_kind <= $5 ORDER BY turn, id LIMIT $2),
          leased AS (
              UPDATE media_jobs AS job SET state = 'leased', attempts = attempts + 1, due_at = $3,
                  lease_token = $4 + floor(random() * 281474976710656)::bigint
@@ -89,7 +95,8 @@ pub(super) async fn claim(scope: &mut Scope, claim: &Claim) -> StoreResult<Vec<M
         .bind(claim.now.0)
         .bind(limit(claim.limit))
         .bind(claim.now.plus_ms(claim.lease_ms).0)
-        .bind(claim.lease_prefix);
+        .bind(claim.lease_prefix)
+        .bind(limit(claim.max_videos));
     let rows = scope.fetch_all(lease).await?;
     let job = |row: LeasedRow| {
         Ok(MediaJob {

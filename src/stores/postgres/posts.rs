@@ -117,8 +117,8 @@ pub(super) async fn insert_post(scope: &mut Scope, post: &Post, original_key: &s
         "WITH counted AS (UPDATE users SET post_count = post_count + 1 WHERE id = $2),
          tagged AS (INSERT INTO post_hashtags (tag, post_id) SELECT tag, $1 FROM unnest($7::text[]) AS tag)
          INSERT INTO posts (id, author_id, upload_id, original_key, caption, alt_text, hashtags, media_kind, blurhash,
-                            width, height)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                            width, height, media_details)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     );
     let insert = insert
         .bind(post.id.to_i64())
@@ -131,7 +131,8 @@ pub(super) async fn insert_post(scope: &mut Scope, post: &Post, original_key: &s
         .bind(media_kind(post.media.kind))
         .bind(&post.media.blurhash)
         .bind(i64::from(post.media.width))
-        .bind(i64::from(post.media.height));
+        .bind(i64::from(post.media.height))
+        .bind(media_details(&post.media.details).map_err(super::errors::refused)?);
     scope.execute(insert).await.map(|_| ())
 }
 

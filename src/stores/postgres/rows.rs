@@ -1,11 +1,12 @@
 //! Rows as Postgres gives them, and the domain's values in them.
 
 pub(super) use crate::rows::{
-    CommentRow, EmbeddingRow, UserRow, job_state, limit, media_kind, post_ref, signed, unsigned, vector_bytes,
+    CommentRow, EmbeddingRow, UserRow, job_state, limit, media_details, media_kind, post_ref, signed, unsigned,
+    vector_bytes,
 };
 
 use super::errors::corrupt;
-use crate::rows::parse_media_kind;
+use crate::rows::{parse_media_details, parse_media_kind};
 use tessera_domain::{
     NotificationId, PostId, Timestamp, UploadId, UserId,
     media::MediaRecord,
@@ -94,6 +95,7 @@ pub(super) struct PostRow {
     width: i64,
     height: i64,
     edited_at: Option<i64>,
+    media_details: String,
 }
 
 impl PostRow {
@@ -105,6 +107,8 @@ impl PostRow {
             blurhash: self.blurhash,
             width: small(self.width),
             height: small(self.height),
+            details: parse_media_details(&self.media_details)
+                .map_err(|error| corrupt(format!("the media of post {}: {error}", self.id)))?,
         };
         Ok(Post {
             id: PostId::from_i64(self.id),

@@ -9,13 +9,15 @@ use tessera_domain::{
 use tessera_ports::{
     StoreResult,
     ledger::{
-        CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, FinishedMedia, JobCounts, JobState, JobView,
-        MediaJob, NewUpload, UploadLedger,
+        CancelUploadOutcome, CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, FinishedMedia, JobCounts,
+        JobState, JobView, MediaJob, NewUpload, UploadLedger,
     },
 };
 
 /// What a user reads about an upload that was never completed.
 const EXPIRED: &str = "the upload's URL ran out before the upload was completed";
+/// What a user reads about an upload that they called off.
+const CANCELLED: &str = "the upload was cancelled";
 
 #[async_trait]
 impl UploadLedger for PostgresLedger {
@@ -41,8 +43,19 @@ impl UploadLedger for PostgresLedger {
         self.transact(&self.front, completion, |scope, completion| Box::pin(complete_upload(scope, completion))).await
     }
 
-    async fn claim_jobs(&self, limit: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<MediaJob>> {
-        let claim = jobs::Claim { limit, lease_ms, now, lease_prefix: self.lease_prefix() };
+    async fn cancel_upload(&self, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome> {
+        self.transact(&self.front, (id, user_id), |scope, (id, user_id)| Box::pin(cancel_upload(scope, *id, *user_id)))
+            .await
+    }
+
+    async fn claim_jobs(
+        &self,
+        limit: usize,
+        max_videos: usize,
+        lease_ms: i64,
+        now: Timestamp,
+    ) -> StoreResult<Vec<MediaJob>> {
+        let claim = jobs::Claim { limit, max_videos, lease_ms, now, lease_prefix: self.lease_prefix() };
         self.transact(&self.back, claim, |scope, claim| Box::pin(jobs::claim(scope, claim))).await
     }
 
@@ -174,6 +187,28 @@ async fn sweep_uploads(scope: &mut Scope, expired_before: Timestamp, page: usize
     let swept: Vec<Upload> = rows.into_iter().map(UploadRow::into_upload).collect::<StoreResult<_>>()?;
     move_quota(scope, &swept, -1).await?;
     Ok(swept)
+}
+
+/// The job first, then the upload, then quota: the order in which everybody locks them.
+async fn cancel_upload(scope: &mut Scope, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome> {
+    let delete = sqlx::query(
+        "DELETE FROM media_jobs WHERE upload_id = $1 AND user_id = $2
+         AND EXISTS (SELECT FROM uploads WHERE id = $1 AND status = 'processing')",
+    );
+    scope.execute(delete.bind(upload_key(&id)).bind(user_id.to_i64())).await?;
+    let Some(upload) = lock_upload(scope, id).await?.filter(|upload| upload.user_id == user_id) else {
+        return Ok(CancelUploadOutcome::NotFound);
+    };
+    if !matches!(upload.status, UploadStatus::Pending | UploadStatus::Processing) {
+        return Ok(CancelUploadOutcome::Already(upload.status));
+    }
+    let update = sqlx::query_as::<_, UploadRow>(
+        "WITH gone AS (DELETE FROM media_jobs WHERE upload_id = $1)
+         UPDATE uploads SET status = 'failed', error = $2 WHERE id = $1 RETURNING *",
+    );
+    let upload = scope.fetch_one(update.bind(upload_key(&id)).bind(CANCELLED)).await?.into_upload()?;
+    move_quota(scope, std::slice::from_ref(&upload), -1).await?;
+    Ok(CancelUploadOutcome::Cancelled(Box::new(upload)))
 }
 
 async fn create_upload(scope: &mut Scope, new: &NewUpload) -> StoreResult<CreateUploadOutcome> {

@@ -3,13 +3,13 @@
 
 use tessera_domain::{
     PostId, Timestamp, UploadId, UserId,
-    media::{MediaKind, MediaRecord},
+    media::{MediaDetails, MediaKind, MediaRecord},
     post::Post,
 };
 use uuid::Uuid;
 
 /// The first byte of a copy. Zero is a tombstone's.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// `edited_at` of a post that never was.
 const NEVER: i64 = i64::MIN;
 /// What is not text.
@@ -36,7 +36,8 @@ pub(super) fn encode(post: &Post) -> Vec<u8> {
     bytes.extend(post.media.width.to_be_bytes());
     bytes.extend(post.media.height.to_be_bytes());
     push_length(&mut bytes, post.hashtags.len());
-    for text in [&post.media.blurhash, &post.caption, &post.alt_text].into_iter().chain(&post.hashtags) {
+    let details = details_text(&post.media.details);
+    for text in [&post.media.blurhash, &details, &post.caption, &post.alt_text].into_iter().chain(&post.hashtags) {
         push_length(&mut bytes, text.len());
         bytes.extend(text.as_bytes());
     }
@@ -62,14 +63,25 @@ pub(super) fn decode(id: PostId, bytes: &[u8]) -> Option<Post> {
     let upload_id = UploadId(Uuid::from_bytes(reader.array()?));
     let (width, height) = (u32::from_be_bytes(reader.array()?), u32::from_be_bytes(reader.array()?));
     let hashtags = reader.length()?;
-    let (blurhash, caption, alt_text) = (reader.text()?, reader.text()?, reader.text()?);
+    let (blurhash, details) = (reader.text()?, reader.text()?);
+    let details = if details.is_empty() { MediaDetails::default() } else { serde_json::from_str(&details).ok()? };
+    let (caption, alt_text) = (reader.text()?, reader.text()?);
     let hashtags = (0..hashtags).map(|_| reader.text()).collect::<Option<Vec<String>>>()?;
     if !reader.rest.is_empty() {
         return None;
     }
-    let media = MediaRecord { kind, upload_id, blurhash, width, height };
+    let media = MediaRecord { kind, upload_id, blurhash, width, height, details };
     let edited_at = (edited_at != NEVER).then_some(Timestamp(edited_at));
     Some(Post { id, author_id, caption, alt_text, hashtags, media, edited_at })
+}
+
+/// The details as JSON, and nothing where there are none.
+fn details_text(details: &MediaDetails) -> String {
+    if *details == MediaDetails::default() {
+        return String::new();
+    }
+    // Numbers, lists and words always are JSON.
+    serde_json::to_string(details).unwrap_or_default()
 }
 
 /// Seven bits a byte, the lowest first (LEB128).
@@ -115,6 +127,7 @@ impl Reader<'_> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use tessera_domain::media::VideoRecord;
 
     pub(in crate::redis) fn post(edited_at: Option<i64>) -> Post {
         Post {
@@ -129,6 +142,18 @@ pub(super) mod tests {
                 blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned(),
                 width: 1_080,
                 height: 720,
+                details: MediaDetails {
+                    dominant_color: Some([1, 2, 255]),
+                    perceptual_hash: Some(u64::MAX),
+                    animated: false,
+                    video: Some(VideoRecord {
+                        duration_ms: 2_040,
+                        width: 1_280,
+                        height: 720,
+                        sides: vec![720, 360],
+                        has_audio: true,
+                    }),
+                },
             },
             edited_at: edited_at.map(Timestamp),
         }
@@ -151,7 +176,7 @@ pub(super) mod tests {
         assert_eq!(decode(PostId(77), &[0]), None, "a tombstone");
         assert_eq!(decode(PostId(77), b"{\"id\":\"77\"}"), None, "something else");
         let mut next_format = whole.clone();
-        next_format[0] = 2;
+        next_format[0] = FORMAT + 1;
         assert_eq!(decode(PostId(77), &next_format), None);
     }
 

@@ -16,6 +16,7 @@ pub use options::S3Options;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Config, timeout::TimeoutConfig};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
@@ -25,6 +26,7 @@ use error::{Effect, STORE, classify, is_missing, refused, unavailable};
 use futures::{StreamExt, stream};
 use retry::with_retries;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tessera_domain::Timestamp;
@@ -34,6 +36,9 @@ use tessera_ports::{Determinacy, StoreError, StoreResult};
 /// Objects under these keys never change once written, so every cache may keep them.
 const IMMUTABLE_PREFIX: &str = "media/";
 const IMMUTABLE_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
+/// A file that is sent slower than this is given up.
+const SLOWEST_BYTES_PER_SECOND: u64 = 1_000_000;
 
 /// Headers of a presigned request that every HTTP client (browsers forbid scripts to) sets by itself.
 const IMPLIED_HEADERS: [&str; 2] = ["host", "content-length"];
@@ -45,6 +50,7 @@ pub struct S3ObjectStore {
     bucket: String,
     region: String,
     max_attempts: u32,
+    attempt_timeout: Duration,
     /// The server has no `DeleteObjects`; found out once.
     single_deletes: AtomicBool,
 }
@@ -59,6 +65,7 @@ impl S3ObjectStore {
         let public_endpoint = options.public_endpoint.as_deref().unwrap_or(&options.endpoint);
         Ok(S3ObjectStore {
             client: client::build(&options, &options.endpoint),
+            attempt_timeout: options.attempt_timeout,
             presigner: client::build(&options, public_endpoint),
             bucket: options.bucket,
             region: options.region,
@@ -191,6 +198,26 @@ impl ObjectStore for S3ObjectStore {
             let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
             let request = request.set_cache_control(cache_control.clone()).body(ByteStream::from(bytes.clone()));
             request.send().await.map(|_| ()).map_err(|error| classify(&error, Effect::Write))
+        })
+        .await
+    }
+
+    async fn put_file(&self, key: &str, content_type: &str, path: &Path) -> StoreResult<()> {
+        let size_bytes = tokio::fs::metadata(path).await.map_err(|error| refused(error.to_string()))?.len();
+        let timeout = self.attempt_timeout + Duration::from_secs(size_bytes / SLOWEST_BYTES_PER_SECOND);
+        let cache_control = key.starts_with(IMMUTABLE_PREFIX).then(|| IMMUTABLE_CACHE_CONTROL.to_owned());
+        with_retries(self.max_attempts, || async {
+            let body = ByteStream::from_path(path).await.map_err(|error| refused(error.to_string()))?;
+            let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
+            let request = request.set_cache_control(cache_control.clone()).body(body);
+            let longer = Config::builder().timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build());
+            request
+                .customize()
+                .config_override(longer)
+                .send()
+                .await
+                .map(|_| ())
+                .map_err(|error| classify(&error, Effect::Write))
         })
         .await
     }

@@ -77,6 +77,7 @@ pub(super) async fn enqueue(
 pub(super) async fn claim(
     scope: &mut WriteScope,
     page: usize,
+    max_videos: usize,
     lease_ms: i64,
     now: Timestamp,
 ) -> StoreResult<Vec<MediaJob>> {
@@ -84,16 +85,21 @@ pub(super) async fn claim(
     let due: Vec<DueRow> = scope
         .fetch_all(
             sqlx::query_as(
-                "SELECT place.job_id, u.* FROM (
+                "WITH place AS (
                      SELECT id AS job_id, upload_id, due_at,
                             row_number() OVER (
                                 PARTITION BY user_id ORDER BY state = 'leased' AND due_at > ?1 DESC, id) AS turn
-                     FROM media_jobs WHERE state = 'leased' OR state = 'queued' AND due_at <= ?1) AS place
-                 JOIN uploads u ON u.id = place.upload_id
-                 WHERE place.due_at <= ?1 ORDER BY place.turn, place.job_id LIMIT ?2",
+                     FROM media_jobs WHERE state = 'leased' OR state = 'queued' AND due_at <= ?1),
+                 due AS (
+                     SELECT place.job_id, place.turn, u.*, u.content_type LIKE 'video/%' AS is_video,
+                            row_number() OVER (
+                                PARTITION BY u.content_type LIKE 'video/%' ORDER BY place.turn, place.job_id) AS of_kind
+                     FROM place JOIN uploads u ON u.id = place.upload_id WHERE place.due_at <= ?1)
+                 SELECT * FROM due WHERE NOT is_video OR of_kind <= ?3 ORDER BY turn, job_id LIMIT ?2",
             )
             .bind(now.0)
-            .bind(limit(page)),
+            .bind(limit(page))
+            .bind(limit(max_videos)),
         )
         .await?;
     if due.is_empty() {

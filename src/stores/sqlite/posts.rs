@@ -17,7 +17,7 @@ macro_rules! select_posts {
     ($condition:literal) => {
         concat!(
             "SELECT p.id, p.author_id, p.upload_id, p.caption, p.alt_text, p.media_kind, p.blurhash, p.width, p.height,
-             p.edited_at, p.original_key,
+             p.media_details, p.edited_at, p.original_key,
              (SELECT json_group_array(tag ORDER BY ordinal) FROM post_hashtags WHERE post_id = p.id) AS hashtags
              FROM posts p WHERE ",
             $condition
@@ -139,8 +139,9 @@ async fn find_post(scope: &mut WriteScope, id: PostId) -> StoreResult<Option<(Po
 /// Writes a new post with its hashtags and raises its author's count.
 pub(super) async fn insert_post(scope: &mut WriteScope, post: &Post, original_key: &str) -> StoreResult<()> {
     let insert = sqlx::query(
-        "INSERT INTO posts (id, author_id, upload_id, original_key, caption, alt_text, media_kind, blurhash, width, height)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO posts (id, author_id, upload_id, original_key, caption, alt_text, media_kind, blurhash, width, height,
+                            media_details)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     );
     let insert = insert
         .bind(post.id.to_i64())
@@ -152,7 +153,8 @@ pub(super) async fn insert_post(scope: &mut WriteScope, post: &Post, original_ke
         .bind(media_kind(post.media.kind))
         .bind(&post.media.blurhash)
         .bind(post.media.width)
-        .bind(post.media.height);
+        .bind(post.media.height)
+        .bind(media_details(&post.media.details).map_err(super::errors::refused)?);
     scope.execute(insert).await?;
     insert_hashtags(scope, post.id, &post.hashtags).await?;
     move_post_count(scope, post.author_id, 1).await

@@ -1,11 +1,12 @@
 //! Rows as SQLite gives them, and the domain's values in them.
 
 pub(super) use crate::rows::{
-    CommentRow, EmbeddingRow, UserRow, job_state, limit, media_kind, post_ref, signed, unsigned, vector_bytes,
+    CommentRow, EmbeddingRow, UserRow, job_state, limit, media_details, media_kind, post_ref, signed, unsigned,
+    vector_bytes,
 };
 
 use super::errors::corrupt;
-use crate::rows::parse_media_kind;
+use crate::rows::{parse_media_details, parse_media_kind};
 use tessera_domain::{
     NotificationId, PostId, Timestamp, UploadId, UserId,
     media::MediaRecord,
@@ -85,6 +86,7 @@ pub(super) struct PostRow {
     width: u32,
     height: u32,
     edited_at: Option<i64>,
+    media_details: String,
     hashtags: String,
 }
 
@@ -97,6 +99,8 @@ impl PostRow {
             blurhash: self.blurhash,
             width: self.width,
             height: self.height,
+            details: parse_media_details(&self.media_details)
+                .map_err(|error| corrupt(format!("the media of post {}: {error}", self.id)))?,
         };
         let hashtags = serde_json::from_str(&self.hashtags)
             .map_err(|error| corrupt(format!("the hashtags of post {}: {error}", self.id)))?;

@@ -9,13 +9,15 @@ use tessera_domain::{
 use tessera_ports::{
     StoreResult,
     ledger::{
-        CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, FinishedMedia, JobCounts, JobState, JobView,
-        MediaJob, NewUpload, UploadLedger,
+        CancelUploadOutcome, CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, FinishedMedia, JobCounts,
+        JobState, JobView, MediaJob, NewUpload, UploadLedger,
     },
 };
 
 /// What a user reads about an upload that was never completed.
 const EXPIRED: &str = "the upload's URL ran out before the upload was completed";
+/// What a user reads about an upload that they called off.
+const CANCELLED: &str = "the upload was cancelled";
 
 #[async_trait]
 impl UploadLedger for SqliteLedger {
@@ -58,8 +60,18 @@ impl UploadLedger for SqliteLedger {
         .await
     }
 
-    async fn claim_jobs(&self, limit: usize, lease_ms: i64, now: Timestamp) -> StoreResult<Vec<MediaJob>> {
-        self.write(move |scope| Box::pin(jobs::claim(scope, limit, lease_ms, now))).await
+    async fn cancel_upload(&self, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome> {
+        self.write(move |scope| Box::pin(cancel_upload(scope, id, user_id))).await
+    }
+
+    async fn claim_jobs(
+        &self,
+        limit: usize,
+        max_videos: usize,
+        lease_ms: i64,
+        now: Timestamp,
+    ) -> StoreResult<Vec<MediaJob>> {
+        self.write(move |scope| Box::pin(jobs::claim(scope, limit, max_videos, lease_ms, now))).await
     }
 
     async fn extend_lease(&self, id: UploadId, lease_token: u64, lease_until: Timestamp) -> StoreResult<bool> {
@@ -162,6 +174,22 @@ pub(super) async fn move_quota(scope: &mut WriteScope, upload: &Upload, delta: i
     let update = sqlx::query("UPDATE upload_quota SET used = max(used + ?3, 0) WHERE user_id = ?1 AND day = ?2");
     let update = update.bind(upload.user_id.to_i64()).bind(upload.created_at.utc_day()).bind(delta);
     scope.execute(update).await.map(|_| ())
+}
+
+async fn cancel_upload(scope: &mut WriteScope, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome> {
+    let update = sqlx::query_as::<_, UploadRow>(
+        "UPDATE uploads SET status = 'failed', error = ?3
+         WHERE id = ?1 AND user_id = ?2 AND status IN ('pending', 'processing') RETURNING *",
+    );
+    let update = update.bind(&id.0.as_bytes()[..]).bind(user_id.to_i64()).bind(CANCELLED);
+    let Some(row) = scope.fetch_optional(update).await? else {
+        let found = find_upload(scope, id).await?.filter(|upload| upload.user_id == user_id);
+        return Ok(found.map_or(CancelUploadOutcome::NotFound, |upload| CancelUploadOutcome::Already(upload.status)));
+    };
+    let upload = row.into_upload()?;
+    move_quota(scope, &upload, -1).await?;
+    scope.execute(sqlx::query("DELETE FROM media_jobs WHERE upload_id = ?1").bind(&id.0.as_bytes()[..])).await?;
+    Ok(CancelUploadOutcome::Cancelled(Box::new(upload)))
 }
 
 async fn create_upload(scope: &mut WriteScope, new: NewUpload) -> StoreResult<CreateUploadOutcome> {

@@ -175,7 +175,7 @@ async fn two_nodes_race_for_work_and_for_one_counter() {
             let (node, now) = (Arc::clone(&nodes[claim % 2]), world.now());
             tokio::spawn(async move {
                 let events = node.claim_events(20, 60_000, now).await.expect("claim_events");
-                (events, node.claim_jobs(4, 60_000, now).await.expect("claim_jobs"))
+                (events, node.claim_jobs(4, 4, 60_000, now).await.expect("claim_jobs"))
             })
         })
         .collect();
@@ -286,7 +286,7 @@ async fn hot_writes() {
         );
         let started = Instant::now();
         for _ in 0..50 {
-            ledger.claim_jobs(4, 60_000, now).await.expect("claim_jobs");
+            ledger.claim_jobs(4, 4, 60_000, now).await.expect("claim_jobs");
         }
         eprintln!("fsync {sync}: a claim of no jobs {:?}", started.elapsed() / 50);
         let started = Instant::now();

@@ -12,7 +12,7 @@ use std::{
 use tessera_domain::{
     PostId, UserId,
     counters::{Counts, ShardCounts},
-    media::{MediaKind, MediaRecord},
+    media::{MediaDetails, MediaKind, MediaRecord},
     post::Post,
 };
 use tessera_ports::HotStore;
@@ -42,6 +42,7 @@ fn post(id: u64) -> Post {
             blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned(),
             width: 1_080,
             height: 720,
+            details: MediaDetails::default(),
         },
         edited_at: None,
     }
