@@ -30,6 +30,7 @@ pub use actor::{VisualSearchSettings, VisualShardActor, VisualShardArgs};
 pub use embedder::{Embedder, QueryPictureError, QueryPlace};
 pub use keeper::{KeeperArgs, KeeperSettings, VisualKeeper};
 pub use message::{ModelStats, ShardHits, ShardStats, VisualShardMessage};
+pub use snapshot::lists as snapshot_lists;
 pub use tessera_media::{Crop, MediaError};
 
 use self::message::{Describe, Forget, Learn, Rebuild, Search};

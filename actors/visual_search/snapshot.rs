@@ -31,6 +31,15 @@ fn folder(VisualShardKey { shard, of }: VisualShardKey) -> String {
     format!("index/visual/{shard}-of-{of}")
 }
 
+/// The keys of the lists that `shards` shards begin with; without them they begin with the ledger.
+pub fn lists(shards: u16) -> Vec<String> {
+    (0..shards).map(|shard| list_key(VisualShardKey { shard, of: shards })).collect()
+}
+
+fn list_key(key: VisualShardKey) -> String {
+    format!("{}/list", folder(key))
+}
+
 /// Reads the indexes of a shard's last snapshot; those that cannot be read are left out.
 pub(super) async fn load(args: &VisualShardArgs, key: VisualShardKey) -> Vec<Loaded> {
     let entries = match list(args, key).await {
@@ -65,7 +74,7 @@ pub(super) async fn load(args: &VisualShardArgs, key: VisualShardKey) -> Vec<Loa
 }
 
 async fn list(args: &VisualShardArgs, key: VisualShardKey) -> StoreResult<Vec<Entry>> {
-    let name = format!("{}/list", folder(key));
+    let name = list_key(key);
     let work = args.objects.get(&name, MAX_LIST_BYTES);
     let Some(bytes) = limited("object store", args.settings.call_limit, work).await? else { return Ok(Vec::new()) };
     Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
@@ -95,7 +104,7 @@ pub(super) async fn save(
         entries.push(Entry { model, key, checksum });
     }
     let list = serde_json::to_vec(&entries).unwrap_or_default();
-    let name = format!("{folder}/list");
+    let name = list_key(key);
     let put = args.objects.put(&name, CONTENT_TYPE, Bytes::from(list));
     limited("object store", args.settings.call_limit, put).await
 }

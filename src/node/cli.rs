@@ -58,6 +58,8 @@ pub enum Rebuildable {
     Counters,
     /// Timelines: they rebuild by themselves when they are next read
     Timelines,
+    /// The visual index: its snapshots are dropped, and its shards begin anew from the ledger when they next start
+    Index,
 }
 
 /// Where settings come from.

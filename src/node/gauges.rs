@@ -15,6 +15,19 @@ pub async fn keep_measuring(app: Arc<App>) {
         for check in app.check_stores().await {
             gauge!("tessera_store_up", "store" => check.store).set(if check.failure.is_none() { 1.0 } else { 0.0 });
         }
+        for shard in app.visual_index().await {
+            let posts: u64 = shard.models.iter().map(|model| model.live).sum();
+            let segments: u64 = shard.models.iter().map(|model| model.segments).sum();
+            let buffered: u64 = shard.models.iter().map(|model| model.buffered).sum();
+            let label = ("shard", shard.shard.to_string());
+            gauge!("tessera_visual_posts", &[label.clone()]).set(posts as f64);
+            gauge!("tessera_visual_segments", &[label.clone()]).set(segments as f64);
+            gauge!("tessera_visual_buffered", &[label.clone()]).set(buffered as f64);
+            gauge!("tessera_visual_complete", &[label.clone()]).set(if shard.complete { 1.0 } else { 0.0 });
+            if let Some(recall) = shard.models.iter().filter_map(|model| model.recall).reduce(f32::min) {
+                gauge!("tessera_visual_recall", &[label]).set(f64::from(recall));
+            }
+        }
         // While the ledger is away the last numbers stand, and tessera_store_up says so.
         let Ok(backlog) = app.backlog().await else { continue };
         let jobs = [("queued", backlog.jobs.queued), ("leased", backlog.jobs.leased), ("dead", backlog.jobs.dead)];

@@ -3,9 +3,10 @@
 use crate::{
     Failure,
     cli::Rebuildable,
-    compose::{self, OpenLedger},
+    compose::{self, OpenLedger, OpenObjects},
     config::Config,
 };
+use tessera_actors::visual_search::snapshot_lists;
 
 /// Brings the schema up to date: opening the ledger does.
 pub async fn migrate(config: Config) -> Result<(), Failure> {
@@ -24,10 +25,24 @@ pub async fn rebuild(config: Config, what: Rebuildable) -> Result<(), Failure> {
             let wrong = ledger.rebuild_counters().await.map_err(|error| Failure::running(error.to_string()))?;
             println!("Counters rebuilt; {wrong} were wrong.");
         }
+        Rebuildable::Index => {
+            rebuild_index(&config).await?;
+            println!("The visual index is made anew from the ledger when its shards next start; on running nodes by `tessera ctl index --rebuild`.");
+        }
         Rebuildable::Timelines => {
             println!("Timelines live in memory and are rebuilt from the ledger when they are next read.");
         }
     }
     ledger.close().await;
     Ok(())
+}
+
+/// Drops the snapshots that shards begin with. A shard that runs writes a new one of what it holds.
+async fn rebuild_index(config: &Config) -> Result<(), Failure> {
+    let OpenObjects { store, server, .. } = compose::open_objects(config).await?;
+    let deleted = store.delete(&snapshot_lists(config.visual_shards)).await;
+    if let Some(server) = server {
+        server.shutdown().await;
+    }
+    deleted.map_err(|error| Failure::running(error.to_string()))
 }

@@ -8,6 +8,7 @@ mod events;
 mod health;
 mod hooks;
 mod jobs;
+mod visual;
 
 pub use hooks::{ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome, NodeView};
 
@@ -77,7 +78,9 @@ fn routes(chaos: bool) -> OpenApiRouter<AdminState> {
         .routes(routes!(events::retry_event))
         .routes(routes!(ads::list_ads, ads::create_ad))
         .routes(routes!(breakers::list_breakers))
-        .routes(routes!(breakers::set_breaker));
+        .routes(routes!(breakers::set_breaker))
+        .routes(routes!(visual::visual_index))
+        .routes(routes!(visual::rebuild_visual_index));
     if chaos { router.routes(routes!(chaos::kill)) } else { router }
 }
 

@@ -6,13 +6,13 @@ mod local_objects;
 mod stores;
 
 pub use admin_token::{admin_token, read_admin_token};
-pub use stores::{OpenLedger, open_ledger};
+pub use stores::{OpenLedger, OpenObjects, open_ledger, open_objects};
 
 use crate::{Failure, config::Config};
 use bytes::Bytes;
 use clustering::Clustering;
 use std::{net::SocketAddr, path::Path, sync::Arc};
-use stores::{OpenObjects, open_caches, open_hot, open_objects};
+use stores::{open_caches, open_hot};
 use tessera_actors::{
     breaker::{Breakers, GuardedCaches, GuardedObjects},
     tree::{ActorSystem, ActorSystemArgs},

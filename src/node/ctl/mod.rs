@@ -62,6 +62,12 @@ enum CtlCommand {
         #[arg(long, value_name = "NAME=STATE", value_parser = name_and_state)]
         force: Option<(String, String)>,
     },
+    /// The visual index: its shards, how much they hold, how well they find it
+    Index {
+        /// Make it anew from the ledger
+        #[arg(long)]
+        rebuild: bool,
+    },
     /// Advertisements
     Ads {
         /// Promote this post
@@ -94,6 +100,8 @@ pub async fn run(arguments: CtlArguments) -> Result<(), Failure> {
             client.post(&format!("/admin/breakers/{name}"), json!({ "state": state })).await?
         }
         CtlCommand::Breakers { force: None } => client.get("/admin/breakers").await?,
+        CtlCommand::Index { rebuild: true } => client.post("/admin/visual/rebuild", Value::Null).await?,
+        CtlCommand::Index { rebuild: false } => client.get("/admin/visual").await?,
         CtlCommand::Jobs { retry: Some(id), .. } => {
             client.post(&format!("/admin/jobs/{id}/retry"), Value::Null).await?
         }
