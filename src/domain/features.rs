@@ -326,6 +326,9 @@ mod tests {
     fn a_post_of_the_future_has_age_zero() {
         let now = Timestamp(crate::ids::ID_EPOCH_MS + HOUR_MS);
         let facts = CandidateFacts::new(PostId::first_at(now.plus_ms(HOUR_MS)), UserId(2), CandidateSources::default());
-        assert_eq!(FeatureRow::new(&ViewerFacts { at: now, ..ViewerFacts::default() }, &facts).get(Feature::AgeHours), 0.0);
+        assert_eq!(
+            FeatureRow::new(&ViewerFacts { at: now, ..ViewerFacts::default() }, &facts).get(Feature::AgeHours),
+            0.0
+        );
     }
 }
