@@ -24,7 +24,7 @@ use tessera_domain::{
 use tessera_ports::ledger::Embedding;
 
 /// Nearest posts that are looked at: what is further away is not like the picture any more.
-const CANDIDATES: u16 = 200;
+const CANDIDATES: u16 = 100;
 /// How long a search may take in all.
 const SEARCH_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// How long one round over the shards may take.

@@ -17,7 +17,7 @@ impl App {
     /// result. Deleted posts, muted, private and blocked authors, and the post itself are left out by the search, so
     /// that the list is as long as there are others.
     ///
-    /// The list is made anew for every page, of the 200 nearest posts. Where the index is unwell or does not know the post
+    /// The list is made anew for every page, of the 100 nearest posts. Where the index is unwell or does not know the post
     /// the page says `degraded` and holds popular posts.
     ///
     /// # Errors
