@@ -1,6 +1,6 @@
 //! `tessera bench`: repeatable load on a fresh node, and a report beside a stated floor.
 //!
-//! Every bench (but `messages`, see there) seeds a ledger in a temporary folder, starts this same program on it as a
+//! Every bench (but `media` and `messages`, see there) seeds a ledger in a temporary folder, starts this same program on it as a
 //! child process, drives the child over kept-alive HTTP connections in a closed loop, and reads its processor time and
 //! memory from `/proc`. The floor is measured in the same run with the same client. A run ends by itself, and whatever ends it, the child
 //! is gone and the folder removed.
@@ -15,6 +15,7 @@ mod floor;
 mod graph;
 mod likes;
 mod load;
+mod media;
 mod messages;
 mod options;
 mod process;
@@ -27,6 +28,7 @@ use clap::{Args, Subcommand};
 use fanout::FanoutArguments;
 use feed::FeedArguments;
 use likes::LikesArguments;
+use media::MediaArguments;
 use messages::MessagesArguments;
 use roles::RoleArguments;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +48,8 @@ enum BenchCommand {
     Fanout(FanoutArguments),
     /// Likes and unlikes of one post and of many, beside one commit per like
     Likes(LikesArguments),
+    /// Photos through the media pipeline, beside sharp (see scripts/bench-media)
+    Media(MediaArguments),
     /// Messages to entities of this node and of another, beside a plain channel, TCP and TLS
     Messages(MessagesArguments),
     /// What a bench starts as its child process
@@ -60,6 +64,7 @@ pub async fn run(arguments: BenchArguments) -> Result<(), Failure> {
             BenchCommand::Feed(arguments) => (feed::run(&arguments).await?, arguments.common.json),
             BenchCommand::Fanout(arguments) => (fanout::run(&arguments).await?, arguments.common.json),
             BenchCommand::Likes(arguments) => (likes::run(&arguments).await?, arguments.common.json),
+            BenchCommand::Media(arguments) => (media::run(&arguments).await?, arguments.json),
             BenchCommand::Messages(arguments) => (messages::run(&arguments).await?, arguments.json),
             BenchCommand::Role(arguments) => return roles::run(arguments).await,
         };

@@ -1,7 +1,7 @@
 //! What a bench's child process is. Each role prints a ready line and ends when its standard input does, so that no
 //! child outlives its bench.
 
-use super::{floor, messages, seed};
+use super::{floor, media, messages, seed};
 use crate::{Failure, cli::Settings, compose, config::Config, serve};
 use clap::{Args, Subcommand};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -37,6 +37,8 @@ enum Role {
     },
     /// An HTTP route that commits every like by itself
     LikesFloor(Settings),
+    /// Photos through the media pipeline, as standard input says
+    MediaWorker,
     /// A node's end of a link to its bench, and an echo and a sink over plain TCP and over TLS
     MessagesPeer {
         /// Where the certificates are
@@ -59,6 +61,11 @@ pub async fn run(arguments: RoleArguments) -> Result<(), Failure> {
             let sets = [settings.sets, vec!["ledger.group_commit=false".to_owned()]].concat();
             let config = Settings { sets, ..settings }.load()?;
             until_input_ends(floor::serve(floor::likes(compose::open_ledger(&config).await?.ledger))).await
+        }
+        Role::MediaWorker => {
+            let working = tokio::task::spawn_blocking(|| media::worker::run(media::IN_FLIGHT));
+            let failed = |error: std::io::Error| Failure::running(error.to_string());
+            working.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(failed)
         }
         Role::MessagesPeer { folder, bench } => messages::serve_peer(&folder, bench, input()).await,
     }

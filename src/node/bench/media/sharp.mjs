@@ -4,7 +4,6 @@
 //
 // node sharp.mjs ladder IN_FLIGHT EFFORT CHROMA
 // node sharp.mjs decode: each line a file, which is written beside itself as PNG with `.png` behind its name; a blank line; `done`.
-// node sharp.mjs reference: the first line a folder, then photos as above: <index>-large.png and <index>-medium.png, decoded in full and resized in one step.
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import sharp from 'sharp';
@@ -30,12 +29,6 @@ async function ladder(photo) {
   };
 }
 
-async function reference(photo, start) {
-  for (const [name, side] of [['large', 1080], ['medium', 640]]) {
-    await sharp(photo).autoOrient().resize({ ...box(side), fastShrinkOnLoad: false }).png().toFile(`${start}-${name}.png`);
-  }
-}
-
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const next = async () => (await lines.next()).value;
 const folder = task === 'decode' ? '' : await next();
@@ -44,8 +37,6 @@ for (let line = await next(); line; line = await next()) files.push(line);
 
 if (task === 'decode') {
   for (const file of files) await sharp(file).png().toFile(`${file}.png`);
-} else if (task === 'reference') {
-  for (const [index, photo] of files.entries()) await reference(photo, `${folder}/${index}`);
 } else {
   await ladder(files[0]);
   console.log('ready');
