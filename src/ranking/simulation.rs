@@ -1,0 +1,74 @@
+//! A population and its days: who there is, what they post, what they are shown and what they engage with.
+//!
+//! People have interests over topics, a taste of style, a mood to engage and hours at which they come; some post, about a few
+//! topics, in a style, well or badly. People follow whom they find interesting and who is known. A session shows a
+//! list gathered from the four sources of section 6 and from those followed, ordered by what is popular with
+//! noise, so that good posts show up everywhere. A viewer looks at the first place always and at later ones
+//! less often, and engages with what was looked at by a chance that nobody logs: topic, quality, style,
+//! acquaintance, age and mood decide.
+//!
+//! The log is the product's own ([`LogRecord`]), with features made by the product's own code of what the product would
+//! know at that moment: counts, windows, co-likes, hashtags and a noisy picture of the style; never the topic, the
+//! quality or the interests themselves. The same settings give the same log.
+
+mod population;
+mod session;
+mod world;
+
+use population::Population;
+use tessera_domain::{Timestamp, hash::SeededRandom, ids::ID_EPOCH_MS, impression::LogRecord, time::HOUR_MS};
+use world::World;
+
+/// When simulated days begin: the first instant of a day, two years into the ids' epoch.
+const FIRST_DAY: Timestamp = Timestamp(ID_EPOCH_MS + 730 * 24 * HOUR_MS);
+
+/// What to simulate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimulationSettings {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// People; one in eight posts.
+    pub people: usize,
+    /// The id of the first of them, so that logs of several populations can be read together.
+    pub first_user_id: u64,
+    /// Days that are logged.
+    pub days: usize,
+    /// Days before them, which fill counts and histories and are not logged.
+    pub warm_up_days: usize,
+    /// Posts in a list.
+    pub list_length: usize,
+    /// The share of lists in random order. Measuring needs 1.0: there, a post's place says nothing of the post.
+    pub shuffled_share: f64,
+}
+
+impl Default for SimulationSettings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            people: 1_000,
+            first_user_id: 1,
+            days: 12,
+            warm_up_days: 4,
+            list_length: 24,
+            shuffled_share: 0.1,
+        }
+    }
+}
+
+/// Lets the days pass; `log` gets every record in the order of time.
+pub fn simulate(settings: &SimulationSettings, mut log: impl FnMut(LogRecord)) {
+    let mut random = SeededRandom::new(settings.seed);
+    let mut world = World::new(Population::new(settings.people, settings.first_user_id, &mut random));
+    for hour in 0..(settings.warm_up_days + settings.days) * 24 {
+        let now = FIRST_DAY.plus_ms(hour as i64 * HOUR_MS);
+        world.post_for_an_hour(now, &mut random);
+        let is_logged = hour >= settings.warm_up_days * 24;
+        for person in 0..settings.people {
+            if random.next_f64() < world.population.people[person].chance_to_come(hour % 24) {
+                let at = now.plus_ms((random.next_f64() * HOUR_MS as f64) as i64);
+                let records = session::hold(&mut world, person, at, settings, &mut random);
+                records.into_iter().filter(|_| is_logged).for_each(&mut log);
+            }
+        }
+    }
+}
