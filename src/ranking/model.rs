@@ -157,7 +157,7 @@ mod tests {
         let model = model(vec![tree]);
         let mut batch = FeatureBatch::default();
         // More rows than a block, so that the last one is partly filled.
-        let cases =
+        let cases: [(f32, f32, f32); 5] =
             [(1.0, 5.0, 0.0), (1.5, 0.0, 1.0), (0.0, f32::NAN, 2.0), (f32::NAN, 9.0, 2.0), (f32::INFINITY, 6.0, 3.0)];
         for (first, second, _) in cases.iter().cycle().take(70) {
             let mut row = FeatureRow([f32::NAN; FEATURE_COUNT]);
