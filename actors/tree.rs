@@ -19,7 +19,7 @@ use crate::{
     counter::{self, CounterActor, CounterArgs, CounterRef, CounterSettings},
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
     inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
-    media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings},
+    media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings, Scratch},
     news::{ClusterFanout, Invalidation},
     outbox::{EventHandler, OutboxRelay, RelayArgs},
     popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
@@ -39,6 +39,7 @@ use tessera_cluster::{
     Supervisor, SupervisorArgs, SupervisorHandle,
 };
 use tessera_domain::{PostId, UserId};
+use tessera_media::video::{VideoLimits, VideoTools};
 use tessera_ports::{Cdn, HotStore, Ledger, ObjectStore};
 use tokio::{sync::Semaphore, task::JoinHandle};
 
@@ -70,6 +71,12 @@ pub struct ActorSystemArgs {
     pub media_workers: usize,
     /// What a picture may be.
     pub media_limits: tessera_media::Limits,
+    /// What converts videos, or what of it is missing.
+    pub video_tools: Result<VideoTools, String>,
+    /// What a video may be.
+    pub video_limits: VideoLimits,
+    /// Where videos lie while they are worked on.
+    pub scratch: Scratch,
     /// Makes embeddings of pictures; `None`: nobody does, and what was embedded before is searched.
     pub embedder: Option<Embedder>,
     /// Shards of the visual index, the same on all nodes.
@@ -147,10 +154,14 @@ impl ActorSystem {
             ledger: args.ledger.clone(),
             hot: args.hot.clone(),
             objects: args.objects.clone(),
+            video_tools: args.video_tools.clone(),
+            scratch: args.scratch.clone(),
+            embedder: args.embedder.clone(),
             next_id: args.next_id.clone(),
             settings: MediaPoolSettings {
                 workers: args.media_workers,
                 limits: args.media_limits.clone(),
+                video_limits: args.video_limits.clone(),
                 ..MediaPoolSettings::default()
             },
         });

@@ -44,7 +44,7 @@ sub vcl_recv {
     # Only the one spelling of an address that purges know: the origin understands others (capitals, leading zeros),
     # and a copy under one of those would outlive its picture.
     set req.http.X-Path = regsub(req.url, "\?.*$", "");
-    if (req.http.X-Path !~ "^/media/[1-9][0-9]{0,18}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[a-z]+\.[a-z0-9]+$") {
+    if (req.http.X-Path !~ "^/media/[1-9][0-9]{0,18}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[a-z]+(_[1-9][0-9]{0,4})?\.[a-z0-9]+$") {
         unset req.http.X-Path;
         return (pass);
     }

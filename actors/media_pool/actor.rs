@@ -2,7 +2,7 @@
 
 use super::{
     MediaPoolArgs, Tally,
-    core::{FeederCore, JobKey, retry_delay_ms},
+    core::{FeederCore, JobKey, Wanted, retry_delay_ms},
     message::{AttemptEnd, FactoryKey, FeederMessage, Ticket},
     worker::{MediaWorker, WorkerTools},
 };
@@ -13,6 +13,7 @@ use ractor::{
     factory::{Factory, FactoryArguments, FactoryRef, queues::DefaultQueue, routing::QueuerRouting, worker_builder},
 };
 use std::sync::{Arc, atomic::Ordering};
+use tessera_media::video::CancelFlag;
 use tessera_ports::{StoreResult, clock, ledger::MediaJob};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
@@ -88,8 +89,11 @@ impl Actor for MediaFeeder {
             FeederMessage::Release { reply } => {
                 state.core.drain();
                 let (args, keys) = (state.args.clone(), state.core.running());
+                let flags: Vec<_> = keys.iter().map(|key| state.core.cancel_flag(*key)).collect();
                 tokio::spawn(async move {
-                    let _ = reply.send(release(&args, keys).await);
+                    let released = release(&args, keys).await;
+                    flags.iter().for_each(CancelFlag::cancel);
+                    let _ = reply.send(released);
                 });
             }
         }
@@ -123,11 +127,11 @@ impl FeederState {
         if !self.args.node.is_in_standing() {
             return;
         }
-        let Some(limit) = self.core.wake() else { return };
+        let Some(Wanted { jobs, videos }) = self.core.wake() else { return };
         let (args, myself) = (self.args.clone(), myself.clone());
         tokio::spawn(async move {
             let lease_ms = args.settings.lease.as_millis() as i64;
-            let work = args.ledger.claim_jobs(limit, limit, lease_ms, clock::now());
+            let work = args.ledger.claim_jobs(jobs, videos, lease_ms, clock::now());
             let result = limited("ledger", args.settings.store_limit, work).await;
             let _ = myself.cast(FeederMessage::Claimed(result));
         });
@@ -152,7 +156,8 @@ impl FeederState {
             return Ok(());
         }
         for job in jobs {
-            let ticket = Ticket::new(job, myself.clone());
+            let cancel = self.core.cancel_flag(JobKey::of(&job));
+            let ticket = Ticket::new(job, cancel, myself.clone());
             self.factory.dispatch(ticket.key(), ticket).map_err(|error| error.to_string())?;
         }
         if self.core.take_claim_again() {
@@ -183,8 +188,9 @@ impl FeederState {
             return;
         }
         let (args, myself) = (self.args.clone(), myself.clone());
+        let leases: Vec<_> = keys.into_iter().map(|key| (key, self.core.cancel_flag(key))).collect();
         tokio::spawn(async move {
-            join_all(keys.into_iter().map(|key| prolong(&args, key))).await;
+            join_all(leases.iter().map(|(key, cancel)| prolong(&args, *key, cancel))).await;
             let _ = myself.cast(FeederMessage::HeartbeatEnded);
         });
     }
@@ -199,13 +205,16 @@ async fn wake_forever(feeder: ActorRef<FeederMessage>, args: Arc<MediaPoolArgs>)
     }
 }
 
-async fn prolong(args: &MediaPoolArgs, key: JobKey) {
+async fn prolong(args: &MediaPoolArgs, key: JobKey, cancel: &CancelFlag) {
     let settings = &args.settings;
     let lease_until = clock::now().plus_ms(settings.lease.as_millis() as i64);
     let work = args.ledger.extend_lease(key.upload_id, key.lease_token, lease_until);
     match limited("ledger", settings.store_limit.min(settings.lease / 3), work).await {
         Ok(true) => {}
-        Ok(false) => tracing::info!(upload_id = %key.upload_id, "the lease of a media job was lost"),
+        Ok(false) => {
+            cancel.cancel();
+            tracing::info!(upload_id = %key.upload_id, "the lease of a media job was lost");
+        }
         Err(error) => tracing::warn!(upload_id = %key.upload_id, %error, "cannot prolong the lease of a media job"),
     }
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use tessera_domain::{
     UploadId,
     hash::{SeededRandom, stable_hash},
+    media::is_video,
 };
+use tessera_media::video::CancelFlag;
 use tessera_ports::ledger::MediaJob;
 
 /// The delay before a second attempt, at most; it doubles with every further one.
@@ -28,11 +30,29 @@ impl JobKey {
     }
 }
 
+/// A job that is under way.
+struct Running {
+    attempt: u32,
+    is_video: bool,
+    cancel: CancelFlag,
+}
+
+/// How many jobs to claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Of any kind.
+    pub jobs: usize,
+    /// How many of them may be videos.
+    pub videos: usize,
+}
+
 /// What is under way on this node. At most as many jobs as workers are.
 pub(super) struct FeederCore {
     workers: usize,
-    /// Jobs under way, with their attempt's number.
-    running: HashMap<JobKey, u32>,
+    /// Videos that may be under way at once.
+    max_videos: usize,
+    /// Jobs under way.
+    running: HashMap<JobKey, Running>,
     claiming: bool,
     /// A wake came while a claim was under way, and the claim may have missed what it told of.
     claim_again: bool,
@@ -40,13 +60,22 @@ pub(super) struct FeederCore {
 }
 
 impl FeederCore {
-    /// Nothing is under way.
+    /// Nothing is under way. Half of the workers may be busy with videos, so that photos, which take a thousandth of
+    /// the time, always find one (unless there is a single worker).
     pub fn new(workers: usize) -> Self {
-        Self { workers: workers.max(1), running: HashMap::new(), claiming: false, claim_again: false, draining: false }
+        let workers = workers.max(1);
+        Self {
+            workers,
+            max_videos: (workers / 2).max(1),
+            running: HashMap::new(),
+            claiming: false,
+            claim_again: false,
+            draining: false,
+        }
     }
 
     /// There may be jobs: how many to claim now, if any. Then [`FeederCore::claimed`] is called.
-    pub fn wake(&mut self) -> Option<usize> {
+    pub fn wake(&mut self) -> Option<Wanted> {
         let free = self.workers.saturating_sub(self.running.len());
         if self.claiming {
             self.claim_again = true;
@@ -55,7 +84,8 @@ impl FeederCore {
             return None;
         }
         self.claiming = true;
-        Some(free)
+        let videos = self.running.values().filter(|running| running.is_video).count();
+        Some(Wanted { jobs: free, videos: self.max_videos.saturating_sub(videos) })
     }
 
     /// A claim ended with `jobs`. Returns whether to start them; in a drain they are to be given back, and the
@@ -65,7 +95,10 @@ impl FeederCore {
             return false;
         }
         self.claiming = false;
-        self.running.extend(jobs.iter().map(|job| (JobKey::of(job), job.attempt)));
+        self.running.extend(jobs.iter().map(|job| {
+            let is_video = is_video(&job.upload.content_type);
+            (JobKey::of(job), Running { attempt: job.attempt, is_video, cancel: CancelFlag::default() })
+        }));
         true
     }
 
@@ -76,7 +109,12 @@ impl FeederCore {
 
     /// An attempt is over; gives its number, if it was under way here.
     pub fn ended(&mut self, key: JobKey) -> Option<u32> {
-        self.running.remove(&key)
+        self.running.remove(&key).map(|running| running.attempt)
+    }
+
+    /// What calls a job off.
+    pub fn cancel_flag(&self, key: JobKey) -> CancelFlag {
+        self.running.get(&key).map(|running| running.cancel.clone()).unwrap_or_default()
     }
 
     /// The leases to prolong (or to give back).

@@ -2,6 +2,7 @@
 
 use super::core::JobKey;
 use ractor::ActorRef;
+use tessera_media::video::CancelFlag;
 use tessera_ports::{StoreResult, ledger::MediaJob};
 use tokio::sync::oneshot;
 
@@ -51,14 +52,16 @@ pub type FactoryKey = u128;
 pub struct Ticket {
     /// The job.
     pub job: MediaJob,
+    /// Set when the work is to end: the lease was lost, the upload called off, the job given back, or the worker is gone.
+    pub cancel: CancelFlag,
     feeder: ActorRef<FeederMessage>,
     end: AttemptEnd,
 }
 
 impl Ticket {
     /// A ticket whose end is told to `feeder`.
-    pub fn new(job: MediaJob, feeder: ActorRef<FeederMessage>) -> Self {
-        Self { job, feeder, end: AttemptEnd::WorkerLost }
+    pub fn new(job: MediaJob, cancel: CancelFlag, feeder: ActorRef<FeederMessage>) -> Self {
+        Self { job, cancel, feeder, end: AttemptEnd::WorkerLost }
     }
 
     /// The job's key in the factory.
@@ -76,6 +79,7 @@ impl ractor::Message for Ticket {}
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        self.cancel.cancel();
         // A feeder that is gone has lost track of the job; its lease runs out.
         let _ = self.feeder.cast(FeederMessage::Ended(JobKey::of(&self.job), self.end));
     }

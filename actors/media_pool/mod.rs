@@ -1,11 +1,15 @@
 //! The media pool of a node: leased jobs from the ledger become posts (`process_media_job`, section 1 of the
-//! pseudocode; images).
+//! pseudocode; pictures and videos).
 //!
 //! ```text
 //! feeder (claims no more jobs than workers are free, prolongs their leases, fails those whose worker died)
 //! └─ ractor factory
-//!    └─ workers, one per core: download → process off the async threads → put five variants → finish the job
+//!    └─ workers, one per core: download → process off the async threads → put all files → finish the job
 //! ```
+//!
+//! Videos never keep more than half of the workers busy, so that one of 8K does not hold up photos. They go through files
+//! in a scratch folder, never whole through memory, and their work ends soon once their upload is called off, their lease
+//! is lost, or the job is given back.
 //!
 //! A job runs at least once and makes exactly one post: keys of variants follow from the upload, and the
 //! ledger's `finish_job` is idempotent by upload. Whatever dies, the lease runs out and the job is claimed
@@ -15,13 +19,18 @@
 
 mod actor;
 mod core;
+mod made;
 mod message;
+mod scratch;
 #[cfg(test)]
 mod tests;
+mod video;
 mod worker;
 
+pub use scratch::Scratch;
+
 use self::{actor::MediaFeeder, message::FeederMessage};
-use crate::NextId;
+use crate::{NextId, visual_search::Embedder};
 use parking_lot::Mutex;
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
 use std::{
@@ -32,7 +41,10 @@ use std::{
     time::Duration,
 };
 use tessera_cluster::{ChildSpec, ClusterNode, Deadline};
-use tessera_media::Limits;
+use tessera_media::{
+    Limits,
+    video::{VideoLimits, VideoTools},
+};
 use tessera_ports::{HotStore, Ledger, ObjectStore};
 use tokio::sync::oneshot;
 
@@ -52,8 +64,10 @@ pub struct MediaPoolSettings {
     pub process_limit: Duration,
     /// How long one call of a store may take.
     pub store_limit: Duration,
-    /// What an upload may cost.
+    /// What a picture may cost.
     pub limits: Limits,
+    /// What a video may cost.
+    pub video_limits: VideoLimits,
 }
 
 impl Default for MediaPoolSettings {
@@ -66,6 +80,7 @@ impl Default for MediaPoolSettings {
             process_limit: Duration::from_secs(120),
             store_limit: Duration::from_secs(30),
             limits: Limits::default(),
+            video_limits: VideoLimits::default(),
         }
     }
 }
@@ -80,6 +95,12 @@ pub struct MediaPoolArgs {
     pub hot: Arc<dyn HotStore>,
     /// Originals and variants.
     pub objects: Arc<dyn ObjectStore>,
+    /// `ffmpeg` and its fences, or what of them this machine lacks: then videos are tried later, on another node.
+    pub video_tools: Result<VideoTools, String>,
+    /// Where videos lie while they are worked on.
+    pub scratch: Scratch,
+    /// Makes embeddings of pictures; `None`: upkeep does, on a node that can.
+    pub embedder: Option<Embedder>,
     /// Ids for new posts.
     pub next_id: NextId,
     /// Size, timing and bounds.
@@ -125,6 +146,9 @@ impl MediaPool {
     /// Starts the pool's actors below `supervisor`; again, after they failed.
     pub async fn start(&self, supervisor: ActorCell) -> Result<ActorCell, SpawnErr> {
         self.tally.busy.store(0, Ordering::Relaxed);
+        let scratch = self.args.scratch.clone();
+        // Nothing is claimed before the feeder runs.
+        let _ = tokio::task::spawn_blocking(move || scratch.sweep()).await;
         let arguments = (self.args.clone(), self.tally.clone());
         let (feeder, _) = Actor::spawn_linked(None, MediaFeeder, arguments, supervisor).await?;
         *self.feeder.lock() = Some(feeder.clone());

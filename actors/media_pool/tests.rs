@@ -2,7 +2,7 @@
 
 mod pool;
 
-use super::core::{FeederCore, JobKey, retry_delay_ms};
+use super::core::{FeederCore, JobKey, Wanted, retry_delay_ms};
 use tessera_domain::{
     Timestamp, UploadId, UserId,
     upload::{Upload, UploadStatus},
@@ -28,20 +28,52 @@ fn job(number: u64) -> MediaJob {
     MediaJob { upload, attempt: 2, lease_token: number }
 }
 
+fn video(number: u64) -> MediaJob {
+    let mut job = job(number);
+    job.upload.content_type = "video/mp4".to_owned();
+    job
+}
+
+fn wanted(jobs: usize, videos: usize) -> Option<Wanted> {
+    Some(Wanted { jobs, videos })
+}
+
+#[test]
+fn videos_leave_half_of_the_workers_to_photos() {
+    let mut core = FeederCore::new(5);
+    assert_eq!(core.wake(), wanted(5, 2));
+    core.claimed(&[video(1), video(2), job(3)]);
+    assert_eq!(core.wake(), wanted(2, 0), "no third video");
+    core.claimed(&[]);
+    core.ended(JobKey::of(&video(1)));
+    assert_eq!(core.wake(), wanted(3, 1));
+    assert_eq!(FeederCore::new(1).wake(), wanted(1, 1), "a single worker does everything");
+}
+
+#[test]
+fn a_job_is_called_off_by_its_flag() {
+    let mut core = FeederCore::new(2);
+    core.wake();
+    core.claimed(&[video(1)]);
+    let held = core.cancel_flag(JobKey::of(&video(1)));
+    core.cancel_flag(JobKey::of(&video(1))).cancel();
+    assert!(held.is_cancelled());
+}
+
 #[test]
 fn no_more_is_claimed_than_workers_are_free() {
     let mut core = FeederCore::new(2);
-    assert_eq!(core.wake(), Some(2));
+    assert_eq!(core.wake(), wanted(2, 1));
     assert_eq!(core.wake(), None, "one claim at a time");
     assert!(core.claimed(&[job(1)]));
     assert!(core.take_claim_again(), "the wake during the claim is not forgotten");
     assert!(!core.take_claim_again());
-    assert_eq!(core.wake(), Some(1));
+    assert_eq!(core.wake(), wanted(1, 1));
     assert!(core.claimed(&[job(2)]));
     assert_eq!(core.wake(), None, "all workers are busy");
     assert_eq!(core.ended(JobKey::of(&job(1))), Some(2));
     assert_eq!(core.ended(JobKey::of(&job(1))), None);
-    assert_eq!(core.wake(), Some(1));
+    assert_eq!(core.wake(), wanted(1, 1));
 }
 
 #[test]
@@ -49,7 +81,7 @@ fn a_drain_starts_nothing_and_ends_with_the_last_job() {
     let mut core = FeederCore::new(2);
     core.wake();
     core.claimed(&[job(1)]);
-    assert_eq!(core.wake(), Some(1));
+    assert_eq!(core.wake(), wanted(1, 1));
     core.drain();
     assert!(!core.is_drained());
     assert!(!core.claimed(&[job(2)]), "what a late claim brings is given back");

@@ -3,11 +3,11 @@
 use super::{
     MediaPoolArgs,
     core::retry_delay_ms,
+    made::{Made, make_picture, put_pictures},
     message::{AttemptEnd, FactoryKey, Ticket},
+    video::{make_video, put_video},
 };
 use crate::limited::limited;
-use bytes::Bytes;
-use futures::future::try_join_all;
 use ractor::{
     ActorProcessingErr,
     factory::{FactoryRef, Job, Worker, WorkerId},
@@ -15,14 +15,14 @@ use ractor::{
 use std::{sync::Arc, time::Duration};
 use tessera_domain::{
     PostId, UploadId,
-    media::{MediaDetails, MediaFile, MediaKind, MediaRecord, Variant, file_key},
+    media::{self, MediaRecord},
     text::hashtags,
-    upload::Upload,
+    upload::{Upload, UploadStatus},
 };
-use tessera_media::{MediaError, ProcessedImage, process_image};
+use tessera_media::MediaError;
 use tessera_ports::{
     StoreError, StoreResult, clock,
-    ledger::{FinishJobOutcome, FinishedMedia, MediaJob},
+    ledger::{Embedding, FinishJobOutcome, FinishedMedia, MediaJob},
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -36,10 +36,10 @@ const PROGRESS_LIMIT: Duration = Duration::from_secs(1);
 /// What the workers share. Cheap to clone.
 #[derive(Clone)]
 pub struct WorkerTools {
-    args: Arc<MediaPoolArgs>,
+    pub(super) args: Arc<MediaPoolArgs>,
     /// One permit per core, held by the computation itself: one that outlives its time limit cannot be
     /// stopped, and keeps its permit until it ends, so that there are never more of them than cores.
-    cores: Arc<Semaphore>,
+    pub(super) cores: Arc<Semaphore>,
 }
 
 impl WorkerTools {
@@ -75,14 +75,14 @@ impl Worker for MediaWorker {
         Job { key, msg: ticket, .. }: Job<FactoryKey, Ticket>,
         tools: &mut WorkerTools,
     ) -> Result<FactoryKey, ActorProcessingErr> {
-        let end = attempt(tools, &ticket.job).await;
+        let end = attempt(tools, &ticket).await;
         ticket.end(end);
         Ok(key)
     }
 }
 
 /// Why an attempt made no post.
-enum Failure {
+pub(super) enum Failure {
     /// The file's fault: no attempt will do better.
     Final(String),
     /// A store's or the machine's: another attempt may do better.
@@ -92,9 +92,10 @@ enum Failure {
 }
 
 /// One attempt: whatever happens, the ledger is told.
-async fn attempt(tools: &WorkerTools, job: &MediaJob) -> AttemptEnd {
+async fn attempt(tools: &WorkerTools, ticket: &Ticket) -> AttemptEnd {
+    let job = &ticket.job;
     let progress = report_progress(tools, job.upload.id);
-    let end = match make_post(tools, job, &progress).await {
+    let end = match make_post(tools, ticket, &progress).await {
         Ok(post_id) => {
             tracing::debug!(upload_id = %job.upload.id, %post_id, "a media job made a post");
             progress.send_replace(100);
@@ -110,110 +111,76 @@ async fn attempt(tools: &WorkerTools, job: &MediaJob) -> AttemptEnd {
     AttemptEnd::Failed
 }
 
-async fn make_post(tools: &WorkerTools, job: &MediaJob, progress: &watch::Sender<u8>) -> Result<PostId, Failure> {
-    let upload = &job.upload;
-    let original = download(tools, upload).await?;
-    progress.send_replace(10);
-    let image = process(tools, upload, original, progress).await?;
-    let media = MediaRecord {
-        kind: MediaKind::Image,
-        upload_id: upload.id,
-        blurhash: image.blurhash.clone(),
-        width: image.large.width,
-        height: image.large.height,
-        details: MediaDetails {
-            dominant_color: Some(image.dominant_color),
-            perceptual_hash: Some(image.perceptual_hash),
-            animated: image.animation.is_some(),
-            video: None,
-        },
+async fn make_post(tools: &WorkerTools, ticket: &Ticket, progress: &watch::Sender<u8>) -> Result<PostId, Failure> {
+    let upload = &ticket.job.upload;
+    let made = if media::is_video(&upload.content_type) {
+        make_video(tools, ticket, progress).await?
+    } else {
+        make_picture(tools, upload, progress).await?
     };
-    put_variants(tools, upload, image).await?;
-    progress.send_replace(95);
-    finish(tools, job, media).await
-}
-
-async fn download(tools: &WorkerTools, upload: &Upload) -> Result<Bytes, Failure> {
-    let MediaPoolArgs { objects, settings, .. } = &*tools.args;
-    let max_bytes = settings.limits.max_bytes;
-    match limited("object store", settings.store_limit, objects.get(&upload.object_key, max_bytes)).await {
-        Ok(Some(original)) => Ok(original),
-        Ok(None) => Err(Failure::Final("The uploaded file is gone.".to_owned())),
-        Err(error @ StoreError::Refused { .. }) => {
-            // Too large, or refused for a reason that is ours: only the first is the file's fault.
-            let info = limited("object store", settings.store_limit, objects.head(&upload.object_key)).await;
-            match info {
-                Ok(Some(info)) if info.size_bytes > max_bytes => {
-                    let error = MediaError::FileTooLarge { actual_bytes: info.size_bytes, max_bytes };
-                    Err(Failure::Final(error.to_string()))
-                }
-                _ => Err(passing(upload, &error, "The uploaded file could not be read.")),
-            }
-        }
-        Err(error) => Err(passing(upload, &error, "The uploaded file could not be read.")),
+    let keys = made.record.keys(upload.user_id);
+    let published = publish(tools, &ticket.job, made, progress).await;
+    if matches!(published, Err(Failure::LeaseLost)) {
+        delete_if_called_off(tools, upload, keys).await;
     }
+    published
 }
 
-/// Runs the codecs off the async threads, for at most the process limit.
-async fn process(
+/// Stores everything, then makes the post of it.
+async fn publish(
     tools: &WorkerTools,
-    upload: &Upload,
-    original: Bytes,
+    job: &MediaJob,
+    made: Made,
     progress: &watch::Sender<u8>,
-) -> Result<ProcessedImage, Failure> {
-    let settings = &tools.args.settings;
-    let (cores, limits) = (tools.cores.clone(), settings.limits.clone());
-    let (declared, progress) = (upload.content_type.clone(), progress.clone());
-    let work = async move {
-        let permit = cores.acquire_owned().await.map_err(|error| error.to_string())?;
-        let compute = move || {
-            let _permit = permit;
-            // A picture takes the stretch from 10 to 90 percent.
-            process_image(&original, &declared, &limits, &|percent| {
-                progress.send_replace(10 + (u32::from(percent) * 80 / 100) as u8);
-            })
-        };
-        tokio::task::spawn_blocking(compute).await.map_err(|error| error.to_string())
-    };
-    match tokio::time::timeout(settings.process_limit, work).await {
-        Ok(Ok(Ok(image))) => Ok(image),
-        Ok(Ok(Err(error))) if error.is_retryable() => {
-            Err(passing(upload, &error, "The picture could not be converted."))
-        }
-        Ok(Ok(Err(error))) => {
-            tracing::info!(upload_id = %upload.id, code = error.code(), ?error, "an upload was refused");
-            Err(Failure::Final(error.to_string()))
-        }
-        Ok(Err(error)) => Err(passing(upload, &error, "The picture could not be converted.")),
-        Err(elapsed) => Err(passing(upload, &elapsed, "The picture took too long to convert.")),
+) -> Result<PostId, Failure> {
+    let Made { record, embedding, pictures, video } = made;
+    put_pictures(tools, &job.upload, pictures).await?;
+    if let Some(video) = &video {
+        put_video(tools, &job.upload, video).await?;
+    }
+    drop(video);
+    progress.send_replace(95);
+    finish(tools, job, record, embedding).await
+}
+
+/// Deletes what was stored for an upload that was called off meanwhile: there is no post that would take it along.
+async fn delete_if_called_off(tools: &WorkerTools, upload: &Upload, mut keys: Vec<String>) {
+    let MediaPoolArgs { ledger, objects, settings, .. } = &*tools.args;
+    let now = limited("ledger", settings.store_limit, ledger.upload(upload.id)).await;
+    if !matches!(now, Ok(Some(now)) if now.status == UploadStatus::Failed) {
+        return;
+    }
+    keys.push(upload.object_key.clone());
+    if let Err(error) = limited("object store", settings.store_limit, objects.delete(&keys)).await {
+        tracing::warn!(upload_id = %upload.id, %error, "cannot delete what was made of a cancelled upload");
     }
 }
 
-async fn put_variants(tools: &WorkerTools, upload: &Upload, image: ProcessedImage) -> Result<(), Failure> {
+/// What a failed read of the original means: too large is the file's fault, everything else is ours.
+pub(super) async fn unreadable(tools: &WorkerTools, upload: &Upload, error: StoreError, max_bytes: u64) -> Failure {
     let MediaPoolArgs { objects, settings, .. } = &*tools.args;
-    let ProcessedImage { large, medium, thumbnail, avif, webp, animation, .. } = image;
-    let mut files = vec![
-        (MediaFile::Picture(Variant::Large), large),
-        (MediaFile::Picture(Variant::Medium), medium),
-        (MediaFile::Picture(Variant::Thumbnail), thumbnail),
-        (MediaFile::Picture(Variant::Avif), avif),
-        (MediaFile::Picture(Variant::Webp), webp),
-    ];
-    files.extend(animation.map(|animation| (MediaFile::Animation, animation)));
-    let puts = files.into_iter().map(|(file, encoded)| async move {
-        let key = file_key(upload.user_id, upload.id, file);
-        let put = objects.put(&key, file.content_type(), Bytes::from(encoded.bytes));
-        limited("object store", settings.store_limit, put).await
-    });
-    let stored = try_join_all(puts).await;
-    stored.map(|_| ()).map_err(|error| passing(upload, &error, "The pictures could not be stored."))
+    if matches!(error, StoreError::Refused { .. }) {
+        let info = limited("object store", settings.store_limit, objects.head(&upload.object_key)).await;
+        if let Ok(Some(info)) = info
+            && info.size_bytes > max_bytes
+        {
+            let error = MediaError::FileTooLarge { actual_bytes: info.size_bytes, max_bytes };
+            return Failure::Final(error.to_string());
+        }
+    }
+    passing(upload, &error, "The uploaded file could not be read.")
 }
 
-async fn finish(tools: &WorkerTools, job: &MediaJob, media: MediaRecord) -> Result<PostId, Failure> {
+async fn finish(
+    tools: &WorkerTools,
+    job: &MediaJob,
+    media: MediaRecord,
+    embedding: Option<Embedding>,
+) -> Result<PostId, Failure> {
     let MediaPoolArgs { ledger, next_id, settings, .. } = &*tools.args;
     let upload = &job.upload;
     let hashtags = hashtags(&upload.caption);
-    let finished = FinishedMedia { post_id: PostId(next_id()), media, hashtags, embedding: None, now: clock::now() };
+    let finished = FinishedMedia { post_id: PostId(next_id()), media, hashtags, embedding, now: clock::now() };
     let mut pause = FINISH_PAUSE;
     let mut tries = 1;
     loop {
@@ -246,7 +213,7 @@ async fn fail(tools: &WorkerTools, job: &MediaJob, reason: &str, is_final: bool)
     Ok(())
 }
 
-fn passing(upload: &Upload, error: &dyn std::fmt::Display, reason: &'static str) -> Failure {
+pub(super) fn passing(upload: &Upload, error: &dyn std::fmt::Display, reason: &'static str) -> Failure {
     tracing::warn!(upload_id = %upload.id, %error, reason, "an attempt at a media job failed; it is tried again");
     Failure::Passing(reason)
 }

@@ -9,8 +9,10 @@ pub struct AppSettings {
     pub celebrity_rule: CelebrityRule,
     /// What a feed is mixed from, normalised.
     pub feed_ratios: FeedRatios,
-    /// Largest upload, in bytes.
+    /// Largest picture to be uploaded, in bytes.
     pub upload_max_bytes: u64,
+    /// Largest video to be uploaded, in bytes; `None`: videos cannot be converted here.
+    pub video_max_bytes: Option<u64>,
     /// Most uploads per user and UTC day; `None` for no limit.
     pub daily_upload_quota: Option<u32>,
     /// Most media jobs that may wait; past it a completion is refused as overloaded.
@@ -29,6 +31,7 @@ impl Default for AppSettings {
             celebrity_rule: CelebrityRule { threshold: 10_000 },
             feed_ratios: FeedRatios::default(),
             upload_max_bytes: 50 * 1024 * 1024,
+            video_max_bytes: Some(512 * 1024 * 1024),
             daily_upload_quota: Some(500),
             max_queued_jobs: 10_000,
             session_lifetime_ms: 90 * DAY_MS,

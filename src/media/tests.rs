@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod animation_bombs;
 mod animations;
 mod bad_input;
 mod build;

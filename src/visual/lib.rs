@@ -1,4 +1,3 @@
 //! Visual search: what pictures look like as vectors, and which vectors lie near each other.
 
-pub mod embedding;
 pub mod index;

@@ -1,7 +1,7 @@
 //! The pool over a SQLite ledger and the in-process S3 server.
 
 use crate::{
-    media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings},
+    media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings, Scratch},
     testing::{Ground, alone, eventually},
 };
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ use tessera_domain::{
     media::{Variant, variant_key},
     upload::{Upload, UploadStatus},
 };
-use tessera_media::encode_jpeg;
+use tessera_media::{encode_jpeg, video::VideoTools};
 use tessera_ports::{
     ObjectStore, StoreResult,
     ledger::{CompleteUploadOutcome, JobState},
@@ -106,6 +106,9 @@ impl Studio {
             ledger: ground.ledger.clone(),
             hot: ground.hot.clone(),
             objects: objects.clone(),
+            video_tools: VideoTools::find(),
+            scratch: Scratch::new(ground.folder.path().join("scratch")),
+            embedder: None,
             next_id,
             settings: MediaPoolSettings { workers: 2, ..MediaPoolSettings::default() },
         });

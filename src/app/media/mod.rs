@@ -1,4 +1,4 @@
-//! Public media: the variants of posts' pictures.
+//! Public media: the files of posts.
 
 mod open_media;
 

@@ -1,24 +1,24 @@
-//! A variant of a post's picture. Its address holds random bits, so no token is asked for.
+//! A file of a post. Its address holds random bits, so no token is asked for.
 
 use super::{ObjectBody, ObjectInfo};
 use crate::{App, AppError, AppResult};
 use std::ops::RangeInclusive;
 use tessera_domain::{
     UploadId, UserId,
-    media::{Variant, variant_key},
+    media::{MediaFile, file_key},
 };
 
 impl App {
-    /// What is known of a variant, without its bytes.
+    /// What is known of a file, without its bytes.
     ///
     /// # Errors
     /// [`AppError::NotFound`] where nothing is stored.
-    pub async fn media_info(&self, user_id: UserId, upload_id: UploadId, variant: Variant) -> AppResult<ObjectInfo> {
-        let key = variant_key(user_id, upload_id, variant);
+    pub async fn media_info(&self, user_id: UserId, upload_id: UploadId, file: MediaFile) -> AppResult<ObjectInfo> {
+        let key = file_key(user_id, upload_id, file);
         self.objects.head(&key).await?.ok_or(AppError::NotFound("picture"))
     }
 
-    /// A variant's bytes, or an inclusive range of them that lies inside, as a stream.
+    /// A file's bytes, or an inclusive range of them that lies inside, as a stream.
     ///
     /// # Errors
     /// [`AppError::NotFound`] where nothing is stored.
@@ -26,10 +26,10 @@ impl App {
         &self,
         user_id: UserId,
         upload_id: UploadId,
-        variant: Variant,
+        file: MediaFile,
         range: Option<RangeInclusive<u64>>,
     ) -> AppResult<ObjectBody> {
-        let key = variant_key(user_id, upload_id, variant);
+        let key = file_key(user_id, upload_id, file);
         self.objects.open(&key, range).await?.ok_or(AppError::NotFound("picture"))
     }
 }

@@ -52,7 +52,8 @@ impl App {
             return Err(Invalid::new("filename", "must not be empty").into());
         }
         let content_type = content_type.trim().to_ascii_lowercase();
-        let extension = upload::check_request(&content_type, file_size_bytes, self.settings.upload_max_bytes)?;
+        let max_bytes = self.max_bytes(&content_type)?;
+        let extension = upload::check_request(&content_type, file_size_bytes, max_bytes)?;
         let (id, now) = (self.ids.upload(), self.now());
         let upload = Upload {
             id,
@@ -79,6 +80,16 @@ impl App {
                 Err(AppError::QuotaExceeded { retry_after: Duration::from_millis(wait_ms) })
             }
         }
+    }
+
+    /// How large an upload of this type may be, where any is taken.
+    fn max_bytes(&self, content_type: &str) -> AppResult<u64> {
+        if !media::is_video(content_type) {
+            return Ok(self.settings.upload_max_bytes);
+        }
+        self.settings.video_max_bytes.ok_or_else(|| {
+            Invalid::new("content_type", "videos are not taken: this server has no ffmpeg to convert them").into()
+        })
     }
 
     async fn sign_again(&self, asked: &Upload, first: Upload, now: Timestamp) -> AppResult<CreatedUpload> {

@@ -1,5 +1,6 @@
 //! From a presigned URL to a queued media job.
 
+mod cancel_upload;
 mod complete_upload;
 mod create_upload;
 mod get_upload;

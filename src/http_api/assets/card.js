@@ -31,15 +31,19 @@ export function fillFrame(frame, post, { large = false, sizes = "100vw" } = {}) 
   frame.style.setProperty("--ratio", String(ratio));
   const placeholder = blurhashCanvas(media.blurhash);
   if (large && media.video) {
-    const video = el("video", { src: media.video, poster: media.large, controls: true, playsinline: true, "aria-label": post.alt_text || "Video" });
-    frame.append(video);
+    // Players of HLS choose a size as they go; the others play the MP4.
+    const source = (src, type) => src && el("source", { src, type });
+    const label = post.alt_text || `Video by ${post.author?.display_name || post.author?.username || "somebody"}`;
+    const options = { poster: media.large, controls: true, playsinline: true, preload: "metadata", "aria-label": label };
+    const sources = [source(media.hls, "application/vnd.apple.mpegurl"), source(media.video, "video/mp4")];
+    frame.append(el("video", options, sources));
     return;
   }
   // The ladder of the API: `large` is as wide as the media says, `medium` fits into 640 pixels.
   const mediumWidth = Math.round(media.width * Math.min(1, 640 / Math.max(media.width, media.height)));
   const image = el("img", {
-    src: large ? media.large ?? media.medium : media.medium ?? media.large,
-    srcset: media.medium && media.large && mediumWidth ? `${media.medium} ${mediumWidth}w, ${media.large} ${media.width}w` : null,
+    src: (large && media.animation) || (large ? media.large ?? media.medium : media.medium ?? media.large),
+    srcset: !(large && media.animation) && media.medium && media.large && mediumWidth ? `${media.medium} ${mediumWidth}w, ${media.large} ${media.width}w` : null,
     sizes,
     alt: post.alt_text || `Photo by ${post.author?.display_name || post.author?.username || "somebody"}`,
     width: media.width,
@@ -54,7 +58,9 @@ export function fillFrame(frame, post, { large = false, sizes = "100vw" } = {}) 
   // AVIF and WebP are made for the feed; the dialog wants the largest picture there is.
   const sources = large ? [] : [source(media.avif, "image/avif"), source(media.webp, "image/webp")];
   const picture = el("picture", {}, sources, image);
-  frame.append(...[placeholder, picture].filter(Boolean));
+  const kind = media.video ? "Video" : media.animation && !large ? "GIF" : null;
+  const badge = kind && el("span", { class: "label kind" }, kind);
+  frame.append(...[placeholder, picture, badge].filter(Boolean));
 }
 
 function showLikes(post) {

@@ -13,17 +13,22 @@ const area = byId("progress");
 let chosen = null;
 let busy = false;
 
+const isVideo = (file) => Boolean(file?.type.startsWith("video/"));
+
 function choose(file) {
   if (busy) return;
-  if (!file?.type.startsWith("image/")) {
-    toast("That is not a picture.");
+  if (!isVideo(file) && !file?.type.startsWith("image/")) {
+    toast("That is neither a picture nor a video.");
     return;
   }
   if (preview.src) URL.revokeObjectURL(preview.src);
+  preview.removeAttribute("src");
   chosen = file;
-  preview.src = URL.createObjectURL(file);
-  preview.hidden = false;
+  if (!isVideo(file)) preview.src = URL.createObjectURL(file);
+  preview.hidden = isVideo(file);
   byId("drop-hint").hidden = true;
+  byId("chosen-name").hidden = !isVideo(file);
+  byId("chosen-name").textContent = file.name;
   area.hidden = true;
   submit.disabled = false;
 }
@@ -34,6 +39,7 @@ function reset() {
   if (preview.src) URL.revokeObjectURL(preview.src);
   preview.removeAttribute("src");
   preview.hidden = true;
+  byId("chosen-name").hidden = true;
   byId("drop-hint").hidden = false;
   area.hidden = true;
   submit.disabled = true;
@@ -48,17 +54,17 @@ function say(text, share, failed = false) {
 }
 
 /** Asks until the upload has become a post; throws the reason where it has failed. */
-async function processed(uploadId) {
-  for (let pause = 150, waited = 0; waited < 180_000; waited += pause, pause = Math.min(1_000, pause * 1.3)) {
+async function processed(uploadId, patience) {
+  for (let pause = 150, waited = 0; waited < patience; waited += pause, pause = Math.min(1_000, pause * 1.3)) {
     const upload = await call("GET", `/v1/uploads/${uploadId}`);
     if (upload.status === "completed") return upload.post_id;
     if (upload.status === "failed") {
-      throw new Problem(422, "failed", upload.error || "The photo could not be processed.");
+      throw new Problem(422, "failed", upload.error || "The file could not be processed.");
     }
     say("Making it look good on every screen …", 0.6 + (0.4 * (upload.progress ?? 0)) / 100);
     await sleep(pause);
   }
-  throw new Problem(0, "slow", "This takes longer than usual. The photo will appear when it is ready.");
+  throw new Problem(0, "slow", "This takes longer than usual. Your post will appear when it is ready.");
 }
 
 async function share() {
@@ -72,7 +78,8 @@ async function share() {
   await put(upload, chosen, (done) => say(`Sending … ${Math.round(done * 100)} %`, 0.05 + 0.55 * done));
   const text = (name) => words.get(name).trim() || undefined;
   await call("POST", `/v1/uploads/${upload.upload_id}/complete`, { caption: text("caption"), alt_text: text("alt_text") });
-  return processed(upload.upload_id);
+  // A long video takes about as long as it plays.
+  return processed(upload.upload_id, isVideo(chosen) ? 1_800_000 : 180_000);
 }
 
 form.addEventListener("submit", async (event) => {
@@ -82,9 +89,10 @@ form.addEventListener("submit", async (event) => {
   submit.disabled = true;
   try {
     const postId = await share();
+    const what = isVideo(chosen) ? "video" : "photo";
     dialog.close();
     reset();
-    toast("Your photo is shared.");
+    toast(`Your ${what} is shared.`);
     document.dispatchEvent(new CustomEvent("tessera:shared", { detail: postId }));
   } catch (error) {
     say(error.message, 0, true);

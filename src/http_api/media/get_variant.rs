@@ -1,4 +1,4 @@
-//! `GET /media/{user_id}/{upload_id}/{file_name}`: a picture, straight from the object store.
+//! `GET /media/{user_id}/{upload_id}/{file_name}`: a picture, a video or a playlist, straight from the object store.
 
 use super::range::{Wanted, wanted};
 use crate::{EdgeResult, EdgeState, Problem, conditional::none_match_names, extract::Path, problem::kinds};
@@ -9,18 +9,18 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tessera_app::{AppError, media::ObjectInfo};
-use tessera_domain::{UploadId, UserId, media::Variant};
+use tessera_domain::{UploadId, UserId, media::MediaFile};
 
-/// Everything a variant's address says.
-type Address = (UserId, UploadId, Variant);
+/// Everything a file's address says.
+type Address = (UserId, UploadId, MediaFile);
 
-/// A variant of a post's picture. No token is needed: the address cannot be guessed. `HEAD`, entity tags and
+/// A file of a post: a size of its picture, its animation, an MP4, an HLS playlist or segments. No token is needed: the address cannot be guessed. `HEAD`, entity tags and
 /// single ranges work.
 #[utoipa::path(get, path = "/media/{user_id}/{upload_id}/{file_name}", tag = "media", security(()),
     params(
         ("user_id" = String, Path, description = "The author"),
         ("upload_id" = String, Path, description = "The upload"),
-        ("file_name" = String, Path, description = "large.jpg, medium.jpg, thumbnail.jpg, medium.avif or medium.webp"),
+        ("file_name" = String, Path, description = "large.jpg, medium.jpg, thumbnail.jpg, medium.avif, medium.webp; animation.webp; hls.m3u8 and what it names, video_<height>.mp4"),
     ),
     responses(
         (status = 200, description = "The picture", content_type = "image/*"),
@@ -33,30 +33,30 @@ pub(super) async fn get_variant(
     Path((user_id, upload_id, file_name)): Path<(UserId, UploadId, String)>,
     headers: HeaderMap,
 ) -> EdgeResult<Response> {
-    let variant = Variant::from_file_name(&file_name).ok_or(AppError::NotFound("picture"))?;
-    let address = (user_id, upload_id, variant);
+    let file = MediaFile::from_file_name(&file_name).ok_or(AppError::NotFound("picture"))?;
+    let address = (user_id, upload_id, file);
     let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let needs_info = method == Method::HEAD || range.is_some() || headers.contains_key(header::IF_NONE_MATCH);
     if !needs_info {
         return whole(&state, address).await;
     }
-    let info = state.app.media_info(user_id, upload_id, variant).await?;
+    let info = state.app.media_info(user_id, upload_id, file).await?;
     let etag = etag(&info, address);
     if none_match_names(&headers, &etag) {
         return Ok(described(StatusCode::NOT_MODIFIED.into_response(), &etag, None));
     }
     if method == Method::HEAD {
-        return Ok(described(().into_response(), &etag, Some((variant, info.size_bytes))));
+        return Ok(described(().into_response(), &etag, Some((file, info.size_bytes))));
     }
     let range = range.filter(|_| if_range_holds(&headers, &etag));
     match wanted(range, info.size_bytes) {
         Wanted::Whole => whole(&state, address).await,
         Wanted::Outside => Ok(outside(info.size_bytes)),
         Wanted::Part(range) => {
-            let body = state.app.open_media(user_id, upload_id, variant, Some(range.clone())).await?;
+            let body = state.app.open_media(user_id, upload_id, file, Some(range.clone())).await?;
             let (first, last) = range.into_inner();
             let response = (StatusCode::PARTIAL_CONTENT, Body::from_stream(body.stream)).into_response();
-            let mut response = described(response, &etag, Some((variant, last - first + 1)));
+            let mut response = described(response, &etag, Some((file, last - first + 1)));
             let value = format!("bytes {first}-{last}/{}", info.size_bytes);
             insert(&mut response, header::CONTENT_RANGE, &value);
             Ok(response)
@@ -65,17 +65,17 @@ pub(super) async fn get_variant(
 }
 
 async fn whole(state: &EdgeState, address: Address) -> EdgeResult<Response> {
-    let (user_id, upload_id, variant) = address;
-    let body = state.app.open_media(user_id, upload_id, variant, None).await?;
+    let (user_id, upload_id, file) = address;
+    let body = state.app.open_media(user_id, upload_id, file, None).await?;
     let (etag, size) = (etag(&body.info, address), body.info.size_bytes);
-    Ok(described(Body::from_stream(body.stream).into_response(), &etag, Some((variant, size))))
+    Ok(described(Body::from_stream(body.stream).into_response(), &etag, Some((file, size))))
 }
 
 /// The store's strong tag, or one from the address, whose bytes never change, and the size.
-fn etag(info: &ObjectInfo, (_, upload_id, variant): Address) -> String {
+fn etag(info: &ObjectInfo, (_, upload_id, file): Address) -> String {
     match &info.etag {
         Some(etag) if etag.starts_with('"') => etag.clone(),
-        _ => format!("\"{upload_id}-{}-{}\"", variant.file_name(), info.size_bytes),
+        _ => format!("\"{upload_id}-{}-{}\"", file.file_name(), info.size_bytes),
     }
 }
 
@@ -92,9 +92,9 @@ fn outside(size_bytes: u64) -> Response {
 }
 
 /// Adds what every reply about a picture says; with its type and length where it has a body.
-fn described(mut response: Response, etag: &str, body: Option<(Variant, u64)>) -> Response {
-    if let Some((variant, length)) = body {
-        insert(&mut response, header::CONTENT_TYPE, variant.content_type());
+fn described(mut response: Response, etag: &str, body: Option<(MediaFile, u64)>) -> Response {
+    if let Some((file, length)) = body {
+        insert(&mut response, header::CONTENT_TYPE, file.content_type());
         insert(&mut response, header::CONTENT_LENGTH, &length.to_string());
     }
     insert(&mut response, header::ETAG, etag);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tessera_app::hydrate::HydratedPost;
 use tessera_domain::{
     PostId, UserId,
-    media::{MediaKind, Variant, variant_key},
+    media::{MediaFile, MediaKind, Variant, VideoRecord, file_key},
     post::Post,
     user::User,
 };
@@ -58,6 +58,28 @@ pub struct MediaBody {
     /// WebP inside 640 x 640.
     #[schema(format = "uri")]
     pub webp: String,
+    /// An animated WebP inside 640 x 640; only of animated pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri")]
+    pub animation: Option<String>,
+    /// An MP4 (H.264, AAC) that every browser plays: the largest size up to 720 lines, or the smallest there is; only of videos.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri")]
+    pub video: Option<String>,
+    /// An HLS playlist of all sizes; only of videos.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri")]
+    pub hls: Option<String>,
+    /// How long the video plays, in milliseconds; only of videos.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Whether the video has sound; only of videos.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_audio: Option<bool>,
+    /// The colour of the largest part of the picture, as in CSS; missing of old posts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "#4a6b8c")]
+    pub dominant_color: Option<String>,
     /// A placeholder to show while loading (blurha.sh).
     pub blurhash: String,
     /// Width of `large`, in pixels.
@@ -68,14 +90,22 @@ pub struct MediaBody {
 
 impl MediaBody {
     fn new(state: &EdgeState, post: &Post) -> Self {
-        let url =
-            |variant| state.absolute_url(&format!("/{}", variant_key(post.author_id, post.media.upload_id, variant)));
+        let url = |file| state.absolute_url(&format!("/{}", file_key(post.author_id, post.media.upload_id, file)));
+        let picture = |variant| url(MediaFile::Picture(variant));
+        let details = &post.media.details;
+        let video = details.video.as_ref();
         Self {
-            large: url(Variant::Large),
-            medium: url(Variant::Medium),
-            thumbnail: url(Variant::Thumbnail),
-            avif: url(Variant::Avif),
-            webp: url(Variant::Webp),
+            large: picture(Variant::Large),
+            medium: picture(Variant::Medium),
+            thumbnail: picture(Variant::Thumbnail),
+            avif: picture(Variant::Avif),
+            webp: picture(Variant::Webp),
+            animation: details.animated.then(|| url(MediaFile::Animation)),
+            video: video.and_then(VideoRecord::common_side).map(|side| url(MediaFile::Mp4(side))),
+            hls: video.map(|_| url(MediaFile::Playlists)),
+            duration_ms: video.map(|video| video.duration_ms),
+            has_audio: video.map(|video| video.has_audio),
+            dominant_color: details.dominant_color.map(|[red, green, blue]| format!("#{red:02x}{green:02x}{blue:02x}")),
             blurhash: post.media.blurhash.clone(),
             width: post.media.width,
             height: post.media.height,

@@ -15,11 +15,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tessera_actors::{
     breaker::{BreakerPolicy, Breakers},
+    media_pool::Scratch,
     tree::{ActorSystem, ActorSystemArgs},
 };
 use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterNode, NodeName};
 use tessera_domain::Timestamp;
+use tessera_media::video::VideoLimits;
 use tessera_ports::{ObjectStore, cdn::NoCdn};
 use tessera_stores::{
     local_s3::{LocalCredentials, LocalS3, LocalS3Options},
@@ -112,6 +114,9 @@ impl Edge {
             clustering: vec![],
             media_workers: 1,
             media_limits: tessera_media::Limits::default(),
+            video_tools: Err("none in these tests".to_owned()),
+            video_limits: VideoLimits::default(),
+            scratch: Scratch::new(folder.path().join("scratch")),
             embedder: None,
             visual_shards: 2,
             timeline_idle_after: Duration::from_secs(60),

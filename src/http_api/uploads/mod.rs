@@ -1,5 +1,6 @@
 //! Uploads.
 
+mod cancel_upload;
 mod complete_upload;
 mod create_upload;
 mod get_upload;
@@ -12,5 +13,5 @@ pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default()
         .routes(routes!(create_upload::create_upload))
         .routes(routes!(complete_upload::complete_upload))
-        .routes(routes!(get_upload::get_upload))
+        .routes(routes!(get_upload::get_upload, cancel_upload::cancel_upload))
 }

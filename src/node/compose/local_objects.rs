@@ -13,7 +13,7 @@ pub async fn start(config: &Config) -> Result<(LocalS3, LocalCredentials), Failu
         .map_err(|error| Failure::start_up(format!("the object store's credentials: {error}")))?;
     let remembered = config.data_dir.join("objects-port");
     let root = config.data_dir.join("objects");
-    let max_object_bytes = config.upload_max_bytes.max(64 << 20);
+    let max_object_bytes = config.upload_max_bytes.max(config.max_video_bytes).max(64 << 20);
     let options = |listen: SocketAddr| LocalS3Options {
         max_object_bytes,
         ..LocalS3Options::new(&root, listen, credentials.clone())

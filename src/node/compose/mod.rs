@@ -15,11 +15,13 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use stores::{open_caches, open_hot};
 use tessera_actors::{
     breaker::{Breakers, GuardedCaches, GuardedObjects},
+    media_pool::Scratch,
     tree::{ActorSystem, ActorSystemArgs},
 };
 use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterKeeper, ClusterNode, Deadline, NodeName};
 use tessera_http_api::{EdgeSettings, RateSettings, ServingGate};
+use tessera_media::video::{VideoLimits, VideoTools};
 use tessera_ports::{Ledger, StoreError};
 use tessera_stores::local_s3::LocalS3;
 
@@ -70,6 +72,14 @@ impl Node {
             max_bytes: config.upload_max_bytes,
             ..Default::default()
         };
+        let video_tools = find_video_tools().await;
+        let video_max_bytes = video_tools.is_ok().then_some(config.max_video_bytes);
+        let video_limits = VideoLimits {
+            max_bytes: config.max_video_bytes,
+            max_output_bytes: config.max_video_bytes,
+            max_duration: config.max_video_duration,
+            ..Default::default()
+        };
         let cluster_node = match &clustering {
             Some(clustering) => clustering.node.clone(),
             None => ClusterNode::alone(NodeName(config.node_name.clone())),
@@ -91,6 +101,9 @@ impl Node {
             clustering: keeper.iter().map(ClusterKeeper::child_spec).collect(),
             media_workers: config.media_workers,
             media_limits,
+            video_tools,
+            video_limits,
+            scratch: Scratch::new(config.data_dir.join("scratch").join(&config.node_name)),
             embedder: None,
             visual_shards: config.visual_shards,
             timeline_idle_after: config.timeline_idle_after,
@@ -100,6 +113,7 @@ impl Node {
         let settings = AppSettings {
             celebrity_rule: config.celebrity_rule,
             upload_max_bytes: config.upload_max_bytes,
+            video_max_bytes,
             daily_upload_quota: config.daily_upload_quota,
             max_queued_jobs: config.max_queued_jobs,
             feed_ratios: config.feed_ratios,
@@ -161,4 +175,17 @@ fn make_folder(path: &Path) -> Result<(), Failure> {
 
 fn store_failure(error: &StoreError) -> Failure {
     Failure::start_up(error.to_string())
+}
+
+/// The programs that convert videos; without them the node takes none.
+async fn find_video_tools() -> Result<VideoTools, String> {
+    let found = tokio::task::spawn_blocking(VideoTools::find).await.unwrap_or_else(|error| Err(error.to_string()));
+    match &found {
+        Ok(tools) if !tools.has_network_namespace() => {
+            tracing::info!("ffmpeg runs without a network namespace: this machine does not allow one");
+        }
+        Ok(_) => {}
+        Err(reason) => tracing::warn!(%reason, "this node takes no videos"),
+    }
+    found
 }

@@ -81,6 +81,8 @@ struct RawUploads {
 struct RawMedia {
     workers: usize,
     max_megapixels: u64,
+    max_video_bytes: u64,
+    max_video_seconds: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -156,6 +158,10 @@ pub struct Config {
     pub media_workers: usize,
     /// Largest picture in pixels.
     pub max_pixels: u64,
+    /// Largest video in bytes.
+    pub max_video_bytes: u64,
+    /// Longest video.
+    pub max_video_duration: Duration,
     /// Shards of the visual index; one where the node is alone.
     pub visual_shards: u16,
     /// When unused timelines leave memory.
@@ -178,6 +184,8 @@ impl RawConfig {
             ("uploads.max_bytes", self.uploads.max_bytes),
             ("uploads.max_queued_jobs", self.uploads.max_queued_jobs),
             ("media.max_megapixels", self.media.max_megapixels),
+            ("media.max_video_bytes", self.media.max_video_bytes),
+            ("media.max_video_seconds", self.media.max_video_seconds),
             ("visual.shards", u64::from(self.visual.shards)),
             ("timelines.memory_bytes", self.timelines.memory_bytes as u64),
         ])?;
@@ -211,6 +219,8 @@ impl RawConfig {
             max_queued_jobs: self.uploads.max_queued_jobs,
             media_workers: workers,
             max_pixels: self.media.max_megapixels.saturating_mul(1_000_000),
+            max_video_bytes: self.media.max_video_bytes,
+            max_video_duration: Duration::from_secs(self.media.max_video_seconds),
             visual_shards: match mode {
                 Mode::Embedded => 1,
                 Mode::Cluster => self.visual.shards,
