@@ -16,11 +16,11 @@ use crate::{Limits, MediaError, color};
 /// Pixels of the canvas: it is in memory four times.
 const MAX_CANVAS_PIXELS: u64 = 4_000_000;
 /// Pixels of all frames together, each as large as the canvas: what composing and scaling them costs.
-const MAX_COMPOSED_PIXELS: u64 = 200_000_000;
+const MAX_COMPOSED_PIXELS: u64 = 100_000_000;
 /// Frames that are kept. Of more, every second, third and so on is, for as long as those it stands for.
 const MAX_KEPT_FRAMES: u32 = 200;
 /// Pixels of all kept frames together; what would have more is made smaller.
-const MAX_ENCODED_PIXELS: u64 = 40_000_000;
+const MAX_ENCODED_PIXELS: u64 = 24_000_000;
 /// Bytes of the result.
 const MAX_OUTPUT_BYTES: usize = 12 * 1024 * 1024;
 

@@ -87,7 +87,7 @@ pub struct ProcessedImage {
 /// have transparency laid over white; AVIF and WebP keep it.
 ///
 /// Whatever the bytes are, memory grows by [`Limits::max_alloc_bytes`] and 64 MiB at most, and processor time by the limits on pixels,
-/// frames, scans and metadata: no file of the hostile corpus (`tests/corpus.rs`) takes more than two seconds of a release build.
+/// frames, scans and metadata: no file of the hostile corpus (`tests/corpus.rs`) takes more than two seconds of a release build, and an animation at the edge of its bounds four.
 ///
 /// `progress` hears non-decreasing percentages, the last one 100. The call computes for some tenths of a second in the
 /// calling thread and the same bytes give the same result; keep it off async threads.

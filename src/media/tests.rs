@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod animation_bombs;
 mod animations;
 mod bad_input;
 mod build;

@@ -7,6 +7,7 @@ use crate::{
     ctl::CtlArguments,
     demo::DemoArguments,
     s3::S3Arguments,
+    train::Trainable,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -40,6 +41,12 @@ pub enum Command {
         what: Rebuildable,
         #[command(flatten)]
         settings: Settings,
+    },
+    /// Learn a model anew
+    Train {
+        /// Which
+        #[command(subcommand)]
+        what: Trainable,
     },
     /// Serve objects from a folder over S3: for development clusters and tests, with the keys in
     /// TESSERA__OBJECTS__ACCESS_KEY and TESSERA__OBJECTS__SECRET_KEY

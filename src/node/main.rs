@@ -13,6 +13,7 @@ mod maintain;
 mod s3;
 mod serve;
 mod telemetry;
+mod train;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
@@ -75,6 +76,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Bench(arguments) => bench::run(arguments).await,
             Command::Migrate(settings) => maintain::migrate(prepared(settings)?).await,
             Command::Rebuild { what, settings } => maintain::rebuild(prepared(settings)?, what).await,
+            Command::Train { what } => train::run(what),
             Command::S3(arguments) => s3::run(arguments).await,
             Command::Completions { .. } => Ok(()),
         }

@@ -12,6 +12,7 @@ const DECODE_BYTES_PER_PIXEL: u64 = 10;
 
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> {
     let mut size = None;
+    let mut largest_pixels = 0;
     let mut frames = 0;
     let mut plays = 1;
     let mut orientation = Orientation::NoTransforms;
@@ -24,12 +25,10 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> 
             b"ICCP" if length as u64 > limits.max_metadata_bytes => {
                 return Err(MediaError::MetadataTooLarge { max_metadata_bytes: limits.max_metadata_bytes });
             }
-            // The decoder allocates by each of them.
             b"VP8X" | b"VP8 " | b"VP8L" => {
-                if let Some((width, height)) = read_size(kind, body) {
-                    let (largest_width, largest_height) = size.unwrap_or((width, height));
-                    size = Some((width.max(largest_width), height.max(largest_height)));
-                }
+                let stated = read_size(kind, body);
+                size = size.or(stated); // The first of these stands first in the file and rules.
+                largest_pixels = largest_pixels.max(stated.map_or(0, pixels_of));
             }
             b"ANIM" => plays = body.get(4..6).map_or(plays, |count| u16::from_le_bytes([count[0], count[1]])),
             b"ANMF" => frames += 1,
@@ -38,17 +37,21 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Header, MediaError> 
         }
     }
     let (width, height) = size.ok_or_else(|| MediaError::corrupt(FORMAT, "no frame header"))?;
-    let pixels = u64::from(width) * u64::from(height); // A canvas holds all its frames.
     Ok(Header {
         format: FORMAT,
         width,
         height,
         frames: frames.max(1),
         orientation,
-        animation: (frames > 1).then_some(AnimationHeader { plays, largest_frame_pixels: pixels }),
-        decode_bytes: pixels * DECODE_BYTES_PER_PIXEL,
+        animation: (frames > 1).then_some(AnimationHeader { plays, largest_frame_pixels: pixels_of((width, height)) }),
+        // The decoder allocates by what the canvas says, and by what its picture says.
+        decode_bytes: largest_pixels * DECODE_BYTES_PER_PIXEL,
         details: Details::None,
     })
+}
+
+fn pixels_of((width, height): (u32, u32)) -> u64 {
+    u64::from(width) * u64::from(height)
 }
 
 /// A chunk of a WebP, or of a frame of one.

@@ -15,7 +15,12 @@ pub(super) struct HostileFile {
     pub outcome: &'static str,
 }
 
-fn file(name: &'static str, content_type: &'static str, outcome: &'static str, bytes: Vec<u8>) -> HostileFile {
+pub(super) fn file(
+    name: &'static str,
+    content_type: &'static str,
+    outcome: &'static str,
+    bytes: Vec<u8>,
+) -> HostileFile {
     HostileFile { name, content_type, bytes, outcome }
 }
 
@@ -36,10 +41,19 @@ pub(super) fn whole_files() -> Vec<HostileFile> {
 }
 
 pub(super) fn all() -> Vec<HostileFile> {
-    [nonsense(), pixel_bombs(), frame_bombs(), metadata_bombs(), polyglots(), odd_numbers(), broken_avifs()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        nonsense(),
+        pixel_bombs(),
+        frame_bombs(),
+        super::animation_bombs::animation_bombs(),
+        metadata_bombs(),
+        polyglots(),
+        odd_numbers(),
+        broken_avifs(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn avif() -> Vec<u8> {

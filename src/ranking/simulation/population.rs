@@ -92,9 +92,13 @@ fn person(index: usize, topic_styles: &[Style], random: &mut SeededRandom) -> Pe
         interests[*topic] = f64::max(interests[*topic], strength);
     }
     let taste = blend(&topic_styles[favourites[0]], &style(random), 0.8);
-    let followed_tags =
-        favourites.iter().filter_map(|topic| (random.next_f64() < 0.4).then(|| tag(*topic, random))).collect();
-    let author = (index % ONE_IN_POSTS == 0).then(|| {
+    let mut followed_tags = HashSet::new();
+    for topic in &favourites {
+        if random.next_f64() < 0.4 {
+            followed_tags.insert(tag(*topic, random));
+        }
+    }
+    let author = index.is_multiple_of(ONE_IN_POSTS).then(|| {
         let topics = [favourites[0], favourites[1]];
         Author {
             topics,
