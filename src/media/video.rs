@@ -134,7 +134,14 @@ pub fn process_video(
 ) -> Result<ProcessedVideo, VideoError> {
     let format = check_file(source, declared_content_type, limits)?;
     let sandbox = Sandbox { tools, folder, limits, cancel, deadline: Instant::now() + limits.probe_limit };
-    let facts = probe::probe(&sandbox, source, format)?;
+    let (facts, measured) = match probe::probe(&sandbox, source, format) {
+        Err(error) if format == VideoFormat::WebM && error == VideoError::unknown_length() => {
+            let path = transcode::measure(&sandbox, source, format)?;
+            (probe::probe(&sandbox, &path, format)?, Some(path))
+        }
+        probed => (probed?, None),
+    };
+    let source = measured.as_deref().unwrap_or(source);
     progress(5);
     let allowed = limits.base_time + limits.time_per_second.mul_f64(facts.duration.as_secs_f64());
     let sandbox = Sandbox { deadline: Instant::now() + allowed, ..sandbox };
@@ -142,6 +149,9 @@ pub fn process_video(
     let renditions = transcode::transcode(&sandbox, source, &facts, planned, &|percent| {
         progress(5 + (u32::from(percent) * 8 / 10) as u8)
     })?;
+    if let Some(path) = &measured {
+        fs::remove_file(path).map_err(VideoError::machine)?;
+    }
     progress(85);
     let poster = poster(&sandbox, &renditions[0])?;
     progress(92);

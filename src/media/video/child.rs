@@ -7,7 +7,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
-    process::{Child, ChildStderr, ChildStdout, Command, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,8 +20,8 @@ use std::{
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// What is kept of a child's complaints.
 const MAX_STDERR_BYTES: u64 = 16 * 1024;
-/// What a child may say on its standard output; one that says more is killed.
-const MAX_STDOUT_BYTES: u64 = 4 * 1024 * 1024;
+/// A line of a child's standard output; a longer one is handed on in parts.
+const MAX_LINE_BYTES: u64 = 64 * 1024;
 /// Files that a child may have open.
 const MAX_OPEN_FILES: u32 = 64;
 
@@ -54,23 +54,14 @@ pub(super) struct Sandbox<'a> {
 }
 
 impl Sandbox<'_> {
-    /// Runs a program to its end; gives what it said, hands every line of it to `line` as it comes.
-    pub fn run(
-        &self,
-        program: &Path,
-        arguments: &[OsString],
-        line: &mut dyn FnMut(&str),
-    ) -> Result<String, VideoError> {
+    /// Runs a program to its end; hands every line that it says to `line` as it comes, and keeps none.
+    pub fn run(&self, program: &Path, arguments: &[OsString], line: &mut dyn FnMut(&str)) -> Result<(), VideoError> {
         let mut child = Killed(self.command(program, arguments).spawn().map_err(VideoError::machine)?);
         let errors = child.0.stderr.take().map(read_stderr);
         let lines = child.0.stdout.take().map(read_stdout);
-        let mut said = String::new();
         let status = loop {
             if let Some(lines) = &lines {
-                while let Ok(text) = lines.try_recv() {
-                    line(text.trim_end());
-                    said.push_str(&text);
-                }
+                lines.try_iter().for_each(|text| line(&text));
             }
             if let Some(status) = child.0.try_wait().map_err(VideoError::machine)? {
                 break status;
@@ -85,23 +76,20 @@ impl Sandbox<'_> {
         };
         // Whatever it started is gone before its pipes are read to their end.
         drop(child);
-        said.extend(lines.into_iter().flat_map(|lines| lines.iter().collect::<Vec<_>>()));
+        lines.into_iter().flatten().for_each(|text| line(&text));
         let complaint = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
-        match (status.success(), status.signal()) {
-            (true, _) => Ok(said),
-            // XCPU, or KILL by the kernel for memory.
-            (false, Some(24 | 9)) => Err(VideoError::TooSlow),
-            (false, _) if self.cancel.is_cancelled() => Err(VideoError::Cancelled),
-            (false, _) => Err(VideoError::corrupt(complaint.trim())),
-        }
+        if status.success() { Ok(()) } else { Err(failure(status, complaint.trim())) }
     }
 
     /// `unshare … prlimit … setpriv … program`: each puts up a fence and becomes the next.
     fn command(&self, program: &Path, arguments: &[OsString]) -> Command {
         let VideoTools { prlimit, setpriv, unshare, .. } = self.tools;
         let mut words: Vec<OsString> = Vec::new();
+        let mut privileges = vec!["--pdeathsig=KILL", "--no-new-privs", "--inh-caps=-all"];
         if let Some(unshare) = unshare {
             words.extend([unshare.into(), "--net".into(), "--map-root-user".into()]);
+            // Root of a namespace may do what others may not; nothing of that is needed.
+            privileges.push("--bounding-set=-all");
         }
         let seconds = self.deadline.saturating_duration_since(Instant::now()).as_secs() + 1;
         words.push(prlimit.into());
@@ -116,13 +104,31 @@ impl Sandbox<'_> {
             .map(OsString::from),
         );
         words.push(setpriv.into());
-        words.extend(["--pdeathsig=KILL", "--no-new-privs", "nice", "-n", "10"].map(OsString::from));
+        words.extend(privileges.into_iter().chain(["nice", "-n", "10"]).map(OsString::from));
         words.push(program.into());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(arguments);
         command.current_dir(self.folder).env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command
+    }
+}
+
+/// Whose fault it is that a child failed: the file's, its size's, or the machine's.
+fn failure(status: ExitStatus, complaint: &str) -> VideoError {
+    const FENCES: [&str; 3] = ["unshare:", "prlimit:", "setpriv:"];
+    match (status.signal(), status.code()) {
+        // XCPU, XFSZ, or KILL by the kernel for memory.
+        (Some(24 | 25 | 9), _) => VideoError::TooSlow,
+        // A program that is missing or may not be run.
+        (_, Some(126 | 127)) => VideoError::Failed { detail: complaint.to_owned() },
+        _ if complaint.lines().any(|line| FENCES.iter().any(|fence| line.starts_with(fence)))
+            || complaint.contains("No space left on device") =>
+        {
+            VideoError::Failed { detail: complaint.to_owned() }
+        }
+        _ if complaint.contains("Cannot allocate memory") => VideoError::TooSlow,
+        _ => VideoError::corrupt(complaint),
     }
 }
 
@@ -153,9 +159,9 @@ fn read_stderr(stderr: ChildStderr) -> thread::JoinHandle<String> {
 fn read_stdout(stdout: ChildStdout) -> std::sync::mpsc::Receiver<String> {
     let (sender, receiver) = std::sync::mpsc::sync_channel(1_024);
     thread::spawn(move || {
-        let mut reader = BufReader::new(stdout.take(MAX_STDOUT_BYTES));
+        let mut reader = BufReader::new(stdout);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        while reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                 return;
             }

@@ -105,6 +105,11 @@ impl VideoError {
         matches!(self, Self::Failed { .. } | Self::Cancelled)
     }
 
+    /// A container without a length, as browsers record them.
+    pub(super) fn unknown_length() -> Self {
+        Self::Unsuitable("does not say how long it is".to_owned())
+    }
+
     pub(super) fn machine(error: std::io::Error) -> Self {
         Self::Failed { detail: error.to_string() }
     }

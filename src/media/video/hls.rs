@@ -51,7 +51,7 @@ fn segment(sandbox: &Sandbox<'_>, rendition: &Rendition, playlist: &str, segment
     arguments.extend(words(["-fflags", "+bitexact", "-f", "hls", "-hls_time", &SEGMENT_SECONDS.to_string()]));
     arguments.extend(words(["-hls_playlist_type", "vod", "-hls_segment_type", "fmp4", "-hls_flags"]));
     arguments.extend(words(["single_file+independent_segments", "-hls_segment_filename", segments, playlist]));
-    sandbox.run(&sandbox.tools.ffmpeg, &arguments, &mut |_| {}).map(|_| ())
+    sandbox.run(&sandbox.tools.ffmpeg, &arguments, &mut |_| {})
 }
 
 fn file(folder: &Path, name: String, content_type: &'static str) -> Result<VideoFile, VideoError> {

@@ -46,7 +46,10 @@ pub(super) fn plan(facts: &VideoFacts) -> Vec<Planned> {
     let short = facts.width.min(facts.height);
     let largest = short.min(SHORT_SIDES[0]);
     let smaller = SHORT_SIDES.into_iter().filter(|side| f64::from(*side) <= NEAR * f64::from(largest));
-    std::iter::once(largest).chain(smaller).map(|side| sized(facts, side)).collect()
+    let mut sizes: Vec<Planned> = std::iter::once(largest).chain(smaller).map(|side| sized(facts, side)).collect();
+    // Of a panorama's sizes several may be cut down to the same one.
+    sizes.dedup_by_key(|size| size.short_side);
+    sizes
 }
 
 fn sized(facts: &VideoFacts, side: u32) -> Planned {
@@ -89,6 +92,6 @@ mod tests {
         assert_eq!(sizes(641, 361), [(640, 360)]);
         assert_eq!(sizes(854, 480), [(854, 480), (640, 360)]);
         assert_eq!(sizes(33, 17), [(32, 16)], "rounded down to even");
-        assert_eq!(sizes(8_192, 1_024)[0], (4_096, 512));
+        assert_eq!(sizes(8_192, 1_024), [(4_096, 512), (2_880, 360)], "a panorama has no size twice");
     }
 }

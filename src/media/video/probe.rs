@@ -13,6 +13,9 @@ const VIDEO_CODECS: [&str; 9] = ["h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "
 const AUDIO_CODECS: [&str; 12] =
     ["aac", "mp3", "opus", "vorbis", "alac", "flac", "ac3", "eac3", "pcm_s16le", "pcm_s16be", "pcm_s24le", "amr_nb"];
 
+/// What is kept of a report, which a file of countless tracks makes long. One that was cut is no JSON.
+const MAX_REPORT_BYTES: usize = 4 * 1024 * 1024;
+
 /// What the work needs to know of a video.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct VideoFacts {
@@ -94,7 +97,12 @@ pub(super) fn input(format: VideoFormat, source: &Path) -> Vec<std::ffi::OsStrin
 pub(super) fn probe(sandbox: &Sandbox<'_>, source: &Path, format: VideoFormat) -> Result<VideoFacts, VideoError> {
     let mut arguments = words(["-hide_banner", "-v", "error", "-show_streams", "-show_format", "-of", "json"]);
     arguments.extend(input(format, source));
-    let said = sandbox.run(&sandbox.tools.ffprobe, &arguments, &mut |_| {})?;
+    let mut said = String::new();
+    sandbox.run(&sandbox.tools.ffprobe, &arguments, &mut |line| {
+        if said.len() < MAX_REPORT_BYTES {
+            said.push_str(line);
+        }
+    })?;
     let report: Report = serde_json::from_str(&said).map_err(|error| VideoError::corrupt(error.to_string()))?;
     facts(report, format, sandbox.limits)
 }
@@ -169,7 +177,7 @@ fn upright_size(video: &Stream, limits: &VideoLimits) -> Result<(u32, u32), Vide
 fn duration(video: &Stream, container: &Container, limits: &VideoLimits) -> Result<Duration, VideoError> {
     let seconds = number(container.duration.as_deref()).or_else(|| number(video.duration.as_deref()));
     let Some(seconds) = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0) else {
-        return Err(VideoError::Unsuitable("does not say how long it is".to_owned()));
+        return Err(VideoError::unknown_length());
     };
     let actual = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
     let most = limits.max_duration;

@@ -7,7 +7,11 @@ use super::{
     probe::{self, VideoFacts, input},
     sniff::VideoFormat,
 };
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Frames per second at most.
 const MAX_FRAME_RATE: f64 = 60.0;
@@ -22,7 +26,7 @@ const POSTER_SIDE: u32 = 1_920;
 /// Makes all planned sizes, largest first; `progress` hears 0 to 100.
 pub(super) fn transcode(
     sandbox: &Sandbox<'_>,
-    source: &std::path::Path,
+    source: &Path,
     facts: &VideoFacts,
     planned: Vec<Planned>,
     progress: &dyn Fn(u8),
@@ -30,7 +34,8 @@ pub(super) fn transcode(
     let most = sandbox.limits.max_duration.as_secs() + 1;
     let mut arguments = words(["-hide_banner", "-nostdin", "-y", "-v", "error", "-nostats", "-progress", "pipe:1"]);
     arguments.extend(words(["-threads", &sandbox.limits.threads.to_string(), "-filter_threads", "1"]));
-    arguments.extend(words(["-filter_complex_threads", "1"]));
+    // The container may say less than a frame in the middle of the video turns out to have.
+    arguments.extend(words(["-filter_complex_threads", "1", "-max_pixels", &sandbox.limits.max_pixels.to_string()]));
     arguments.extend(input(facts.format, source));
     arguments.extend(words(["-filter_complex", &filters(sandbox, facts, &planned)]));
     for (number, size) in planned.iter().enumerate() {
@@ -38,7 +43,7 @@ pub(super) fn transcode(
     }
     let whole = facts.duration.as_secs_f64();
     sandbox.run(&sandbox.tools.ffmpeg, &arguments, &mut |line| {
-        let made = line.strip_prefix("out_time_us=").and_then(|text| text.parse::<f64>().ok());
+        let made = line.strip_prefix("out_time_us=").and_then(|text| text.trim().parse::<f64>().ok());
         if let Some(made) = made {
             progress((made / 1e6 / whole * 100.0).clamp(0.0, 100.0) as u8);
         }
@@ -46,11 +51,30 @@ pub(super) fn transcode(
     planned.into_iter().map(|size| check(sandbox, facts, size)).collect()
 }
 
+/// Copies a film without a length, as browsers record them, into one that has it.
+pub(super) fn measure(sandbox: &Sandbox<'_>, source: &Path, format: VideoFormat) -> Result<PathBuf, VideoError> {
+    let path = sandbox.folder.join("measured.mkv");
+    let mut arguments = words(["-hide_banner", "-nostdin", "-y", "-v", "error"]);
+    arguments.extend(input(format, source));
+    arguments.extend(words(["-map", "0:v", "-map", "0:a?", "-c", "copy", "-map_metadata", "-1"]));
+    arguments.extend(words(["-fs", &sandbox.limits.max_output_bytes.to_string(), "-f", "matroska"]));
+    arguments.push((&path).into());
+    sandbox.run(&sandbox.tools.ffmpeg, &arguments, &mut |_| {})?;
+    Ok(path)
+}
+
 /// The picture: thinned out, common colours, then each size from the one before.
 fn filters(sandbox: &Sandbox<'_>, facts: &VideoFacts, planned: &[Planned]) -> String {
     let mut chain = format!("[0:{}]", facts.video_stream);
     if facts.frame_rate.is_some_and(|rate| rate > MAX_FRAME_RATE) {
         chain.push_str(&format!("fps={MAX_FRAME_RATE},"));
+    } else {
+        // The rate may vary: frames that follow at once are left out. Milliseconds round 60 a second to 0.016.
+        chain.push_str("select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.0155)',");
+    }
+    if facts.is_high_dynamic_range {
+        // PQ and HLG know no other colours (ITU-R BT.2100), and files forget to say so.
+        chain.push_str("setparams=color_primaries=bt2020:colorspace=bt2020nc,");
     }
     for (number, size) in planned.iter().enumerate() {
         if number > 0 {
@@ -58,9 +82,10 @@ fn filters(sandbox: &Sandbox<'_>, facts: &VideoFacts, planned: &[Planned]) -> St
         }
         chain.push_str(&format!("scale={}:{}:flags=bicubic:out_range=tv,setsar=1", size.width, size.height));
         if number == 0 && facts.is_high_dynamic_range && sandbox.tools.has_tone_mapping {
+            // White paper is 203 cd/m² (ITU-R BT.2408); up to half of it stays as it is, and 1,000 cd/m² become white.
             chain.push_str(
-                ",zscale=transfer=linear:npl=100,format=gbrpf32le,zscale=primaries=bt709,\
-                 tonemap=tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=tv",
+                ",zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,\
+                 tonemap=tonemap=mobius:param=0.5:peak=5:desat=0,zscale=transfer=bt709:matrix=bt709:range=tv",
             );
         }
         chain.push_str(",format=yuv420p");
@@ -115,16 +140,29 @@ fn check(sandbox: &Sandbox<'_>, facts: &VideoFacts, size: Planned) -> Result<Ren
     Ok(Rendition { short_side, width, height, duration: made.duration, path, level: made.level })
 }
 
-/// The most telling of the frames around the first second, as a PNG.
+/// The most telling of the frames after the first second, as a PNG; the first frame where there is none.
 pub(super) fn poster_frame(sandbox: &Sandbox<'_>, largest: &Rendition) -> Result<PathBuf, VideoError> {
     let path = sandbox.folder.join("poster.png");
-    let start = largest.duration.div_f64(10.0).min(Duration::from_secs(1)).as_secs_f64();
+    for start in [largest.duration.div_f64(10.0).min(Duration::from_secs(1)), Duration::ZERO] {
+        extract_frame(sandbox, largest, start, &path)?;
+        if path.exists() {
+            break;
+        }
+    }
+    Ok(path)
+}
+
+/// Writes the frame whose histogram is nearest to the mean of twelve, over some five seconds; nothing where no frame
+/// begins after `start`.
+fn extract_frame(sandbox: &Sandbox<'_>, largest: &Rendition, start: Duration, path: &Path) -> Result<(), VideoError> {
+    let start = start.as_secs_f64();
     let mut arguments = words(["-hide_banner", "-nostdin", "-y", "-v", "error", "-ss", &format!("{start:.3}")]);
     arguments.extend(input(VideoFormat::Mp4, &largest.path));
-    let fit = format!("thumbnail=n=48,scale={POSTER_SIDE}:{POSTER_SIDE}:force_original_aspect_ratio=decrease");
+    let fit = format!(
+        "select=not(mod(n\\,12)),thumbnail=n=12,scale={POSTER_SIDE}:{POSTER_SIDE}:force_original_aspect_ratio=decrease"
+    );
     arguments.extend(words(["-an", "-frames:v", "1", "-vf", &format!("{fit}:out_range=pc,format=rgb24")]));
     arguments.extend(words(["-threads", "1", "-fflags", "+bitexact", "-f", "image2", "-c:v", "png"]));
-    arguments.push(path.clone().into());
-    sandbox.run(&sandbox.tools.ffmpeg, &arguments, &mut |_| {})?;
-    Ok(path)
+    arguments.push(path.into());
+    sandbox.run(&sandbox.tools.ffmpeg, &arguments, &mut |_| {})
 }
