@@ -1,4 +1,4 @@
-//! Right animations that cost much: a fifth of the most that is kept, as debug builds take long for them, and what they cost grows with their pixels alone.
+//! Right animations that cost much: a twentieth of the most that is kept, as debug builds take long for them, and what they cost grows with their pixels alone.
 
 use image::RgbImage;
 use image::codecs::gif::GifEncoder;
@@ -39,11 +39,11 @@ fn gif_in_turns(one: &RgbImage, other: &RgbImage, pairs: usize) -> Vec<u8> {
 }
 
 pub(super) fn animation_bombs() -> Vec<HostileFile> {
-    let noisy = gif_in_turns(&noise(700, 1), &noise(700, 2), 20);
+    let noisy = gif_in_turns(&noise(700, 1), &noise(700, 2), 5);
     // A large canvas that is composed anew for each of its tiny frames.
     let (canvas, dots) = (gif(&quadrants(2000, 2000)), gif(&noise(8, 1)));
     let ((start, first), (_, dot)) = (blocks(&canvas), blocks(&dots));
-    let composed = [start, first, &dot.repeat(9), b";"].concat();
+    let composed = [start, first, &dot.repeat(4), b";"].concat();
     let frame_of = |picture: &RgbImage| {
         let (width, height) = picture.dimensions();
         let file = webp::Encoder::from_rgb(picture.as_raw(), width, height).encode(20.0).to_vec();
@@ -52,11 +52,11 @@ pub(super) fn animation_bombs() -> Vec<HostileFile> {
         chunk(b"ANMF", &[header.as_slice(), &file[12..]].concat())
     };
     let pair = [frame_of(&noise(700, 1)), frame_of(&noise(700, 2))].concat();
-    let body = [chunk(b"ANIM", &[0; 6]), pair.repeat(20)].concat();
+    let body = [chunk(b"ANIM", &[0; 6]), pair.repeat(5)].concat();
     let webp = extended_webp(&[0; 12], (700, 700), 2, &body, &[]);
     vec![
-        file("a GIF of twenty million pixels of noise", "image/gif", "a picture", noisy),
+        file("a GIF of five million pixels of noise", "image/gif", "a picture", noisy),
         file("a GIF of a large canvas and tiny frames", "image/gif", "a picture", composed),
-        file("a WebP of twenty million pixels of noise", "image/webp", "a picture", webp),
+        file("a WebP of five million pixels of noise", "image/webp", "a picture", webp),
     ]
 }
