@@ -103,12 +103,22 @@ fn check_mp4(video: &ProcessedVideo, (width, height): (u32, u32)) {
     }
 }
 
-/// The poster's corners: red, green, blue, white, clockwise from the top left.
+const RED: [u8; 3] = [255, 0, 0];
+const GREEN: [u8; 3] = [0, 255, 0];
+const BLUE: [u8; 3] = [0, 0, 255];
+const WHITE: [u8; 3] = [255, 255, 255];
+
+/// The poster's corners are the film's: nothing was turned.
 fn check_corners(video: &ProcessedVideo, what: &str) {
+    check_turned_corners(video, what, [RED, GREEN, BLUE, WHITE]);
+}
+
+/// The poster's corners, clockwise from the top left.
+fn check_turned_corners(video: &ProcessedVideo, what: &str, wanted: [[u8; 3]; 4]) {
     let poster = image::load_from_memory(&video.poster.large.bytes).expect("a JPEG").to_rgb8();
     let (width, height) = poster.dimensions();
     let corners = [(1, 1), (3, 1), (3, 3), (1, 3)].map(|(x, y)| poster.get_pixel(width * x / 4, height * y / 4).0);
-    for (found, wanted) in corners.iter().zip([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]) {
+    for (found, wanted) in corners.iter().zip(wanted) {
         let error = (0..3).map(|channel| found[channel].abs_diff(wanted[channel])).max();
         assert!(error < Some(60), "{what}: {corners:?}");
     }
@@ -124,15 +134,32 @@ fn a_phones_video_comes_out_upright_and_clean() {
         "5",
         &["-f", "lavfi", "-i", "sine=d=5", "-c:v", "libx264", "-c:a", "aac", "-shortest"],
     );
+    let chapters = studio.path("chapters.txt");
+    fs::write(&chapters, ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND=2\ntitle=SecretTitle\n")
+        .expect("written");
+    let words = studio.path("words.srt");
+    fs::write(&words, "1\n00:00:00,000 --> 00:00:02,000\nSecretTitle\n").expect("written");
     // A phone held upright: the frames lie on their side, and the container says how to turn them.
     let turned = studio.ffmpeg(
         &[
             "-i",
             flat.to_str().expect("a path"),
+            "-i",
+            chapters.to_str().expect("a path"),
+            "-i",
+            words.to_str().expect("a path"),
+            "-map",
+            "0",
+            "-map",
+            "2",
+            "-map_chapters",
+            "1",
             "-c",
             "copy",
+            "-c:s",
+            "mov_text",
             "-metadata:s:v",
-            "rotate=90",
+            "rotate=270",
             "-metadata",
             "location=+48.8584+002.2945/",
             "-metadata",
@@ -144,6 +171,11 @@ fn a_phones_video_comes_out_upright_and_clean() {
         ],
         "turned.mov",
     );
+    let report = probe(&turned);
+    // x' = -y, y' = x (ISO 14496-12, 8.3.2): clockwise, which ffprobe counts as negative.
+    let turn = &streams(&report, "video")[0]["side_data_list"][0]["rotation"];
+    assert_eq!(turn.as_f64(), Some(-90.0));
+    assert!(!streams(&report, "subtitle").is_empty() && report["chapters"][0].is_object(), "the upload has them");
     assert!(fs::read(&turned).expect("the file").windows(5).any(|window| window == b"+48.8"), "the upload has it");
     let heard = Mutex::new(Vec::new());
     let folder = studio.path("out");
@@ -159,9 +191,7 @@ fn a_phones_video_comes_out_upright_and_clean() {
     assert!(heard.is_sorted() && heard.last() == Some(&100), "{heard:?}");
     check_hls(&video);
     // Turned by 90 degrees clockwise, what was at the bottom left is at the top left.
-    let poster = image::load_from_memory(&video.poster.large.bytes).expect("a JPEG").to_rgb8();
-    let top_left = poster.get_pixel(45, 80).0;
-    assert!(top_left.iter().all(|channel| *channel > 200), "white: {top_left:?}");
+    check_turned_corners(&video, "turned.mov", [WHITE, RED, GREEN, BLUE]);
 }
 
 /// The master names each size's playlist; those point into one file that has all the bytes they name.
@@ -241,6 +271,40 @@ fn every_kind_of_video_becomes_one_that_browsers_play() {
 }
 
 #[test]
+fn bright_colours_films_without_a_length_and_single_frames_are_taken() {
+    let studio = Studio::open();
+    let bright = studio.film(
+        "bright.mp4",
+        "320x240",
+        "25",
+        "1",
+        &[
+            "-vf",
+            "format=gbrp,zscale=rin=pc:pin=bt709:tin=bt709:p=bt2020:t=smpte2084:m=bt2020nc:r=tv:npl=203,format=yuv420p10le",
+            "-c:v",
+            "libx265",
+            "-x265-params",
+            "log-level=none:colorprim=9:transfer=16:colormatrix=9",
+        ],
+    );
+    let told = streams(&probe(&bright), "video").remove(0);
+    assert_eq!(told["color_transfer"], "smpte2084", "{told}");
+    let video = studio.process(&bright);
+    check_mp4(&video, (320, 240));
+    check_corners(&video, "bright.mp4");
+    let made = streams(&probe(&video.renditions[0].path), "video").remove(0);
+    assert_eq!((&made["color_transfer"], &made["color_space"]), (&"bt709".into(), &"bt709".into()));
+
+    // Browsers record so.
+    let live = studio.film("live.webm", "160x120", "10", "2", &["-c:v", "libvpx", "-cpu-used", "8", "-live", "1"]);
+    assert!(probe(&live)["format"].get("duration").is_none(), "it does not say how long it is");
+    assert!((1_900..2_100).contains(&studio.process(&live).duration_ms));
+
+    let still = studio.film("still.mp4", "160x120", "1/5", "5", &["-frames:v", "1", "-c:v", "libx264"]);
+    check_corners(&studio.process(&still), "still.mp4");
+}
+
+#[test]
 fn hostile_files_are_refused_with_a_reason() {
     let studio = Studio::open();
     let secret = studio.film("secret.mp4", "160x120", "10", "1", &["-c:v", "libx264"]);
@@ -266,6 +330,24 @@ fn hostile_files_are_refused_with_a_reason() {
     }
     let sound = studio.ffmpeg(&["-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac"], "sound.mp4");
     assert_eq!(studio.refusal("sound-only.mp4", &fs::read(sound).expect("the file")).code(), "unsuitable_video");
+    let cover = studio.film("cover.png", "64x64", "1", "1", &["-frames:v", "1"]);
+    let (sound, cover) = (studio.path("sound.mp4"), cover);
+    let (sound, cover) = (sound.to_str().expect("a path"), cover.to_str().expect("a path"));
+    let inputs = ["-i", sound, "-i", cover, "-map", "0", "-map", "1", "-c", "copy"];
+    let song = studio.ffmpeg(&[&inputs[..], &["-disposition:v", "attached_pic"]].concat(), "song.mp4");
+    let told = refused(studio.process_as(&song, "video/mp4", &VideoLimits::default()));
+    assert_eq!(told, "unsuitable_video", "a cover is no film");
+    let source = secret.to_str().expect("a path");
+    let many = [&["-i", source, "-c", "copy"][..], &["-map", "0:v"].repeat(100)].concat();
+    let many = studio.ffmpeg(&many, "many.mp4");
+    assert_eq!(refused(studio.process_as(&many, "video/mp4", &VideoLimits::default())), "unsuitable_video");
+    // The index is whole and most of the pictures are missing.
+    let looped = ["-stream_loop", "5", "-i", source, "-c", "copy", "-movflags", "+faststart"];
+    let whole = fs::read(studio.ffmpeg(&looped, "front.mp4")).expect("the file");
+    for percent in [10, 50, 70] {
+        let code = studio.refusal(&format!("front-{percent}.mp4"), &whole[..whole.len() * percent / 100]).code();
+        assert_eq!(code, "corrupt_file", "{percent} %");
+    }
     let declared = studio.process_as(&secret, "video/webm", &VideoLimits::default()).map(|_| ());
     assert_eq!(declared.map_err(|error| error.code()), Err("type_mismatch"));
 
@@ -284,11 +366,18 @@ fn hostile_files_are_refused_with_a_reason() {
     };
     let code = claims("ages.mp4", &|bytes| set_duration(bytes, 0x7fff_ffff));
     assert_eq!(code, "video_too_long");
-    let code = claims("huge.mp4", &|bytes| {
-        let at = place(bytes, b"avc1") + 4 + 24;
-        bytes[at..at + 4].copy_from_slice(&[0x7f, 0xff, 0x7f, 0xff]);
-    });
-    assert!(["dimensions_too_large", "corrupt_file"].contains(&code), "{code}");
+    // The container may say 32,767 pixels on a side: the pictures themselves count.
+    let mut bytes = good.clone();
+    let entry = place(&bytes, b"stsd");
+    let at = entry + place(&bytes[entry..], b"avc1") + 4 + 24;
+    assert_eq!(bytes[at..at + 4], [0, 160, 0, 120], "width and height");
+    bytes[at..at + 4].copy_from_slice(&[0x7f, 0xff, 0x7f, 0xff]);
+    let path = studio.path("boasts.mp4");
+    fs::write(&path, bytes).expect("written");
+    check_mp4(&studio.process(&path), (160, 120));
+    let broad = studio.film("broad.mp4", "9000x64", "1", "1", &["-c:v", "libx264", "-preset", "ultrafast"]);
+    let broad = studio.process_as(&broad, "video/mp4", &VideoLimits::default());
+    assert_eq!(refused(broad), "dimensions_too_large");
     // Whatever is made of a negative length, it ends.
     let path = studio.path("negative.mp4");
     let mut bytes = good.clone();
@@ -321,7 +410,9 @@ fn running_in(folder: &Path) -> usize {
 #[test]
 fn time_limits_and_cancelling_leave_no_process_behind() {
     let studio = Studio::open();
-    let long = studio.film("long.mp4", "1280x720", "60", "20", &["-c:v", "libx264", "-preset", "ultrafast"]);
+    let short = studio.film("short.mp4", "1280x720", "60", "1", &["-c:v", "libx264", "-preset", "ultrafast"]);
+    let short = short.to_str().expect("a path");
+    let long = studio.ffmpeg(&["-stream_loop", "39", "-i", short, "-c", "copy"], "long.mp4");
     let folder = studio.path("folder");
     fs::create_dir(&folder).expect("a folder");
     let run = |limits: &VideoLimits, cancel: &CancelFlag| {
