@@ -6,9 +6,10 @@ use bytes::Bytes;
 use futures::future::join_all;
 use std::{ops::RangeInclusive, path::Path, sync::Arc, time::Duration};
 use tessera_cluster::Deadline;
+use tessera_domain::Timestamp;
 use tessera_ports::{
     Cdn, Determinacy, ObjectStore, StoreError, StoreResult,
-    object_store::{ObjectBody, ObjectInfo, PresignedPut},
+    object_store::{ObjectBody, ObjectInfo, PresignedPut, StoredPart},
 };
 
 /// How long an object may take to be found or to begin to stream.
@@ -51,6 +52,48 @@ impl ObjectStore for GuardedObjects {
         valid_seconds: u64,
     ) -> StoreResult<PresignedPut> {
         self.inner.presign_put(key, content_type, size_bytes, valid_seconds).await
+    }
+
+    async fn presign_checked_put(
+        &self,
+        key: &str,
+        content_type: &str,
+        size_bytes: u64,
+        checksum_sha256: &str,
+        valid_seconds: u64,
+    ) -> StoreResult<PresignedPut> {
+        self.inner.presign_checked_put(key, content_type, size_bytes, checksum_sha256, valid_seconds).await
+    }
+
+    async fn begin_multipart(&self, key: &str, content_type: &str) -> StoreResult<String> {
+        self.inner.begin_multipart(key, content_type).await
+    }
+
+    async fn presign_part(
+        &self,
+        key: &str,
+        multipart_id: &str,
+        part_number: u32,
+        size_bytes: u64,
+        valid_seconds: u64,
+    ) -> StoreResult<PresignedPut> {
+        self.inner.presign_part(key, multipart_id, part_number, size_bytes, valid_seconds).await
+    }
+
+    async fn stored_parts(&self, key: &str, multipart_id: &str) -> StoreResult<Option<Vec<StoredPart>>> {
+        self.inner.stored_parts(key, multipart_id).await
+    }
+
+    async fn finish_multipart(&self, key: &str, multipart_id: &str, parts: &[StoredPart]) -> StoreResult<bool> {
+        self.inner.finish_multipart(key, multipart_id, parts).await
+    }
+
+    async fn abort_multipart(&self, key: &str, multipart_id: &str) -> StoreResult<()> {
+        self.inner.abort_multipart(key, multipart_id).await
+    }
+
+    async fn abort_old_multiparts(&self, key_prefix: &str, began_before: Timestamp) -> StoreResult<usize> {
+        self.inner.abort_old_multiparts(key_prefix, began_before).await
     }
 
     async fn head(&self, key: &str) -> StoreResult<Option<ObjectInfo>> {

@@ -2,6 +2,7 @@
 
 use super::{
     MediaPoolArgs,
+    checksum::check_bytes,
     scratch::Folder,
     worker::{Failure, WorkerTools, passing, unreadable},
 };
@@ -121,7 +122,7 @@ async fn download(tools: &WorkerTools, upload: &Upload) -> Result<Bytes, Failure
     let MediaPoolArgs { objects, settings, .. } = &*tools.args;
     let max_bytes = settings.limits.max_bytes;
     match limited("object store", settings.store_limit, objects.get(&upload.object_key, max_bytes)).await {
-        Ok(Some(original)) => Ok(original),
+        Ok(Some(original)) => check_bytes(upload, &original).await.map(|()| original),
         Ok(None) => Err(Failure::Final("The uploaded file is gone.".to_owned())),
         Err(error) => Err(unreadable(tools, upload, error, max_bytes).await),
     }

@@ -18,6 +18,7 @@
 //! (tried again later), or a lost lease (somebody else has it).
 
 mod actor;
+mod checksum;
 mod core;
 mod made;
 mod message;

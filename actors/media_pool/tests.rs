@@ -17,6 +17,8 @@ fn job(number: u64) -> MediaJob {
         object_key: format!("uploads/1/0/{id}.jpg"),
         content_type: "image/jpeg".to_owned(),
         file_size_bytes: 1,
+        checksum_sha256: None,
+        multipart_id: None,
         status: UploadStatus::Processing,
         caption: String::new(),
         alt_text: String::new(),

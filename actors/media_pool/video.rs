@@ -1,6 +1,7 @@
 //! Videos: from the store to a file, through `ffmpeg` in its sandbox, to files that are stored one by one.
 
 use super::{
+    checksum::check_file,
     made::{Made, MadeVideo, compute, embed},
     message::Ticket,
     scratch::{Folder, transfer_time},
@@ -92,7 +93,7 @@ async fn download(tools: &WorkerTools, upload: &Upload, folder: &Folder) -> Resu
     let path = folder.original();
     let fetch = tools.args.objects.get_to_file(&upload.object_key, &path, max_bytes);
     match limited("object store", limit, fetch).await {
-        Ok(true) => Ok(()),
+        Ok(true) => check_file(upload, &path).await,
         Ok(false) => Err(Failure::Final("The uploaded file is gone.".to_owned())),
         Err(error) => Err(unreadable(tools, upload, error, max_bytes).await),
     }

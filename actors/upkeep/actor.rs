@@ -5,7 +5,10 @@ use crate::limited::limited;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{ChildSpec, ClusterNode};
-use tessera_domain::{time::DAY_MS, upload::SWEEP_GRACE_MS};
+use tessera_domain::{
+    time::DAY_MS,
+    upload::{MULTIPART_SECONDS, SWEEP_GRACE_MS, Upload},
+};
 use tessera_ports::{Ledger, ObjectStore, StoreResult, clock};
 
 /// Uploads swept in one transaction.
@@ -14,6 +17,10 @@ const SWEEP_PAGE: usize = 200;
 const SWEEP_PAGES: usize = 50;
 /// Objects deleted in one call.
 const DELETE_PAGE: usize = 500;
+/// Every so many rounds, the first included, the store is asked for uploads in parts that the ledger knows nothing of.
+const LISTING_ROUNDS: u64 = 60;
+/// Where originals lie.
+const ORIGINALS_PREFIX: &str = "uploads/";
 /// How long a saved reply answers for its idempotency key (a ledger's promise).
 const REPLY_LIFETIME_MS: i64 = DAY_MS;
 
@@ -72,7 +79,7 @@ impl Actor for Upkeep {
     ) -> Result<UpkeepState, ActorProcessingErr> {
         myself.cast(UpkeepMessage::RoundDue)?;
         myself.send_interval(args.settings.interval, || UpkeepMessage::RoundDue);
-        Ok(UpkeepState { args, core: UpkeepCore::default() })
+        Ok(UpkeepState { args, core: UpkeepCore::default(), rounds: 0 })
     }
 
     async fn handle(
@@ -89,8 +96,10 @@ impl Actor for Upkeep {
                 }
                 let Some(undeleted) = state.core.begin() else { return Ok(()) };
                 let args = state.args.clone();
+                let lists_parts = state.rounds % LISTING_ROUNDS == 0;
+                state.rounds += 1;
                 tokio::spawn(async move {
-                    let undeleted = round(&args, undeleted).await;
+                    let undeleted = round(&args, undeleted, lists_parts).await;
                     let _ = myself.cast(UpkeepMessage::RoundEnded { undeleted });
                 });
             }
@@ -109,16 +118,25 @@ impl Actor for Upkeep {
 pub struct UpkeepState {
     args: Arc<UpkeepArgs>,
     core: UpkeepCore,
+    rounds: u64,
 }
 
 /// One round; returns the keys of objects that could not be deleted.
-async fn round(args: &UpkeepArgs, undeleted: Vec<String>) -> Vec<String> {
+async fn round(args: &UpkeepArgs, undeleted: Vec<String>, lists_parts: bool) -> Vec<String> {
     let limit = args.settings.call_limit;
     let mut keys = undeleted;
     match sweep(args, &mut keys).await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "swept uploads that were never completed"),
         Err(error) => tracing::warn!(%error, "cannot sweep uploads; trying again"),
+    }
+    if lists_parts {
+        // No upload is open for longer; what a node left behind between the object store and the ledger is older one day.
+        let before = clock::now().plus_ms(-(MULTIPART_SECONDS as i64 * 1_000 + SWEEP_GRACE_MS));
+        match limited("object store", limit, args.objects.abort_old_multiparts(ORIGINALS_PREFIX, before)).await {
+            Ok(count) => tracing::debug!(count, "threw away old uploads in parts"),
+            Err(error) => tracing::warn!(%error, "cannot throw away old uploads in parts; trying again"),
+        }
     }
     let before = clock::now().plus_ms(-REPLY_LIFETIME_MS);
     match limited("ledger", limit, args.ledger.purge_expired(before)).await {
@@ -144,10 +162,22 @@ async fn sweep(args: &UpkeepArgs, keys: &mut Vec<String>) -> StoreResult<usize> 
         let page = limited("ledger", args.settings.call_limit, work).await?;
         swept += page.len();
         let is_last = page.len() < SWEEP_PAGE;
+        abort_parts(args, &page).await;
         keys.extend(page.into_iter().map(|upload| upload.object_key));
         if is_last {
             break;
         }
     }
     Ok(swept)
+}
+
+/// Throws the parts of swept uploads away; where that fails, they are met again as old ones.
+async fn abort_parts(args: &UpkeepArgs, swept: &[Upload]) {
+    for upload in swept {
+        let Some(multipart_id) = &upload.multipart_id else { continue };
+        let work = args.objects.abort_multipart(&upload.object_key, multipart_id);
+        if let Err(error) = limited("object store", args.settings.call_limit, work).await {
+            tracing::warn!(upload_id = %upload.id, %error, "cannot throw the parts of a swept upload away");
+        }
+    }
 }

@@ -41,6 +41,9 @@ pub enum AppError {
         /// When it is filled again.
         retry_after: Duration,
     },
+    /// So many uploads of the caller are open that there may be no further one.
+    #[error("too many uploads are open: complete or cancel some first")]
+    TooManyPendingUploads,
     /// Too many requests by this caller.
     #[error("too many requests")]
     RateLimited {

@@ -13,6 +13,8 @@ pub type EdgeResult<T> = Result<T, Problem>;
 
 /// After this time an overloaded or unavailable service may be asked again.
 const RETRY_SOON: Duration = Duration::from_secs(1);
+/// When one of many open uploads may have come to its end.
+const RETRY_LATER: Duration = Duration::from_secs(60);
 
 /// A kind of problem: its status, its stable code and its title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +172,7 @@ impl From<AppError> for Problem {
             AppError::UsernameTaken => Problem::new(USERNAME_TAKEN, words).lasting(),
             AppError::Conflict(_) => Problem::new(CONFLICT, words),
             AppError::QuotaExceeded { retry_after } => Problem::new(QUOTA_EXCEEDED, words).retry_after(retry_after),
+            AppError::TooManyPendingUploads => Problem::new(QUOTA_EXCEEDED, words).retry_after(RETRY_LATER),
             AppError::RateLimited { retry_after } => Problem::new(RATE_LIMITED, words).retry_after(retry_after),
             AppError::Overloaded(_) => {
                 Problem::new(OVERLOADED, "too much is waiting; try again soon").retry_after(RETRY_SOON).logged(words)

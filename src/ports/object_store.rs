@@ -21,6 +21,17 @@ pub struct PresignedPut {
     pub expires_at: Timestamp,
 }
 
+/// A part of a multipart upload that the store has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPart {
+    /// Its number, counted from 1.
+    pub part_number: u32,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Its entity tag, as the store writes it.
+    pub etag: String,
+}
+
 /// What is known of a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
@@ -53,6 +64,43 @@ pub trait ObjectStore: Send + Sync + 'static {
         size_bytes: u64,
         valid_seconds: u64,
     ) -> StoreResult<PresignedPut>;
+
+    /// As [`ObjectStore::presign_put`], of the one file whose SHA-256 in base64 is `checksum_sha256`.
+    async fn presign_checked_put(
+        &self,
+        key: &str,
+        content_type: &str,
+        size_bytes: u64,
+        checksum_sha256: &str,
+        valid_seconds: u64,
+    ) -> StoreResult<PresignedPut>;
+
+    /// Begins an upload in parts to `key` and gives its name. Nothing is stored under `key` before it is finished.
+    async fn begin_multipart(&self, key: &str, content_type: &str) -> StoreResult<String>;
+
+    /// Signs the PUT of one part (1 to 10,000) of exactly `size_bytes` bytes. A later PUT of a part replaces it.
+    async fn presign_part(
+        &self,
+        key: &str,
+        multipart_id: &str,
+        part_number: u32,
+        size_bytes: u64,
+        valid_seconds: u64,
+    ) -> StoreResult<PresignedPut>;
+
+    /// The parts that are stored, by their numbers; `None` where there is no such upload (any more).
+    async fn stored_parts(&self, key: &str, multipart_id: &str) -> StoreResult<Option<Vec<StoredPart>>>;
+
+    /// Makes the object of exactly these parts, which must be stored as they are described; every part but the last has at
+    /// least 5 MiB. False where there is no such upload (any more), which may mean that it was finished before.
+    async fn finish_multipart(&self, key: &str, multipart_id: &str, parts: &[StoredPart]) -> StoreResult<bool>;
+
+    /// Throws an upload in parts away, with its parts; one that does not exist is no error.
+    async fn abort_multipart(&self, key: &str, multipart_id: &str) -> StoreResult<()>;
+
+    /// Throws away the uploads in parts that began before `began_before` to keys with this prefix, some thousands at most, and
+    /// tells how many.
+    async fn abort_old_multiparts(&self, key_prefix: &str, began_before: Timestamp) -> StoreResult<usize>;
 
     /// What is stored under `key`; `None` where nothing is.
     async fn head(&self, key: &str) -> StoreResult<Option<ObjectInfo>>;

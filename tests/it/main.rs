@@ -14,6 +14,7 @@ mod crash;
 mod demo;
 mod fanout;
 mod history;
+mod large_uploads;
 mod layers;
 mod likes;
 mod limits;

@@ -16,6 +16,7 @@ use std::{
 };
 use tessera_cluster::Deadline;
 use tessera_domain::{
+    Timestamp,
     media::{Variant, variant_key},
     upload::{Upload, UploadStatus},
 };
@@ -23,7 +24,7 @@ use tessera_media::{encode_jpeg, video::VideoTools};
 use tessera_ports::{
     ObjectStore, StoreResult,
     ledger::{CompleteUploadOutcome, JobState},
-    object_store::{ObjectBody, ObjectInfo, PresignedPut},
+    object_store::{ObjectBody, ObjectInfo, PresignedPut, StoredPart},
 };
 use tessera_stores::{local_s3::LocalS3, s3::S3ObjectStore};
 
@@ -48,6 +49,48 @@ fn take_one(count: &AtomicUsize) -> bool {
 impl ObjectStore for Trapped {
     async fn presign_put(&self, key: &str, kind: &str, size: u64, seconds: u64) -> StoreResult<PresignedPut> {
         self.inner.presign_put(key, kind, size, seconds).await
+    }
+
+    async fn presign_checked_put(
+        &self,
+        key: &str,
+        content_type: &str,
+        size_bytes: u64,
+        checksum_sha256: &str,
+        valid_seconds: u64,
+    ) -> StoreResult<PresignedPut> {
+        self.inner.presign_checked_put(key, content_type, size_bytes, checksum_sha256, valid_seconds).await
+    }
+
+    async fn begin_multipart(&self, key: &str, content_type: &str) -> StoreResult<String> {
+        self.inner.begin_multipart(key, content_type).await
+    }
+
+    async fn presign_part(
+        &self,
+        key: &str,
+        multipart_id: &str,
+        part_number: u32,
+        size_bytes: u64,
+        valid_seconds: u64,
+    ) -> StoreResult<PresignedPut> {
+        self.inner.presign_part(key, multipart_id, part_number, size_bytes, valid_seconds).await
+    }
+
+    async fn stored_parts(&self, key: &str, multipart_id: &str) -> StoreResult<Option<Vec<StoredPart>>> {
+        self.inner.stored_parts(key, multipart_id).await
+    }
+
+    async fn finish_multipart(&self, key: &str, multipart_id: &str, parts: &[StoredPart]) -> StoreResult<bool> {
+        self.inner.finish_multipart(key, multipart_id, parts).await
+    }
+
+    async fn abort_multipart(&self, key: &str, multipart_id: &str) -> StoreResult<()> {
+        self.inner.abort_multipart(key, multipart_id).await
+    }
+
+    async fn abort_old_multiparts(&self, key_prefix: &str, began_before: Timestamp) -> StoreResult<usize> {
+        self.inner.abort_old_multiparts(key_prefix, began_before).await
     }
 
     async fn head(&self, key: &str) -> StoreResult<Option<ObjectInfo>> {

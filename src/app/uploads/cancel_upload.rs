@@ -13,6 +13,7 @@ impl App {
     pub async fn cancel_upload(&self, user_id: UserId, id: UploadId) -> AppResult<()> {
         match self.ledger.cancel_upload(id, user_id).await? {
             CancelUploadOutcome::Cancelled(upload) => {
+                self.abort_parts(&upload).await;
                 // A PUT that is still under way may come after this; nothing refers to it then.
                 if let Err(error) = self.objects.delete(std::slice::from_ref(&upload.object_key)).await {
                     tracing::warn!(upload_id = %id, %error, "cannot delete the original of a cancelled upload");

@@ -1,14 +1,17 @@
 //! Opens an upload: `generate_presigned_url` (section 1).
 
+use super::upload_parts::UploadParts;
 use crate::{App, AppError, AppResult};
 use std::time::Duration;
 use tessera_domain::{
     Invalid, Timestamp, UploadId, UserId, media, text,
-    upload::{self, PRESIGN_SECONDS, Upload, UploadStatus},
+    upload::{self, MULTIPART_OVER_BYTES, MULTIPART_SECONDS, PRESIGN_SECONDS, Upload, UploadStatus},
 };
 use tessera_ports::ledger::{CreateUploadOutcome, NewUpload};
 
 const MAX_FILENAME_CHARS: usize = 255;
+/// How many uploads of one user may be open at a time, where limits hold.
+const MAX_PENDING_UPLOADS: u32 = 100;
 
 /// What a client wants to upload.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub struct UploadRequest {
     pub file_size_bytes: u64,
     /// Content type.
     pub content_type: String,
+    /// The SHA-256 of the file in base64, if the client tells it: other bytes are refused.
+    pub checksum_sha256: Option<String>,
     /// The client's idempotency key, if it sent one.
     pub idempotency_key: Option<String>,
 }
@@ -36,6 +41,8 @@ pub struct CreatedUpload {
     pub headers: Vec<(String, String)>,
     /// When the URL runs out.
     pub expires_at: Timestamp,
+    /// How to send a large file in parts instead.
+    pub multipart: Option<UploadParts>,
 }
 
 impl App {
@@ -47,38 +54,73 @@ impl App {
     /// [`AppError::Invalid`] for a size or type that is not taken; [`AppError::QuotaExceeded`] until the next
     /// midnight UTC; [`AppError::Conflict`] where the key's upload is no longer pending.
     pub async fn create_upload(&self, user_id: UserId, request: UploadRequest) -> AppResult<CreatedUpload> {
-        let UploadRequest { filename, file_size_bytes, content_type, idempotency_key } = request;
+        let UploadRequest { filename, file_size_bytes, content_type, checksum_sha256, idempotency_key } = request;
         if text::clean("filename", &filename, MAX_FILENAME_CHARS)?.is_empty() {
             return Err(Invalid::new("filename", "must not be empty").into());
         }
         let content_type = content_type.trim().to_ascii_lowercase();
         let max_bytes = self.max_bytes(&content_type)?;
         let extension = upload::check_request(&content_type, file_size_bytes, max_bytes)?;
+        if let Some(checksum) = &checksum_sha256 {
+            upload::check_sha256(checksum)?;
+        }
         let (id, now) = (self.ids.upload(), self.now());
-        let upload = Upload {
+        let is_large = file_size_bytes > MULTIPART_OVER_BYTES;
+        let valid_seconds = if is_large { MULTIPART_SECONDS } else { PRESIGN_SECONDS };
+        let mut upload = Upload {
             id,
             user_id,
             object_key: media::original_key(user_id, id, now.0, extension),
             content_type,
             file_size_bytes,
+            checksum_sha256,
+            multipart_id: None,
             status: UploadStatus::Pending,
             caption: String::new(),
             alt_text: String::new(),
             error: None,
             post_id: None,
             created_at: now,
-            expires_at: now.plus_ms(PRESIGN_SECONDS as i64 * 1_000),
+            expires_at: now.plus_ms(valid_seconds as i64 * 1_000),
         };
+        if is_large {
+            // Before the ledger knows of it: what is left behind here is thrown away as an old one by upkeep.
+            upload.multipart_id = Some(self.objects.begin_multipart(&upload.object_key, &upload.content_type).await?);
+        }
+        let created = self.open_upload(&upload, idempotency_key, now).await;
+        if !matches!(&created, Ok(created) if created.upload_id == id) {
+            self.abort_parts(&upload).await;
+        }
+        created
+    }
+
+    async fn open_upload(
+        &self,
+        upload: &Upload,
+        idempotency_key: Option<String>,
+        now: Timestamp,
+    ) -> AppResult<CreatedUpload> {
         // Signed before the quota is taken: signing is local, and its failure must cost nothing.
-        let signed = self.sign(&upload, now).await?;
-        let new = NewUpload { upload: upload.clone(), idempotency_key, daily_quota: self.settings.daily_upload_quota };
+        let signed = self.sign(upload, now).await?;
+        let daily_quota = self.settings.daily_upload_quota;
+        let max_pending = daily_quota.map(|_| MAX_PENDING_UPLOADS);
+        let new = NewUpload { upload: upload.clone(), idempotency_key, daily_quota, max_pending };
         match self.ledger.create_upload(new).await? {
             CreateUploadOutcome::Created => Ok(signed),
-            CreateUploadOutcome::Existing(first) => self.sign_again(&upload, *first, now).await,
+            CreateUploadOutcome::Existing(first) => self.sign_again(upload, *first, now).await,
             CreateUploadOutcome::QuotaExceeded => {
                 let wait_ms = now.next_utc_midnight().since_ms(now).max(0) as u64;
                 Err(AppError::QuotaExceeded { retry_after: Duration::from_millis(wait_ms) })
             }
+            CreateUploadOutcome::TooManyPending => Err(AppError::TooManyPendingUploads),
+        }
+    }
+
+    /// Throws the parts of an upload away, where it has any. What cannot be reached now is swept later.
+    pub(super) async fn abort_parts(&self, upload: &Upload) {
+        let Some(multipart_id) = &upload.multipart_id else { return };
+        if let Err(error) = self.objects.abort_multipart(&upload.object_key, multipart_id).await {
+            tracing::warn!(upload_id = %upload.id, %error, "cannot throw the parts of an upload away");
         }
     }
 
@@ -93,7 +135,9 @@ impl App {
     }
 
     async fn sign_again(&self, asked: &Upload, first: Upload, now: Timestamp) -> AppResult<CreatedUpload> {
-        if (first.file_size_bytes, &first.content_type) != (asked.file_size_bytes, &asked.content_type) {
+        if (first.file_size_bytes, &first.content_type, &first.checksum_sha256)
+            != (asked.file_size_bytes, &asked.content_type, &asked.checksum_sha256)
+        {
             return Err(Invalid::new("idempotency_key", "was used for another request").into());
         }
         if first.status != UploadStatus::Pending || first.expires_at.since_ms(now) < 1_000 {
@@ -103,17 +147,30 @@ impl App {
     }
 
     async fn sign(&self, upload: &Upload, now: Timestamp) -> AppResult<CreatedUpload> {
-        let valid_seconds = (upload.expires_at.since_ms(now) / 1_000).max(1) as u64;
-        let put = self
-            .objects
-            .presign_put(&upload.object_key, &upload.content_type, upload.file_size_bytes, valid_seconds)
-            .await?;
+        let valid_seconds = seconds_left(upload, now);
+        let (key, content_type, size) = (&upload.object_key, &upload.content_type, upload.file_size_bytes);
+        let put = match &upload.checksum_sha256 {
+            None => self.objects.presign_put(key, content_type, size, valid_seconds).await?,
+            Some(checksum) => {
+                self.objects.presign_checked_put(key, content_type, size, checksum, valid_seconds).await?
+            }
+        };
+        let multipart = match &upload.multipart_id {
+            None => None,
+            Some(multipart_id) => Some(self.sign_parts(upload, multipart_id, Vec::new(), now).await?),
+        };
         Ok(CreatedUpload {
             upload_id: upload.id,
             object_key: upload.object_key.clone(),
             presigned_url: put.url,
             headers: put.headers,
             expires_at: put.expires_at,
+            multipart,
         })
     }
+}
+
+/// How long a URL that is signed now may be valid, in seconds.
+pub(super) fn seconds_left(upload: &Upload, now: Timestamp) -> u64 {
+    ((upload.expires_at.since_ms(now) / 1_000).max(1) as u64).min(PRESIGN_SECONDS)
 }

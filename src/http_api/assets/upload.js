@@ -2,6 +2,7 @@
 
 import { Problem, call, put, sleep } from "./api.js";
 import { byId, closable, toast } from "./dom.js";
+import { begun, forget, sendParts } from "./parts.js";
 
 const dialog = byId("upload-dialog");
 const form = byId("upload-form");
@@ -70,14 +71,14 @@ async function processed(uploadId, patience) {
 async function share() {
   const words = new FormData(form);
   say("Getting ready …", 0.02);
-  const upload = await call("POST", "/v1/uploads", {
-    filename: chosen.name || "photo",
-    file_size: chosen.size,
-    content_type: chosen.type,
-  });
-  await put(upload, chosen, (done) => say(`Sending … ${Math.round(done * 100)} %`, 0.05 + 0.55 * done));
+  const file = chosen;
+  const ask = { filename: file.name || "photo", file_size: file.size, content_type: file.type };
+  const upload = (await begun(file)) ?? (await call("POST", "/v1/uploads", ask));
+  const send = upload.multipart ? sendParts : put;
+  await send(upload, file, (done) => say(`Sending … ${Math.round(done * 100)} %`, 0.05 + 0.55 * done));
   const text = (name) => words.get(name).trim() || undefined;
   await call("POST", `/v1/uploads/${upload.upload_id}/complete`, { caption: text("caption"), alt_text: text("alt_text") });
+  forget(file);
   // A long video takes about as long as it plays.
   return processed(upload.upload_id, isVideo(chosen) ? 1_800_000 : 180_000);
 }

@@ -101,6 +101,12 @@ fn described(mut response: Response, etag: &str, body: Option<(MediaFile, u64)>)
     insert(&mut response, header::CACHE_CONTROL, "public, max-age=31536000, immutable");
     insert(&mut response, header::ACCEPT_RANGES, "bytes");
     insert(&mut response, header::CONTENT_DISPOSITION, "inline");
+    // Opened by itself it is a document of its own: one that may do nothing.
+    insert(
+        &mut response,
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; img-src 'self'; media-src 'self'; sandbox",
+    );
     insert(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     insert(&mut response, header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
     response

@@ -112,6 +112,7 @@ async fn one_key_opens_one_upload_even_without_its_saved_reply() {
         filename: "sunset.jpeg".to_owned(),
         file_size_bytes: 5,
         content_type: "image/jpeg".to_owned(),
+        checksum_sha256: None,
         idempotency_key: Some("k1".to_owned()),
     };
     let again = edge.state.app.create_upload(user_id, again).await.expect("the same upload");

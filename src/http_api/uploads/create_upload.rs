@@ -1,5 +1,6 @@
 //! `POST /v1/uploads`
 
+use super::get_parts::Parts;
 use crate::{
     EdgeResult, EdgeState,
     extract::{Caller, Json},
@@ -26,6 +27,9 @@ pub(super) struct NewUpload {
     /// Content type.
     #[schema(example = "image/jpeg")]
     content_type: String,
+    /// The SHA-256 of the file in base64. Other bytes are refused by the object store, or fail the upload.
+    #[schema(example = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")]
+    checksum_sha256: Option<String>,
 }
 
 /// An open upload and how to send its bytes.
@@ -46,6 +50,9 @@ pub(super) struct UploadTicket {
     /// When the URL runs out.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Rfc3339,
+    /// How to send a file of more than 16 MiB in parts instead: in any order, several at a time, again after a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multipart: Option<Parts>,
 }
 
 /// Opens an upload: takes it from the day's quota and signs a URL for exactly this size and type.
@@ -60,6 +67,7 @@ pub(super) async fn create_upload(
         filename: body.filename,
         file_size_bytes: body.file_size,
         content_type: body.content_type,
+        checksum_sha256: body.checksum_sha256,
         idempotency_key: caller.idempotency_key,
     };
     let created = state.app.create_upload(caller.user_id, request).await?;
@@ -70,6 +78,7 @@ pub(super) async fn create_upload(
         method: "PUT",
         headers: created.headers.into_iter().collect(),
         expires_at: Rfc3339(created.expires_at),
+        multipart: created.multipart.map(Parts::from),
     };
     Ok((StatusCode::CREATED, Json(ticket)))
 }

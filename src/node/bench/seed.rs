@@ -175,7 +175,7 @@ impl Seeder {
         let writes = authors.iter().map(|author_id| {
             let id = self.uploads.upload();
             let upload = upload(id, *author_id, clock::now());
-            let new = NewUpload { upload, idempotency_key: None, daily_quota: None };
+            let new = NewUpload { upload, idempotency_key: None, daily_quota: None, max_pending: None };
             async move {
                 self.ledger.create_upload(new).await?;
                 let caption = "Light on the water this morning #bench #light";
@@ -213,6 +213,8 @@ fn upload(id: UploadId, user_id: UserId, now: Timestamp) -> Upload {
         object_key: original_key(user_id, id, now.0, "jpg"),
         content_type: "image/jpeg".to_owned(),
         file_size_bytes: 1_000,
+        checksum_sha256: None,
+        multipart_id: None,
         status: UploadStatus::Pending,
         caption: String::new(),
         alt_text: String::new(),

@@ -19,6 +19,7 @@ ledger_checks!(
     opening_an_upload_again_by_its_id_takes_one_unit,
     of_fifty_creators_exactly_the_quota_succeeds,
     the_quota_is_per_user_and_utc_day,
+    pending_uploads_are_bounded_per_user,
     a_dead_job_gives_its_unit_back_once,
     a_unit_goes_back_to_the_day_it_was_taken_from,
     completing_is_idempotent_and_only_for_the_owner,
@@ -31,6 +32,12 @@ ledger_checks!(
 async fn an_upload_reads_back_as_it_was_opened(world: Arc<World>) {
     let upload = world.open(world.user().await).await;
     assert_eq!(world.upload(upload.id).await, upload, "an upload is found as it was opened");
+    let mut new = world.new_upload(upload.user_id);
+    new.upload.checksum_sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned());
+    new.upload.multipart_id = Some("a name of the object store's own".to_owned());
+    let in_parts = new.upload.clone();
+    world.ledger.create_upload(new).await.expect("create_upload");
+    assert_eq!(world.upload(in_parts.id).await, in_parts, "an upload in parts is found as it was opened");
     let unknown = world.new_upload(upload.user_id).upload.id;
     assert_eq!(world.ledger.upload(unknown).await.expect("upload"), None, "an unknown upload");
 }
@@ -63,7 +70,9 @@ async fn of_many_with_one_key_one_is_opened(world: Arc<World>) {
             match world.ledger.create_upload(new).await.expect("create_upload") {
                 CreateUploadOutcome::Created => (id, true),
                 CreateUploadOutcome::Existing(first) => (first.id, false),
-                CreateUploadOutcome::QuotaExceeded => panic!("a repeated key takes no quota"),
+                CreateUploadOutcome::QuotaExceeded | CreateUploadOutcome::TooManyPending => {
+                    panic!("a repeated key takes no quota")
+                }
             }
         }
     }))
@@ -122,6 +131,31 @@ async fn kill_queued(world: &World) {
         let failed = world.ledger.fail_job(job.upload.id, job.lease_token, "Not a picture", None, world.now()).await;
         assert_eq!(failed.expect("fail_job"), expected, "a job dies once");
     }
+}
+
+async fn pending_uploads_are_bounded_per_user(world: Arc<World>) {
+    let users = world.users(2).await;
+    let opened = at_once((0..20).map(|_| {
+        let world = Arc::clone(&world);
+        let user_id = users[0];
+        async move {
+            let new = NewUpload { daily_quota: Some(4), max_pending: Some(3), ..world.new_upload(user_id) };
+            let upload = new.upload.clone();
+            let outcome = world.ledger.create_upload(new).await.expect("create_upload");
+            (outcome == CreateUploadOutcome::Created).then_some(upload)
+        }
+    }))
+    .await;
+    let opened: Vec<_> = opened.into_iter().flatten().collect();
+    assert_eq!(opened.len(), 3, "of 20 at once exactly the bound is opened");
+    let next = |user_id| NewUpload { daily_quota: Some(4), max_pending: Some(3), ..world.new_upload(user_id) };
+    let refused = world.ledger.create_upload(next(users[0])).await.expect("create_upload");
+    assert_eq!(refused, CreateUploadOutcome::TooManyPending, "a fourth has to wait");
+    let others = world.ledger.create_upload(next(users[1])).await.expect("create_upload");
+    assert_eq!(others, CreateUploadOutcome::Created, "each user has a bound of their own");
+    assert_eq!(world.complete(&opened[0]).await, CompleteUploadOutcome::Queued, "one is no longer pending");
+    let room = world.ledger.create_upload(next(users[0])).await.expect("create_upload");
+    assert_eq!(room, CreateUploadOutcome::Created, "there is room, and no refusal took a unit of quota");
 }
 
 async fn a_dead_job_gives_its_unit_back_once(world: Arc<World>) {

@@ -135,6 +135,8 @@ impl World {
             object_key: media::original_key(user_id, id, now.0, "jpg"),
             content_type: "image/jpeg".to_owned(),
             file_size_bytes: 123_456,
+            checksum_sha256: None,
+            multipart_id: None,
             status: UploadStatus::Pending,
             caption: String::new(),
             alt_text: String::new(),
@@ -143,7 +145,7 @@ impl World {
             created_at: now,
             expires_at: now.plus_ms(PRESIGN_SECONDS as i64 * 1_000),
         };
-        NewUpload { upload, idempotency_key: None, daily_quota: None }
+        NewUpload { upload, idempotency_key: None, daily_quota: None, max_pending: None }
     }
 
     /// Opens an upload without a quota.
@@ -161,7 +163,7 @@ impl World {
         let upload = new.upload.clone();
         match self.ledger.create_upload(new).await.expect("create_upload") {
             CreateUploadOutcome::Created => Some(upload),
-            CreateUploadOutcome::QuotaExceeded => None,
+            CreateUploadOutcome::QuotaExceeded | CreateUploadOutcome::TooManyPending => None,
             CreateUploadOutcome::Existing(_) => panic!("a new id without a key is no existing upload"),
         }
     }

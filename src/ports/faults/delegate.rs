@@ -4,7 +4,7 @@ use super::Faulty;
 use crate::{
     HotStore, Ledger, ObjectStore, StoreResult,
     ledger::*,
-    object_store::{ObjectBody, ObjectInfo, PresignedPut},
+    object_store::{ObjectBody, ObjectInfo, PresignedPut, StoredPart},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -197,6 +197,17 @@ over_faulty!(HotStore {
 
 over_faulty!(ObjectStore {
     fn presign_put(key: &str, content_type: &str, size_bytes: u64, valid_seconds: u64) -> PresignedPut;
+    fn presign_checked_put(
+        key: &str, content_type: &str, size_bytes: u64, checksum_sha256: &str, valid_seconds: u64
+    ) -> PresignedPut;
+    fn begin_multipart(key: &str, content_type: &str) -> String;
+    fn presign_part(
+        key: &str, multipart_id: &str, part_number: u32, size_bytes: u64, valid_seconds: u64
+    ) -> PresignedPut;
+    fn stored_parts(key: &str, multipart_id: &str) -> Option<Vec<StoredPart>>;
+    fn finish_multipart(key: &str, multipart_id: &str, parts: &[StoredPart]) -> bool;
+    fn abort_multipart(key: &str, multipart_id: &str) -> ();
+    fn abort_old_multiparts(key_prefix: &str, began_before: Timestamp) -> usize;
     fn head(key: &str) -> Option<ObjectInfo>;
     fn get(key: &str, max_bytes: u64) -> Option<Bytes>;
     fn open(key: &str, range: Option<RangeInclusive<u64>>) -> Option<ObjectBody>;

@@ -23,6 +23,8 @@ pub struct NewUpload {
     pub idempotency_key: Option<String>,
     /// The most uploads per user and UTC day (of `upload.created_at`); `None` for no limit.
     pub daily_quota: Option<u32>,
+    /// The most pending uploads of one user at a time; `None` for no limit.
+    pub max_pending: Option<u32>,
 }
 
 /// What became of [`UploadLedger::create_upload`].
@@ -34,6 +36,8 @@ pub enum CreateUploadOutcome {
     Existing(Box<Upload>),
     /// The day's quota is used up. Nothing happened.
     QuotaExceeded,
+    /// So many uploads of the user are pending that there may be no further one. Nothing happened.
+    TooManyPending,
 }
 
 /// What became of [`UploadLedger::complete_upload`].

@@ -1,7 +1,8 @@
 //! The S3 operations that the product uses, on `s3s-fs`, with the guarantees that the parent module states.
 
 use super::files::{ObjectFiles, sync_folders};
-use super::receive::{Reception, receive};
+use super::multipart::{MULTIPART_FOLDER, Multiparts};
+use super::receive::{Reception, checksum_of, receive};
 use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
@@ -36,6 +37,7 @@ struct Shared {
     max_object_bytes: u64,
     body_idle_timeout: Duration,
     locks: Vec<Arc<RwLock<()>>>,
+    multiparts: Multiparts,
     hasher: RandomState,
 }
 
@@ -43,9 +45,11 @@ impl Backend {
     /// Over the folder `root`, which must exist. Temporary files that a killed process left there are removed.
     pub(super) fn new(root: &Path, max_object_bytes: u64, body_idle_timeout: Duration) -> io::Result<Self> {
         let files = FileSystem::new(root).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let root = root.canonicalize()?;
         let shared = Shared {
             files,
-            root: root.canonicalize()?,
+            multiparts: Multiparts::open(root.join(MULTIPART_FOLDER), max_object_bytes, body_idle_timeout)?,
+            root,
             max_object_bytes,
             body_idle_timeout,
             locks: (0..LOCKS).map(|_| Arc::default()).collect(),
@@ -110,7 +114,8 @@ impl Shared {
         }
         self.require_bucket(&input.bucket).await?;
         let body = input.body.take().ok_or_else(|| s3_error!(IncompleteBody))?;
-        let reception = Reception::new(size, self.body_idle_timeout, self.lock(&input.bucket, &input.key));
+        let checksum = checksum_of(input.checksum_sha256.as_deref())?;
+        let reception = Reception::new(size, checksum, self.body_idle_timeout, self.lock(&input.bucket, &input.key));
         input.body = Some(receive(body, reception.clone()));
 
         let outcome = self.files.put_object(request).await;
@@ -118,6 +123,30 @@ impl Shared {
         let (_guard, response) = reception.finish(outcome)?;
         blocking(move || files.sync()).await?;
         Ok(response)
+    }
+
+    /// Makes an object of parts the way a PUT of the whole does; the parts go when it stands.
+    async fn finish(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let CompleteMultipartUploadInput { bucket, key, upload_id, multipart_upload, .. } = &request.input;
+        let (bucket, key, upload_id) = (bucket.clone(), key.clone(), upload_id.clone());
+        let wanted = multipart_upload.clone().and_then(|upload| upload.parts).unwrap_or_default();
+        let _guard = self.multiparts.lock(&upload_id).await;
+        let whole = self.multiparts.assemble(&bucket, &key, &upload_id, &wanted).await?;
+        let put = PutObjectInput::builder()
+            .bucket(bucket.clone())
+            .key(key.clone())
+            .content_type(whole.content_type)
+            .content_length(i64::try_from(whole.size_bytes).ok())
+            .body(Some(whole.body))
+            .build()
+            .map_err(|error| s3_error!(error, InternalError))?;
+        let stored = self.put(request.map_input(|_| put)).await?.output;
+        self.multiparts.remove(&upload_id).await?;
+        let (bucket, key, e_tag) = (Some(bucket), Some(key), stored.e_tag);
+        Ok(S3Response::new(CompleteMultipartUploadOutput { bucket, key, e_tag, ..Default::default() }))
     }
 
     /// Removes objects, then syncs the folders that named them.
@@ -174,6 +203,58 @@ impl S3 for Backend {
         self.to_the_end(|shared| async move { shared.put(request).await }).await
     }
 
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        self.to_the_end(|shared| async move {
+            let CreateMultipartUploadInput { bucket, key, content_type, .. } = request.input;
+            shared.locate(&bucket, &key)?;
+            shared.require_bucket(&bucket).await?;
+            let upload_id = shared.multiparts.begin(&bucket, &key, content_type).await?;
+            let (bucket, key, upload_id) = (Some(bucket), Some(key), Some(upload_id));
+            Ok(S3Response::new(CreateMultipartUploadOutput { bucket, key, upload_id, ..Default::default() }))
+        })
+        .await
+    }
+
+    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        self.to_the_end(|shared| async move { shared.multiparts.receive_part(request.input).await }).await
+    }
+
+    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        let ListPartsInput { bucket, key, upload_id, .. } = request.input;
+        let parts = self.shared.multiparts.parts(&bucket, &key, &upload_id).await?;
+        let parts = Some(parts.into_iter().map(|part| part.describe()).collect());
+        let (bucket, key, upload_id) = (Some(bucket), Some(key), Some(upload_id));
+        let is_truncated = Some(false);
+        Ok(S3Response::new(ListPartsOutput { bucket, key, upload_id, parts, is_truncated, ..Default::default() }))
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        self.to_the_end(|shared| async move { shared.finish(request).await }).await
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let AbortMultipartUploadInput { bucket, key, upload_id, .. } = request.input;
+        self.to_the_end(|shared| async move { shared.multiparts.abort(&bucket, &key, &upload_id).await }).await?;
+        Ok(S3Response::new(AbortMultipartUploadOutput::default()))
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        self.shared.require_bucket(&request.input.bucket).await?;
+        self.shared.multiparts.list(request.input).await.map(S3Response::new)
+    }
+
     async fn post_object(&self, _: S3Request<PostObjectInput>) -> S3Result<S3Response<PostObjectOutput>> {
         Err(s3_error!(NotImplemented, "form uploads are not implemented"))
     }
@@ -215,7 +296,7 @@ async fn read(path: &Path, range: Option<Range>) -> S3Result<StreamingBlob> {
     Ok(StreamingBlob::wrap(ReaderStream::with_capacity(file.take(range.end - range.start), READ_CHUNK_BYTES)))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> S3Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> S3Result<T> {
     let outcome = tokio::task::spawn_blocking(work).await.map_err(io::Error::from).flatten();
     outcome.map_err(|error| s3_error!(error, InternalError))
 }

@@ -1,9 +1,12 @@
 //! The body of a PUT on its way to the disk: counted, timed, and locked in before it becomes visible.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use futures::{StreamExt, stream};
 use parking_lot::Mutex;
 use s3s::dto::StreamingBlob;
 use s3s::{S3Result, s3_error};
+use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
@@ -15,6 +18,7 @@ use tokio::time::timeout;
 #[derive(Clone)]
 pub(super) struct Reception {
     size: u64,
+    checksum: Option<[u8; 32]>,
     idle_timeout: Duration,
     lock: Arc<RwLock<()>>,
     state: Arc<Mutex<State>>,
@@ -25,6 +29,8 @@ enum State {
     Receiving,
     /// It ended early, broke off, or was longer than announced.
     Broken,
+    /// All is there, and it has another checksum than announced.
+    Different,
     /// The client fell silent.
     Stalled,
     /// All is there, and the key is locked.
@@ -32,9 +38,10 @@ enum State {
 }
 
 impl Reception {
-    /// Of exactly `size` bytes, no two of them further apart than `idle_timeout`; `lock` is the key's.
-    pub(super) fn new(size: u64, idle_timeout: Duration, lock: Arc<RwLock<()>>) -> Self {
-        Reception { size, idle_timeout, lock, state: Arc::new(Mutex::new(State::Receiving)) }
+    /// Of exactly `size` bytes with this SHA-256 where it is known, no two of them further apart than `idle_timeout`; `lock` is
+    /// the key's.
+    pub(super) fn new(size: u64, checksum: Option<[u8; 32]>, idle_timeout: Duration, lock: Arc<RwLock<()>>) -> Self {
+        Reception { size, checksum, idle_timeout, lock, state: Arc::new(Mutex::new(State::Receiving)) }
     }
 
     /// What became of a PUT of which `outcome` is known, with the key's lock, which the body's end took. Where the
@@ -44,6 +51,7 @@ impl Reception {
             (State::Complete(guard), Ok(value)) => Ok((guard, value)),
             (State::Complete(_) | State::Receiving, Err(error)) => Err(error),
             (State::Stalled, _) => Err(s3_error!(RequestTimeout)),
+            (State::Different, _) => Err(s3_error!(BadDigest)),
             (State::Broken | State::Receiving, _) => Err(s3_error!(IncompleteBody)),
         }
     }
@@ -54,11 +62,21 @@ impl Reception {
     }
 }
 
+/// The bytes of an announced SHA-256.
+pub(super) fn checksum_of(text: Option<&str>) -> S3Result<Option<[u8; 32]>> {
+    let decode = |text: &str| BASE64_STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    match text.map(decode) {
+        None => Ok(None),
+        Some(Some(checksum)) => Ok(Some(checksum)),
+        Some(None) => Err(s3_error!(InvalidArgument, "x-amz-checksum-sha256 is no SHA-256")),
+    }
+}
+
 /// Passes the body on. `s3s-fs` moves its temporary file into place as soon as the stream ends well, so the stream
 /// ends well only once the byte count is right and the key's lock is held: the move, the attributes and the sync are
 /// then one step to everybody else, and no lock is held while a slow client sends.
 pub(super) fn receive(body: StreamingBlob, reception: Reception) -> StreamingBlob {
-    let stream = stream::try_unfold((body, 0_u64), move |(mut body, received)| {
+    let stream = stream::try_unfold((body, 0_u64, Sha256::new()), move |(mut body, received, mut hash)| {
         let reception = reception.clone();
         async move {
             let Ok(next) = timeout(reception.idle_timeout, body.next()).await else {
@@ -70,9 +88,15 @@ pub(super) fn receive(body: StreamingBlob, reception: Reception) -> StreamingBlo
                 }
                 Some(bytes) => {
                     let received = received + bytes.len() as u64;
-                    Ok(Some((bytes, (body, received))))
+                    if reception.checksum.is_some() {
+                        hash.update(&bytes);
+                    }
+                    Ok(Some((bytes, (body, received, hash))))
                 }
                 None if received < reception.size => Err(reception.fail(State::Broken, "the body ended early")),
+                None if reception.checksum.is_some_and(|checksum| checksum[..] != hash.finalize()[..]) => {
+                    Err(reception.fail(State::Different, "the body has another checksum"))
+                }
                 None => {
                     let guard = reception.lock.clone().write_owned().await;
                     *reception.state.lock() = State::Complete(guard);

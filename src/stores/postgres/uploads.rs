@@ -212,7 +212,7 @@ async fn cancel_upload(scope: &mut Scope, id: UploadId, user_id: UserId) -> Stor
 }
 
 async fn create_upload(scope: &mut Scope, new: &NewUpload) -> StoreResult<CreateUploadOutcome> {
-    let NewUpload { upload, idempotency_key, daily_quota } = new;
+    let NewUpload { upload, idempotency_key, daily_quota, max_pending } = new;
     let known = sqlx::query_as::<_, UploadRow>(
         "SELECT * FROM uploads WHERE user_id = $2 AND (id = $1 OR idempotency_key = $3) ORDER BY id = $1 LIMIT 1",
     );
@@ -232,10 +232,17 @@ async fn create_upload(scope: &mut Scope, new: &NewUpload) -> StoreResult<Create
     if scope.execute(take).await? == 0 {
         return Ok(CreateUploadOutcome::QuotaExceeded);
     }
+    // The row of the quota is locked: what others of this user open is counted here, or counts this one.
+    let query = sqlx::query_as("SELECT count(*) FROM uploads WHERE user_id = $1 AND status = 'pending'");
+    let (pending,): (i64,) = scope.fetch_one(query.bind(upload.user_id.to_i64())).await?;
+    if max_pending.is_some_and(|most| pending >= i64::from(most)) {
+        move_quota(scope, std::slice::from_ref(upload), -1).await?;
+        return Ok(CreateUploadOutcome::TooManyPending);
+    }
     let insert = sqlx::query(
         "INSERT INTO uploads (id, user_id, object_key, content_type, file_size_bytes, status, caption, alt_text,
-                              error, post_id, idempotency_key, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+                              error, post_id, idempotency_key, created_at, expires_at, checksum_sha256, multipart_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
     );
     let insert = insert
         .bind(upload_key(&upload.id))
@@ -250,7 +257,9 @@ async fn create_upload(scope: &mut Scope, new: &NewUpload) -> StoreResult<Create
         .bind(upload.post_id.map(|id| id.to_i64()))
         .bind(idempotency_key)
         .bind(upload.created_at.0)
-        .bind(upload.expires_at.0);
+        .bind(upload.expires_at.0)
+        .bind(&upload.checksum_sha256)
+        .bind(&upload.multipart_id);
     if scope.execute(insert).await? == 0 {
         // Another one with this key came in between; the next try finds it, and takes no quota.
         return Err(scope.overtaken());

@@ -7,7 +7,9 @@
 mod batch;
 mod client;
 mod error;
+mod multipart;
 mod options;
+mod presign;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -18,7 +20,6 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Config, timeout::TimeoutConfig};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use bytes::{Bytes, BytesMut};
@@ -28,9 +29,9 @@ use retry::with_retries;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tessera_domain::Timestamp;
-use tessera_ports::object_store::{ObjectBody, ObjectInfo, ObjectStore, PresignedPut};
+use tessera_ports::object_store::{ObjectBody, ObjectInfo, ObjectStore, PresignedPut, StoredPart};
 use tessera_ports::{Determinacy, StoreError, StoreResult};
 
 /// Objects under these keys never change once written, so every cache may keep them.
@@ -39,9 +40,6 @@ const IMMUTABLE_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
 /// A file that is sent slower than this is given up.
 const SLOWEST_BYTES_PER_SECOND: u64 = 1_000_000;
-
-/// Headers of a presigned request that every HTTP client (browsers forbid scripts to) sets by itself.
-const IMPLIED_HEADERS: [&str; 2] = ["host", "content-length"];
 
 /// One bucket of an S3 endpoint. Cheap to share behind an `Arc`; connections are pooled.
 pub struct S3ObjectStore {
@@ -121,32 +119,49 @@ impl ObjectStore for S3ObjectStore {
         size_bytes: u64,
         valid_seconds: u64,
     ) -> StoreResult<PresignedPut> {
-        let size = i64::try_from(size_bytes).map_err(|_| refused("the size does not fit S3's content-length"))?;
-        // SigV4 counts in whole seconds; starting on one makes `expires_at` exact.
-        let started_at_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let presigning = PresigningConfig::builder()
-            .start_time(UNIX_EPOCH + Duration::from_secs(started_at_seconds))
-            .expires_in(Duration::from_secs(valid_seconds))
-            .build()
-            .map_err(|error| refused(error.to_string()))?;
-        let request = self.presigner.put_object().bucket(&self.bucket).key(key);
-        let presigned = request
-            .content_type(content_type)
-            .content_length(size)
-            .presigned(presigning)
-            .await
-            .map_err(|error| classify(&error, Effect::Read))?;
-        let headers = presigned
-            .headers()
-            .filter(|(name, _)| !IMPLIED_HEADERS.contains(&name.to_ascii_lowercase().as_str()))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        let expires_at_ms = started_at_seconds.saturating_add(valid_seconds).saturating_mul(1_000);
-        Ok(PresignedPut {
-            url: presigned.uri().to_owned(),
-            headers,
-            expires_at: Timestamp(i64::try_from(expires_at_ms).unwrap_or(i64::MAX)),
-        })
+        self.sign_put(key, content_type, size_bytes, None, valid_seconds).await
+    }
+
+    async fn presign_checked_put(
+        &self,
+        key: &str,
+        content_type: &str,
+        size_bytes: u64,
+        checksum_sha256: &str,
+        valid_seconds: u64,
+    ) -> StoreResult<PresignedPut> {
+        self.sign_put(key, content_type, size_bytes, Some(checksum_sha256), valid_seconds).await
+    }
+
+    async fn begin_multipart(&self, key: &str, content_type: &str) -> StoreResult<String> {
+        self.begin_parts(key, content_type).await
+    }
+
+    async fn presign_part(
+        &self,
+        key: &str,
+        multipart_id: &str,
+        part_number: u32,
+        size_bytes: u64,
+        valid_seconds: u64,
+    ) -> StoreResult<PresignedPut> {
+        self.sign_part(key, multipart_id, part_number, size_bytes, valid_seconds).await
+    }
+
+    async fn stored_parts(&self, key: &str, multipart_id: &str) -> StoreResult<Option<Vec<StoredPart>>> {
+        with_retries(self.max_attempts, || self.list_parts(key, multipart_id)).await
+    }
+
+    async fn finish_multipart(&self, key: &str, multipart_id: &str, parts: &[StoredPart]) -> StoreResult<bool> {
+        self.finish_parts(key, multipart_id, parts).await
+    }
+
+    async fn abort_multipart(&self, key: &str, multipart_id: &str) -> StoreResult<()> {
+        self.abort_parts(key, multipart_id).await
+    }
+
+    async fn abort_old_multiparts(&self, key_prefix: &str, began_before: Timestamp) -> StoreResult<usize> {
+        self.abort_old(key_prefix, began_before).await
     }
 
     async fn head(&self, key: &str) -> StoreResult<Option<ObjectInfo>> {

@@ -193,7 +193,7 @@ async fn cancel_upload(scope: &mut WriteScope, id: UploadId, user_id: UserId) ->
 }
 
 async fn create_upload(scope: &mut WriteScope, new: NewUpload) -> StoreResult<CreateUploadOutcome> {
-    let NewUpload { upload, idempotency_key, daily_quota } = new;
+    let NewUpload { upload, idempotency_key, daily_quota, max_pending } = new;
     if let Some(key) = &idempotency_key {
         let query = sqlx::query_as::<_, UploadRow>("SELECT * FROM uploads WHERE user_id = ?1 AND idempotency_key = ?2");
         if let Some(row) = scope.fetch_optional(query.bind(upload.user_id.to_i64()).bind(key)).await? {
@@ -213,10 +213,16 @@ async fn create_upload(scope: &mut WriteScope, new: NewUpload) -> StoreResult<Cr
     if scope.execute(take).await? == 0 {
         return Ok(CreateUploadOutcome::QuotaExceeded);
     }
+    let query = sqlx::query_as("SELECT count(*) FROM uploads WHERE user_id = ?1 AND status = 'pending'");
+    let (pending,): (i64,) = scope.fetch_one(query.bind(upload.user_id.to_i64())).await?;
+    if max_pending.is_some_and(|most| pending >= i64::from(most)) {
+        move_quota(scope, &upload, -1).await?;
+        return Ok(CreateUploadOutcome::TooManyPending);
+    }
     let insert = sqlx::query(
         "INSERT INTO uploads (id, user_id, object_key, content_type, file_size_bytes, status, caption, alt_text,
-                              error, post_id, idempotency_key, created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                              error, post_id, idempotency_key, created_at, expires_at, checksum_sha256, multipart_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     );
     let insert = insert
         .bind(&upload.id.0.as_bytes()[..])
@@ -231,7 +237,9 @@ async fn create_upload(scope: &mut WriteScope, new: NewUpload) -> StoreResult<Cr
         .bind(upload.post_id.map(|id| id.to_i64()))
         .bind(&idempotency_key)
         .bind(upload.created_at.0)
-        .bind(upload.expires_at.0);
+        .bind(upload.expires_at.0)
+        .bind(&upload.checksum_sha256)
+        .bind(&upload.multipart_id);
     scope.execute(insert).await?;
     Ok(CreateUploadOutcome::Created)
 }

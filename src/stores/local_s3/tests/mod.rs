@@ -5,6 +5,7 @@
 mod conformance;
 mod credentials;
 mod limits;
+mod multipart;
 mod objects;
 mod refusals;
 
