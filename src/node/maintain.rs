@@ -27,7 +27,9 @@ pub async fn rebuild(config: Config, what: Rebuildable) -> Result<(), Failure> {
         }
         Rebuildable::Index => {
             rebuild_index(&config).await?;
-            println!("The visual index is made anew from the ledger when its shards next start; on running nodes by `tessera ctl index --rebuild`.");
+            println!(
+                "The visual index is made anew from the ledger when its shards next start; on running nodes by `tessera ctl index --rebuild`."
+            );
         }
         Rebuildable::Timelines => {
             println!("Timelines live in memory and are rebuilt from the ledger when they are next read.");

@@ -4,6 +4,7 @@ mod admin_token;
 mod clustering;
 mod local_objects;
 mod stores;
+mod visual;
 
 pub use admin_token::{admin_token, read_admin_token};
 pub use stores::{OpenLedger, OpenObjects, open_ledger, open_objects};
@@ -80,6 +81,7 @@ impl Node {
             max_duration: config.max_video_duration,
             ..Default::default()
         };
+        let embedder = visual::open_embedder(config, media_limits.clone()).await?;
         let cluster_node = match &clustering {
             Some(clustering) => clustering.node.clone(),
             None => ClusterNode::alone(NodeName(config.node_name.clone())),
@@ -104,7 +106,7 @@ impl Node {
             video_tools,
             video_limits,
             scratch: Scratch::new(config.data_dir.join("scratch").join(&config.node_name)),
-            embedder: None,
+            embedder: embedder.clone(),
             visual_shards: config.visual_shards,
             timeline_idle_after: config.timeline_idle_after,
             timeline_memory_bytes: config.timeline_memory_bytes,
@@ -128,7 +130,7 @@ impl Node {
             caches,
             actors: actors_refs,
             breakers: breakers.clone(),
-            embedder: None,
+            embedder,
             settings,
         };
         let app = App::new(parts).map_err(|error| Failure::start_up(error.to_string()))?;

@@ -16,7 +16,7 @@ mod validated;
 pub use cluster::ClusterConfig;
 pub use layers::load;
 pub use stores::{HotConfig, LedgerConfig};
-pub use validated::Config;
+pub use validated::{Config, VisualModel};
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../../cluster.toml");

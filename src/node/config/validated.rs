@@ -88,6 +88,7 @@ struct RawMedia {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawVisual {
+    model: String,
     shards: u16,
 }
 
@@ -111,6 +112,17 @@ pub(super) enum Mode {
     Embedded,
     /// Of a cluster that shares its stores.
     Cluster,
+}
+
+/// The model that makes embeddings of pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VisualModel {
+    /// None: nothing is embedded.
+    None,
+    /// The one that ships with the source.
+    BuiltIn,
+    /// An ONNX file.
+    File(PathBuf),
 }
 
 /// The configuration, checked.
@@ -162,6 +174,8 @@ pub struct Config {
     pub max_video_bytes: u64,
     /// Longest video.
     pub max_video_duration: Duration,
+    /// The embedding model.
+    pub visual_model: VisualModel,
     /// Shards of the visual index; one where the node is alone.
     pub visual_shards: u16,
     /// When unused timelines leave memory.
@@ -221,6 +235,11 @@ impl RawConfig {
             max_pixels: self.media.max_megapixels.saturating_mul(1_000_000),
             max_video_bytes: self.media.max_video_bytes,
             max_video_duration: Duration::from_secs(self.media.max_video_seconds),
+            visual_model: match self.visual.model.as_str() {
+                "" => VisualModel::BuiltIn,
+                "none" => VisualModel::None,
+                path => VisualModel::File(path.into()),
+            },
             visual_shards: match mode {
                 Mode::Embedded => 1,
                 Mode::Cluster => self.visual.shards,
