@@ -14,6 +14,7 @@ use crate::{
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -134,16 +135,17 @@ async fn caches_forget_the_pictures_of_a_deleted_post_also_when_they_were_away()
     let ground = Ground::new().await;
     let author = ground.world.user().await;
     let doomed = ground.world.post(author).await;
+    let media = ground.ledger.posts(&[doomed]).await.expect("posts").remove(0).media;
+    let paths: BTreeSet<String> = media.keys(author).into_iter().map(|key| format!("/{key}")).collect();
     let (_server, objects) = ground.objects().await;
     let cache = Arc::new(LateCache::default());
     let handler = Arc::new(EventHandler { cdn: cache.clone(), ..handler(&ground, Arc::new(objects)) });
     OutboxRelay::start(RelayArgs { handler, node: alone() }, ground.root.get_cell()).await.expect("the relay starts");
 
     ground.ledger.delete_post(doomed, author, ground.world.now()).await.expect("deleted");
-    eventually("all pictures are purged", || async {
-        let purged = cache.purged.lock().clone();
-        let of_author = format!("/media/{author}/");
-        (purged.len() == 5 && purged.iter().all(|path| path.starts_with(&of_author))).then_some(())
+    eventually("all files are purged", || async {
+        let purged: BTreeSet<String> = cache.purged.lock().iter().cloned().collect();
+        (purged == paths).then_some(())
     })
     .await;
 }

@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(read_all(&rows, 3, |n| n % 2 == 0), [vec![0, 2, 4], vec![6, 8]]);
         assert_eq!(read_all(&rows, 5, |n| n < 5), [vec![0, 1, 2, 3, 4]], "no empty page at the end");
         assert_eq!(read_all(&rows, 10, |_| true), std::slice::from_ref(&rows));
-        assert_eq!(read_all(&[], 3, |_| true), [vec![]]);
+        assert_eq!(read_all(&[], 3, |_| true), [Vec::<u32>::new()]);
         let all: Vec<u32> = read_all(&(0..500).collect::<Vec<_>>(), 2, |n| n > 490).concat();
         assert_eq!(all, (491..500).collect::<Vec<_>>(), "long hidden stretches are walked by the cursor");
     }

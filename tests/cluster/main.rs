@@ -11,3 +11,4 @@ mod faults;
 mod networks;
 mod partitions;
 mod stores;
+mod visual_search;

@@ -11,10 +11,12 @@ use std::{
     },
     time::Duration,
 };
-use tessera_tests::{Person, eventually, seeds, side_by_side, small_jpeg};
+use tessera_tests::{Person, eventually, seeds, side_by_side, small_jpeg, tiny_film};
 
 const CRASHES: usize = 5;
 const UPLOADERS: usize = 6;
+/// Videos that each uploader sends, among the pictures: they take a hundred times as long.
+const VIDEOS: usize = 2;
 
 /// What one uploader was told.
 #[derive(Default)]
@@ -27,15 +29,19 @@ struct Uploads {
     refused: BTreeSet<String>,
 }
 
-/// Uploads one file after the other until told to stop; every fourth is a text that claims to be a JPEG.
-async fn upload_storm(person: Person, seed: u64, stop: Arc<AtomicBool>) -> Uploads {
+/// Uploads one file after the other until told to stop, a few videos first; every fourth is a text that claims to be a JPEG.
+async fn upload_storm(person: Person, seed: u64, film: Arc<Vec<u8>>, stop: Arc<AtomicBool>) -> Uploads {
     let mut random = StdRng::seed_from_u64(seed);
     let mut told = Uploads::default();
     while !stop.load(Ordering::Relaxed) {
         let is_picture = random.random_ratio(3, 4);
-        let bytes =
-            if is_picture { small_jpeg(random.random()) } else { b"this is no picture, whatever it says".to_vec() };
-        let Ok(ticket) = person.create_upload("image/jpeg", bytes.len()).await else {
+        let is_video = is_picture && told.acknowledged.len() < VIDEOS;
+        let (content_type, bytes) = match (is_picture, is_video) {
+            (true, true) => ("video/mp4", film.to_vec()),
+            (true, false) => ("image/jpeg", small_jpeg(random.random())),
+            (false, _) => ("image/jpeg", b"this is no picture, whatever it says".to_vec()),
+        };
+        let Ok(ticket) = person.create_upload(content_type, bytes.len()).await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -97,10 +103,10 @@ async fn every_acknowledged_upload_ends_in_one_post_or_one_stated_failure() {
         follower.follow(person).await;
     }
     let stop = Arc::new(AtomicBool::new(false));
-    let storms = people
-        .iter()
-        .enumerate()
-        .map(|(number, person)| tokio::spawn(upload_storm(person.clone(), seed + number as u64, stop.clone())));
+    let film = Arc::new(tiny_film());
+    let storms = people.iter().enumerate().map(|(number, person)| {
+        tokio::spawn(upload_storm(person.clone(), seed + number as u64, film.clone(), stop.clone()))
+    });
     let storms: Vec<_> = storms.collect();
     for _ in 0..CRASHES {
         tokio::time::sleep(Duration::from_millis(random.random_range(500..1_500))).await;

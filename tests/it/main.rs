@@ -27,3 +27,5 @@ mod paging;
 mod photos;
 mod posts;
 mod refusals;
+mod videos;
+mod visual_search;

@@ -66,6 +66,8 @@ async fn every_call_of_the_contract_is_described() {
         ("/v1/posts/{id}/likes", "post delete get"),
         ("/v1/posts/{id}/comments", "post get"),
         ("/v1/comments/{id}", "delete"),
+        ("/v1/posts/{id}/similar", "get"),
+        ("/v1/search/visual", "post"),
         ("/v1/notifications", "get"),
         ("/v1/notifications/read", "post"),
     ];

@@ -6,11 +6,13 @@ pub mod load;
 mod node;
 mod operator;
 mod pictures;
+mod videos;
 
 pub use api::{Api, Person, Problem, Reply, Uploaded, ids_of};
 pub use node::{Ended, Node, binary, run_to_end};
 pub use operator::{Operated, Operator};
 pub use pictures::{Look, fixture, look_at, small_jpeg};
+pub use videos::{film, probed, tiny_film};
 
 use std::{
     future::Future,
