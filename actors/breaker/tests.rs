@@ -169,6 +169,9 @@ async fn a_cache_that_is_away_holds_up_none_of_the_others() {
     assert_eq!(here.purges.load(Ordering::SeqCst), 30);
     assert_eq!(away.purges.load(Ordering::SeqCst), 10, "asked until its breaker opened");
     let states: Vec<_> = breakers.all().map(|breaker| (breaker.name().to_owned(), breaker.stats().state)).collect();
-    assert_eq!(states[states.len() - 2..], [("cdn-1".to_owned(), BreakerState::Closed), ("cdn-2".to_owned(), BreakerState::Open)]);
+    assert_eq!(
+        states[states.len() - 2..],
+        [("cdn-1".to_owned(), BreakerState::Closed), ("cdn-2".to_owned(), BreakerState::Open)]
+    );
     assert!(breakers.find("objects").is_some() && breakers.find("nothing").is_none());
 }

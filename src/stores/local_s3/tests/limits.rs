@@ -61,7 +61,7 @@ async fn a_browser_may_put_from_another_origin() {
     assert_eq!(preflight.status(), StatusCode::NO_CONTENT);
     assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
     assert_eq!(preflight.headers()["access-control-allow-methods"], "PUT, HEAD");
-    assert_eq!(preflight.headers()["access-control-allow-headers"], "content-type");
+    assert_eq!(preflight.headers()["access-control-allow-headers"], "content-type, x-amz-checksum-sha256");
 
     for (body, expected) in [("1234", StatusCode::FORBIDDEN), ("12345", StatusCode::OK)] {
         let reply = endpoint.http.put(&presigned.url).header("content-type", JPEG).body(body).send().await.unwrap();
