@@ -122,7 +122,7 @@ async fn storms(default_seeds: &[u64], end: fn(&mut Node)) {
             tokio::spawn(client(person.clone(), post_id.clone(), seed.wrapping_mul(1_000_003) + number as u64))
         });
         let clients: Vec<_> = clients.collect();
-        let delay_ms = StdRng::seed_from_u64(seed).random_range(200..900);
+        let delay_ms = StdRng::seed_from_u64(seed).random_range(100..400);
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
         assert!(clients.iter().any(|client| !client.is_finished()), "the kill comes in the middle");
         tokio::task::block_in_place(|| {
