@@ -159,7 +159,7 @@ fn extract_frame(sandbox: &Sandbox<'_>, largest: &Rendition, start: Duration, pa
     let mut arguments = words(["-hide_banner", "-nostdin", "-y", "-v", "error", "-ss", &format!("{start:.3}")]);
     arguments.extend(input(VideoFormat::Mp4, &largest.path));
     let fit = format!(
-        "select=not(mod(n\\,12)),thumbnail=n=12,scale={POSTER_SIDE}:{POSTER_SIDE}:force_original_aspect_ratio=decrease"
+        "select=not(mod(n\\,12)),thumbnail=n=12,scale='min({POSTER_SIDE},iw)':'min({POSTER_SIDE},ih)':force_original_aspect_ratio=decrease"
     );
     arguments.extend(words(["-an", "-frames:v", "1", "-vf", &format!("{fit}:out_range=pc,format=rgb24")]));
     arguments.extend(words(["-threads", "1", "-fflags", "+bitexact", "-f", "image2", "-c:v", "png"]));
