@@ -96,7 +96,7 @@ impl Actor for Upkeep {
                 }
                 let Some(undeleted) = state.core.begin() else { return Ok(()) };
                 let args = state.args.clone();
-                let lists_parts = state.rounds % LISTING_ROUNDS == 0;
+                let lists_parts = state.rounds.is_multiple_of(LISTING_ROUNDS);
                 state.rounds += 1;
                 tokio::spawn(async move {
                     let undeleted = round(&args, undeleted, lists_parts).await;

@@ -4,7 +4,6 @@
 
 use super::backend::blocking;
 use super::files::sync_folders;
-use bytes::Bytes;
 use futures::{StreamExt, stream};
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
@@ -346,7 +345,7 @@ fn read_one_by_one(paths: Vec<PathBuf>) -> StreamingBlob {
             if let Some(reader) = &mut open
                 && let Some(bytes) = reader.next().await
             {
-                return Ok::<_, io::Error>(Some((Bytes::from(bytes?), (paths, open))));
+                return Ok::<_, io::Error>(Some((bytes?, (paths, open))));
             }
             let Some(path) = paths.next() else { return Ok(None) };
             open = Some(ReaderStream::with_capacity(tokio::fs::File::open(path).await?, READ_CHUNK_BYTES));

@@ -196,7 +196,7 @@ impl VectorIndex {
         }
         let norm = distance::dot(vector, vector).sqrt();
         // What is no number is not within anything.
-        if !((norm - 1.0).abs() <= UNIT_TOLERANCE) {
+        if !norm.is_finite() || (norm - 1.0).abs() > UNIT_TOLERANCE {
             return Err(InsertError::NotUnit { norm });
         }
         let member = Member { post, perceptual_hash };

@@ -65,7 +65,7 @@ fn whatever_is_done_to_it_the_index_finds_what_a_list_finds() {
             }
             8 => match under_way.take() {
                 // Other things happened since it was planned.
-                Some(plan) if random.next_u64() % 8 > 0 => index.install(plan.run()),
+                Some(plan) if !random.next_u64().is_multiple_of(8) => index.install(plan.run()),
                 Some(_) => index.abandon_maintenance(),
                 None => under_way = index.plan_maintenance(),
             },
