@@ -20,10 +20,10 @@ pub async fn keep_measuring(app: Arc<App>) {
             let segments: u64 = shard.models.iter().map(|model| model.segments).sum();
             let buffered: u64 = shard.models.iter().map(|model| model.buffered).sum();
             let label = ("shard", shard.shard.to_string());
-            gauge!("tessera_visual_posts", &[label.clone()]).set(posts as f64);
-            gauge!("tessera_visual_segments", &[label.clone()]).set(segments as f64);
-            gauge!("tessera_visual_buffered", &[label.clone()]).set(buffered as f64);
-            gauge!("tessera_visual_complete", &[label.clone()]).set(if shard.complete { 1.0 } else { 0.0 });
+            gauge!("tessera_visual_posts", std::slice::from_ref(&label)).set(posts as f64);
+            gauge!("tessera_visual_segments", std::slice::from_ref(&label)).set(segments as f64);
+            gauge!("tessera_visual_buffered", std::slice::from_ref(&label)).set(buffered as f64);
+            gauge!("tessera_visual_complete", std::slice::from_ref(&label)).set(if shard.complete { 1.0 } else { 0.0 });
             if let Some(recall) = shard.models.iter().filter_map(|model| model.recall).reduce(f32::min) {
                 gauge!("tessera_visual_recall", &[label]).set(f64::from(recall));
             }
