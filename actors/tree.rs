@@ -5,7 +5,7 @@
 //! ├─ clustering   membership · sweeper                         restarted; the membership goes on where it was
 //! ├─ entities     shard → timeline | counter | inbox           an entity restarts in place and reloads its state
 //! │               shard → fan-out lane | popular | ads         (one shard's supervisor per region, made on demand)
-//! │               shard → shard of the visual index
+//! │               shard → shard of the visual index | recommender
 //! └─ pools        media pool · outbox relay · upkeep           restarted; their work is leased from the ledger
 //!                 visual keeper                                restarted; it looks what is to be done
 //! ```
@@ -23,6 +23,7 @@ use crate::{
     news::{ClusterFanout, Invalidation},
     outbox::{EventHandler, OutboxRelay, RelayArgs},
     popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
+    recommender::{self, RecommenderActor, RecommenderArgs, RecommenderRef, RecommenderSettings},
     restart,
     sweeper::{SweepRegion, Sweeper},
     timeline::{ResidentIndex, TimelineActor, TimelineArgs, TimelineRef},
@@ -100,6 +101,8 @@ pub struct ActorRefs {
     pub popular: PopularRef,
     /// Advertisements.
     pub ads: AdsRef,
+    /// What people like, and who likes the same.
+    pub recommenders: RecommenderRef,
     /// Posts by what their pictures look like.
     pub visual: VisualSearchRef,
     /// Copies in the nodes' memory.
@@ -143,6 +146,7 @@ impl ActorSystem {
             sweep(refs.timelines.region()),
             sweep(refs.counters.region()),
             sweep(refs.inboxes.region()),
+            sweep(refs.recommenders.region()),
             sweep(&lanes.0),
         ];
         let sweeper = ChildSpec::new("sweeper", move |parent| Sweeper::start(sweeps.clone(), parent));
@@ -201,18 +205,21 @@ impl ActorSystem {
             of(&self.lanes.0),
             of(self.refs.popular.region()),
             of(self.refs.ads.region()),
+            of(self.refs.recommenders.region()),
             of(self.refs.visual.region()),
         ]
     }
 
-    /// Crashes the actor that `target` names (`timeline:USER`, `counter:POST`, `inbox:USER`, `visual:SHARD`), as a panic
-    /// in its handler would. `Ok(false)` where it is not active, `Err` where the name names nothing.
+    /// Crashes the actor that `target` names (`timeline:USER`, `counter:POST`, `inbox:USER`, `recommender:USER`,
+    /// `visual:SHARD`), as a panic in its handler would. `Ok(false)` where it is not active, `Err` where the name names nothing.
     pub fn crash(&self, target: &str) -> Result<bool, String> {
-        let expected = || format!("expected timeline:USER, counter:POST, inbox:USER or visual:SHARD, found {target:?}");
+        const NAMES: &str = "timeline:USER, counter:POST, inbox:USER, recommender:USER or visual:SHARD";
+        let expected = || format!("expected {NAMES}, found {target:?}");
         let (kind, key) = target.split_once(':').ok_or_else(expected)?;
         let user = || key.parse().map(|id: UserId| crate::UserKey(id)).map_err(|_| expected());
         match kind {
             "timeline" => Ok(self.refs.timelines.region().crash(user()?)),
+            "recommender" => Ok(self.refs.recommenders.region().crash(user()?)),
             "inbox" => Ok(self.refs.inboxes.region().crash(user()?)),
             "visual" => {
                 let shard = key.parse().map_err(|_| expected())?;
@@ -280,6 +287,9 @@ impl Regions<'_> {
         let inboxes = self.region::<InboxActor>(inboxes, inbox::region_settings(), Spread::OverNodes);
         let popular = self.region::<PopularActor>(popular, popular::region_settings(), Spread::OnEveryNode);
         let ads = self.region::<AdsActor>(ads, ads::region_settings(), Spread::OnEveryNode);
+        let recommenders = RecommenderArgs { ledger: ledger.clone(), settings: RecommenderSettings::default() };
+        let recommenders =
+            self.region::<RecommenderActor>(recommenders, recommender::region_settings(), Spread::OverNodes);
         let visual = VisualShardArgs {
             ledger: ledger.clone(),
             objects: self.args.objects.clone(),
@@ -293,6 +303,7 @@ impl Regions<'_> {
             inboxes: InboxRef::new(inboxes),
             popular: PopularRef::new(node.clone(), popular),
             ads: AdsRef::new(node.clone(), ads),
+            recommenders: RecommenderRef::new(recommenders),
             visual: VisualSearchRef::new(node.clone(), visual, self.args.visual_shards),
             invalidation: Invalidation::new(node.clone(), caches.clone()),
         }

@@ -20,7 +20,7 @@ pub use shared::{BreakerRef, BreakerStats, Sabotage};
 use crate::ActorError;
 use std::time::Duration;
 use tessera_domain::breaker::{BreakerSettings, OpenWait, WindowSize};
-use tessera_ports::StoreError;
+use tessera_ports::{RankingError, StoreError};
 
 /// An error that may say that a dependency is unwell.
 pub trait Fault {
@@ -31,6 +31,12 @@ pub trait Fault {
 impl Fault for StoreError {
     fn is_fault(&self) -> bool {
         self.is_transient()
+    }
+}
+
+impl Fault for RankingError {
+    fn is_fault(&self) -> bool {
+        true
     }
 }
 
@@ -87,6 +93,10 @@ impl Default for BreakerPolicy {
 pub struct Breakers {
     /// Before what the feed's recommended posts come from.
     pub recommendations: BreakerRef,
+    /// Before the recommenders of people, which know their tastes.
+    pub recommenders: BreakerRef,
+    /// Before the ranking model.
+    pub ranking_model: BreakerRef,
     /// Before the visual index.
     pub visual_index: BreakerRef,
     /// Before the object store, where a hang would hold up readers and events.
@@ -104,10 +114,20 @@ impl Breakers {
             half_open_wait: Some(policy.open.max(Duration::from_secs(10))),
             ..BreakerSettings::default()
         };
-        // Calls are cut off at a fraction of a second, so slow ones fail anyway. A short window, because a feed
-        // without recommendations is a poor one: it must open for what lasts, not for a moment under load.
-        let recommendations =
+        // A short window, because a feed without recommendations is a poor one: it must open for what lasts, not for a
+        // moment under load. Calls are cut off at a fifth of a second, and a feed waits for those that nearly take that
+        // long: where most do, it is better off without.
+        let recommendations = BreakerSettings {
+            window: WindowSize::Seconds(10),
+            minimum_calls: 20,
+            half_open_permits: 5,
+            slow_call_rate: 0.8,
+            slow_call: Duration::from_millis(150),
+            ..base
+        };
+        let recommenders =
             BreakerSettings { window: WindowSize::Seconds(10), minimum_calls: 20, half_open_permits: 5, ..base };
+        let ranking_model = BreakerSettings { window: WindowSize::Calls(20), half_open_permits: 2, ..base };
         let objects = BreakerSettings {
             window: WindowSize::Seconds(30),
             minimum_calls: 20,
@@ -122,6 +142,8 @@ impl Breakers {
         let cache_name = |number| if caches == 1 { "cdn".to_owned() } else { format!("cdn-{number}") };
         Self {
             recommendations: BreakerRef::new("recommendations", recommendations, 1_024),
+            recommenders: BreakerRef::new("recommenders", recommenders, 1_024),
+            ranking_model: BreakerRef::new("ranking-model", ranking_model, 256),
             visual_index: BreakerRef::new("visual-index", visual_index, 256),
             objects: BreakerRef::new("objects", objects, 1_024),
             caches: (1..=caches).map(|number| BreakerRef::new(cache_name(number), cache, 64)).collect(),
@@ -130,7 +152,9 @@ impl Breakers {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &BreakerRef> {
-        [&self.recommendations, &self.visual_index, &self.objects].into_iter().chain(&self.caches)
+        [&self.recommendations, &self.recommenders, &self.ranking_model, &self.visual_index, &self.objects]
+            .into_iter()
+            .chain(&self.caches)
     }
 
     /// The one of this name.

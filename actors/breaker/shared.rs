@@ -53,6 +53,8 @@ pub enum Sabotage {
     Hang,
     /// They panic.
     Panic,
+    /// They begin late by this long.
+    Slow(Duration),
 }
 
 struct Shared {
@@ -205,6 +207,7 @@ impl Shared {
             match current {
                 Some((Sabotage::Hang, _)) => std::future::pending().await,
                 Some((Sabotage::Panic, _)) => panic!("sabotage of {}", self.name),
+                Some((Sabotage::Slow(delay), _)) => tokio::time::sleep(delay).await,
                 None => {}
             }
         }

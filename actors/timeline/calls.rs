@@ -53,6 +53,23 @@ impl Call<TimelineActor> for MarkServed {
     }
 }
 
+/// Asks which posts the user has not seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListUnseen(pub Vec<PostId>);
+
+impl Call<TimelineActor> for ListUnseen {
+    type Answer = StoreResult<Vec<PostId>>;
+    const METHOD: u16 = 14;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn into_message(self, reply: Reply<Self::Answer>) -> TimelineMessage {
+        TimelineMessage::Unseen(self.0, reply)
+    }
+}
+
 /// Tells a timeline that its user follows somebody, or no longer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeFollow {

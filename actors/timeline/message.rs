@@ -94,6 +94,8 @@ pub enum TimelineMessage {
     Page(PageRequest, Reply<StoreResult<Option<FeedPage>>>),
     /// These were shown to the user.
     Served(Vec<PostId>),
+    /// Which of these were not shown to the user?
+    Unseen(Vec<PostId>, Reply<StoreResult<Vec<PostId>>>),
     /// The user follows somebody, or no longer does.
     FollowChanged {
         /// Whom.

@@ -19,7 +19,7 @@ pub use core::{MAX_ENTRIES, MAX_FEED_ENTRIES};
 pub use message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice, TimelineMessage};
 pub use resident_index::ResidentIndex;
 
-use self::calls::{ChangeFollow, MarkServed};
+use self::calls::{ChangeFollow, ListUnseen, MarkServed};
 use crate::{ActorError, UserKey};
 use tessera_cluster::{Deadline, Region};
 use tessera_domain::{PostId, UserId, post::PostRef};
@@ -34,6 +34,7 @@ impl TimelineRef {
         region.serve::<OpenFeed>();
         region.serve::<PageRequest>();
         region.serve::<MarkServed>();
+        region.serve::<ListUnseen>();
         region.serve::<ChangeFollow>();
         Self(region)
     }
@@ -56,6 +57,17 @@ impl TimelineRef {
     /// Marks posts as seen: feeds opened later leave them out. Best effort.
     pub fn served(&self, user_id: UserId, post_ids: Vec<PostId>) {
         let _ = self.0.notify(UserKey(user_id), MarkServed(post_ids));
+    }
+
+    /// Those of `post_ids` that were not marked as seen, in their order. Of 1,000 posts that were never shown about one is
+    /// missing.
+    pub async fn unseen(
+        &self,
+        user_id: UserId,
+        post_ids: Vec<PostId>,
+        deadline: Deadline,
+    ) -> Result<Vec<PostId>, ActorError> {
+        Ok(self.0.call(UserKey(user_id), deadline, ListUnseen(post_ids)).await??)
     }
 
     /// Tells a resident timeline that its user follows or no longer follows somebody, and waits until the

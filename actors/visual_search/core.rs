@@ -72,19 +72,24 @@ impl ShardCore {
         }
     }
 
-    /// The nearest posts by every model that the query has a vector of; the first of these decides where two do.
+    /// The nearest posts by every model that the query has vectors of. A post that several vectors of a model find is as
+    /// near as the nearest of them says; where two models find it, the one that the query names first decides.
     pub fn search(&self, query: &VisualQuery) -> Vec<VisualHit> {
         let posts: HashSet<PostId> = query.excluded_posts.iter().copied().collect();
         let authors: HashSet<_> = query.excluded_authors.iter().copied().collect();
         let wanted = |post: PostRef| !posts.contains(&post.post_id) && !authors.contains(&post.author_id);
         let limit = usize::from(query.limit);
-        let mut seen = HashSet::new();
-        let mut hits = Vec::new();
+        let mut nearest: HashMap<PostId, (&str, VisualHit)> = HashMap::new();
         for (model, vector) in &query.vectors {
             let Some(entry) = self.indexes.get(model) else { continue };
-            let found = entry.index.search(vector, limit, wanted);
-            hits.extend(found.into_iter().map(VisualHit::from).filter(|hit| seen.insert(hit.post.post_id)));
+            for hit in entry.index.search(vector, limit, wanted).into_iter().map(VisualHit::from) {
+                let (by, known) = nearest.entry(hit.post.post_id).or_insert((model, hit));
+                if by == model && hit.similarity > known.similarity {
+                    *known = hit;
+                }
+            }
         }
+        let mut hits: Vec<VisualHit> = nearest.into_values().map(|(_, hit)| hit).collect();
         nearest_first(&mut hits, limit);
         hits
     }

@@ -5,12 +5,13 @@ use crate::{
     accounts::passwords::PasswordHasher,
     feed::FeedMemory,
     hydrate::{Hydrator, NodeCaches},
+    recommendations::RecommendationMemory,
     replies::VolatileReplies,
 };
 use std::{sync::Arc, time::Duration};
 use tessera_actors::{Deadline, breaker::Breakers, news::Outdated, tree::ActorRefs, visual_search::Embedder};
 use tessera_domain::Timestamp;
-use tessera_ports::{HotStore, Ledger, ObjectStore, clock};
+use tessera_ports::{HotStore, Ledger, ObjectStore, RankingLog, RankingModelSlot, clock};
 
 /// How long a change waits for the other nodes to drop their copies of what it changed. One that has not done so
 /// by then hears of it through the outbox, or its copy grows old within seconds.
@@ -34,6 +35,10 @@ pub struct AppParts {
     pub breakers: Breakers,
     /// Makes embeddings of pictures to search with; `None`: there is no search by picture.
     pub embedder: Option<Embedder>,
+    /// Scores what may be recommended; the node may put another model into its place.
+    pub ranking: Arc<RankingModelSlot>,
+    /// Keeps what was shown, for the next model; `None`: nothing is kept.
+    pub ranking_log: Option<Arc<dyn RankingLog>>,
     /// Limits and rules.
     pub settings: AppSettings,
 }
@@ -48,7 +53,10 @@ pub struct App {
     pub(crate) actors: ActorRefs,
     pub(crate) breakers: Breakers,
     pub(crate) embedder: Option<Embedder>,
+    pub(crate) ranking: Arc<RankingModelSlot>,
+    pub(crate) ranking_log: Option<Arc<dyn RankingLog>>,
     pub(crate) feed_memory: FeedMemory,
+    pub(crate) recommendation_memory: RecommendationMemory,
     pub(crate) settings: AppSettings,
     pub(crate) passwords: PasswordHasher,
     pub(crate) volatile_replies: VolatileReplies,
@@ -60,11 +68,11 @@ impl App {
     /// # Errors
     /// Only where the password hasher cannot be set up.
     pub fn new(parts: AppParts) -> Result<Arc<Self>, AppError> {
-        let AppParts { ledger, hot, objects, ids, caches, actors, breakers, embedder, settings } = parts;
+        let AppParts { ledger, hot, objects, ids, caches, actors, breakers, embedder, ranking, ranking_log, settings } =
+            parts;
         let hydrator = Hydrator::new(ledger.clone(), hot.clone(), caches);
         let passwords = PasswordHasher::new(settings.password_workers, settings.password_queue)?;
         let volatile_replies = VolatileReplies::default();
-        let feed_memory = FeedMemory::default();
         Ok(Arc::new(Self {
             ledger,
             hot,
@@ -74,7 +82,10 @@ impl App {
             actors,
             breakers,
             embedder,
-            feed_memory,
+            ranking,
+            ranking_log,
+            feed_memory: FeedMemory::default(),
+            recommendation_memory: RecommendationMemory::default(),
             settings,
             passwords,
             volatile_replies,

@@ -19,6 +19,7 @@ pub mod notifications;
 pub mod operators;
 pub mod page;
 pub mod posts;
+pub mod recommendations;
 pub mod replies;
 pub mod search;
 mod settings;

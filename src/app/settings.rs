@@ -17,6 +17,8 @@ pub struct AppSettings {
     pub daily_upload_quota: Option<u32>,
     /// Most media jobs that may wait; past it a completion is refused as overloaded.
     pub max_queued_jobs: u64,
+    /// The share of people (0 to 1) whose impressions of recommended posts are kept on a day, where they are kept.
+    pub ranking_log_share: f64,
     /// How long a session lasts, in milliseconds.
     pub session_lifetime_ms: i64,
     /// Password hashes computed at the same time; each takes about 19 MiB and a core.
@@ -34,6 +36,7 @@ impl Default for AppSettings {
             video_max_bytes: Some(512 * 1024 * 1024),
             daily_upload_quota: Some(500),
             max_queued_jobs: 10_000,
+            ranking_log_share: 0.1,
             session_lifetime_ms: 90 * DAY_MS,
             password_workers: 2,
             password_queue: 64,

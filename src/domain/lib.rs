@@ -28,6 +28,7 @@ pub mod text;
 pub mod time;
 pub mod upload;
 pub mod user;
+pub mod vector;
 
 pub use ids::{AdId, CommentId, IdGenerator, NotificationId, PostId, UploadId, UserId};
 pub use invalid::Invalid;

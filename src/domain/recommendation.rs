@@ -64,11 +64,35 @@ pub enum Reason {
         /// Which, without `#`.
         hashtag: String,
     },
+    /// It carries a hashtag that the viewer follows.
+    FollowedHashtag {
+        /// Which, without `#`.
+        hashtag: String,
+    },
     /// It looks like something that the viewer liked.
     LooksLike {
         /// Which post that was.
         liked: crate::PostId,
     },
+    /// It is new.
+    New,
+    /// Nobody remembers: the feed was opened long ago, or on another node.
+    Unknown,
+}
+
+impl Reason {
+    /// The word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SimilarUsers => "similar_users",
+            Self::Popular => "popular",
+            Self::Trending { .. } => "trending",
+            Self::FollowedHashtag { .. } => "followed_hashtag",
+            Self::LooksLike { .. } => "looks_like",
+            Self::New => "new",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -77,7 +101,10 @@ impl fmt::Display for Reason {
             Self::SimilarUsers => f.write_str("people who like what you like also liked this"),
             Self::Popular => f.write_str("popular now"),
             Self::Trending { hashtag } => write!(f, "trending in #{hashtag}"),
+            Self::FollowedHashtag { hashtag } => write!(f, "because you follow #{hashtag}"),
             Self::LooksLike { .. } => f.write_str("looks like something you liked"),
+            Self::New => f.write_str("new here"),
+            Self::Unknown => f.write_str("recommended for you"),
         }
     }
 }

@@ -13,6 +13,9 @@ use tessera_domain::breaker::BreakerState;
 use tessera_http_api::admin::{ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome};
 use tokio::sync::watch;
 
+/// How late calls begin that are made slow: later than a breaker bears, sooner than callers give up.
+const SLOW: Duration = Duration::from_millis(170);
+
 /// Answers the operators' questions.
 pub struct NodeHooks {
     /// This node's name.
@@ -141,7 +144,12 @@ impl AdminHooks for NodeHooks {
 
     async fn sabotage(&self, breaker: &str, how: &str, lasting: Duration) -> bool {
         let Some(breaker) = self.breakers.find(breaker) else { return false };
-        breaker.sabotage(if how == "panic" { Sabotage::Panic } else { Sabotage::Hang }, lasting);
+        let sabotage = match how {
+            "panic" => Sabotage::Panic,
+            "slow" => Sabotage::Slow(SLOW),
+            _ => Sabotage::Hang,
+        };
+        breaker.sabotage(sabotage, lasting);
         true
     }
 

@@ -22,4 +22,4 @@ pub use hot_store::HotStore;
 pub use ledger::Ledger;
 pub use membership::Membership;
 pub use object_store::ObjectStore;
-pub use ranking::{RankingError, RankingModel, RankingModelSlot};
+pub use ranking::{RankingError, RankingLog, RankingModel, RankingModelSlot};

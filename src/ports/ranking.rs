@@ -2,7 +2,7 @@
 
 use parking_lot::RwLock;
 use std::sync::Arc;
-use tessera_domain::features::FeatureBatch;
+use tessera_domain::{features::FeatureBatch, impression::LogRecord};
 
 /// Why candidates have no scores.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,12 @@ pub trait RankingModel: Send + Sync + 'static {
     /// One score per row, in order: the probability (0 to 1) that the viewer engages with the candidate shown in first
     /// place. Every score is finite, whatever the rows hold; the same rows give the same scores.
     fn score(&self, batch: &FeatureBatch) -> Result<Vec<f32>, RankingError>;
+}
+
+/// Keeps what was shown and what came of it, for the next model to learn from.
+pub trait RankingLog: Send + Sync + 'static {
+    /// Keeps `records`, soon. Never blocks: what does not fit in is dropped and counted. A crash loses the last second.
+    fn write(&self, records: Vec<LogRecord>);
 }
 
 /// The model in use: replaced while lists are being ranked, each of which ends with the model that it began with.

@@ -5,6 +5,7 @@ use crate::{App, AppError, AppResult};
 use tessera_domain::{
     PostId, UserId,
     counters::{CounterOperation, CounterOutcome},
+    impression::EngagementKind,
     post::Comment,
     text,
 };
@@ -50,7 +51,10 @@ impl App {
         };
         let answer = self.count(post_id, user_id, operation).await?;
         let comment = match answer.outcome {
-            CounterOutcome::Applied => Comment { id: comment_id, post_id, author_id: user_id, text },
+            CounterOutcome::Applied => {
+                self.log_engagement(user_id, post_id, EngagementKind::Comment);
+                Comment { id: comment_id, post_id, author_id: user_id, text }
+            }
             CounterOutcome::CommentExists(first) => {
                 let deleted = || AppError::Conflict("the comment of this idempotency key was deleted".to_owned());
                 self.ledger.comment(first).await?.ok_or_else(deleted)?

@@ -1,9 +1,12 @@
 //! Like a post.
 
 use crate::{App, AppError, AppResult};
+use tessera_actors::recommender::LikeChanged;
 use tessera_domain::{
     PostId, UserId,
     counters::{CounterOperation, CounterOutcome},
+    impression::EngagementKind,
+    post::PostRef,
 };
 
 impl App {
@@ -13,10 +16,15 @@ impl App {
     /// [`AppError::DuplicateLike`] where the user likes it already; [`AppError::NotFound`] where they may not
     /// see it.
     pub async fn like_post(&self, user_id: UserId, post_id: PostId) -> AppResult<u64> {
-        self.open_post(user_id, post_id).await?;
+        let post = self.open_post(user_id, post_id).await?;
         let answer = self.count(post_id, user_id, CounterOperation::Like { user_id }).await?;
         match answer.outcome {
-            CounterOutcome::Applied => Ok(answer.totals.likes),
+            CounterOutcome::Applied => {
+                let post = PostRef { post_id, author_id: post.author_id };
+                self.taste_changed(user_id, LikeChanged::Liked { post, at: self.now() }).await;
+                self.log_engagement(user_id, post_id, EngagementKind::Like);
+                Ok(answer.totals.likes)
+            }
             CounterOutcome::AlreadyLiked => Err(AppError::DuplicateLike),
             CounterOutcome::NotFound => Err(AppError::NotFound("post")),
             other => Err(AppError::Internal(format!("a like was answered {other:?}"))),

@@ -1,6 +1,7 @@
 //! Take a like back.
 
 use crate::{App, AppError, AppResult};
+use tessera_actors::recommender::LikeChanged;
 use tessera_domain::{
     PostId, UserId,
     counters::{CounterOperation, CounterOutcome},
@@ -15,7 +16,11 @@ impl App {
         self.open_post(user_id, post_id).await?;
         let answer = self.count(post_id, user_id, CounterOperation::Unlike { user_id }).await?;
         match answer.outcome {
-            CounterOutcome::Applied | CounterOutcome::NotLiked => Ok(answer.totals.likes),
+            CounterOutcome::Applied => {
+                self.taste_changed(user_id, LikeChanged::Unliked(post_id)).await;
+                Ok(answer.totals.likes)
+            }
+            CounterOutcome::NotLiked => Ok(answer.totals.likes),
             CounterOutcome::NotFound => Err(AppError::NotFound("post")),
             other => Err(AppError::Internal(format!("an unlike was answered {other:?}"))),
         }

@@ -56,7 +56,7 @@ impl App {
                     last_social = candidate.post_id;
                 }
                 let post = shown.remove(&candidate.post_id);
-                items.extend(post.map(|post| FeedItem { source: candidate.source, seen: *seen, post }));
+                items.extend(post.map(|post| FeedItem { source: candidate.source, seen: *seen, reason: None, post }));
             }
             passed = end;
         }

@@ -1,7 +1,7 @@
 //! A page of the reader's feed.
 
 use super::{Degraded, sources::Sources, walk::Walk};
-use crate::{App, AppResult, hydrate::HydratedPost};
+use crate::{App, AppResult, hydrate::HydratedPost, recommendations::Reason};
 use std::time::Duration;
 use tessera_actors::{
     ActorError, Deadline,
@@ -69,6 +69,8 @@ pub struct FeedItem {
     pub source: Source,
     /// Whether the reader had seen it before this feed was opened.
     pub seen: bool,
+    /// Why it is there; of recommended posts only.
+    pub reason: Option<Reason>,
     /// The post.
     pub post: HydratedPost,
 }
@@ -121,6 +123,9 @@ impl App {
             }
         };
         feed.degraded.extend(sources.map(|sources| sources.degraded).unwrap_or_default());
+        feed.degraded.sort();
+        feed.degraded.dedup();
+        self.give_reasons(user_id, &mut feed).await;
         self.feed_was_served(user_id, &feed).await;
         Ok(feed)
     }

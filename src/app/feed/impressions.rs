@@ -1,7 +1,7 @@
 //! What follows a served page: posts count as seen, ads as shown.
 
 use super::{Feed, Source};
-use crate::App;
+use crate::{App, recommendations::Reason};
 use std::time::Duration;
 use tessera_actors::Deadline;
 use tessera_domain::{AdId, PostId, UserId};
@@ -19,12 +19,39 @@ impl App {
         if !post_ids.is_empty() {
             self.actors.timelines.served(user_id, post_ids);
         }
+        let shown: Vec<PostId> = feed.items.iter().map(|item| item.post.post.id).collect();
+        if !shown.is_empty() {
+            self.recommendation_memory.was_shown(user_id, shown).await;
+        }
+        self.log_feed(user_id, feed).await;
         let ads = feed.items.iter().filter(|item| item.source == Source::Ad);
         let promoted: Vec<PostId> = ads.map(|item| item.post.post.id).collect();
         if !promoted.is_empty() {
             let ad_ids = self.campaigns_of(user_id, &promoted).await;
             self.actors.ads.shown(user_id, ad_ids);
         }
+    }
+
+    /// Says of each recommended post why it is there.
+    pub(super) async fn give_reasons(&self, user_id: UserId, feed: &mut Feed) {
+        let recommended = feed.items.iter().filter(|item| item.source == Source::Recommended);
+        let ids: Vec<PostId> = recommended.map(|item| item.post.post.id).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let reasons = self.recommendation_memory.reasons(user_id, &ids).await;
+        let items = feed.items.iter_mut().filter(|item| item.source == Source::Recommended);
+        for (item, reason) in items.zip(reasons) {
+            item.reason = Some(reason.unwrap_or(Reason::Unknown));
+        }
+    }
+
+    /// Keeps which recommended posts the reader gets to see, if theirs are kept.
+    async fn log_feed(&self, user_id: UserId, feed: &Feed) {
+        let Some(list) = self.recommendation_memory.last(user_id).await else { return };
+        let places = feed.items.iter().enumerate().filter(|(_, item)| item.source == Source::Recommended);
+        let shown: Vec<(u32, PostId)> = places.map(|(place, item)| (place as u32, item.post.post.id)).collect();
+        self.log_impressions(user_id, &list, &shown);
     }
 
     /// Which campaigns put these posts into the reader's feed. They were noted when the feed was opened; a

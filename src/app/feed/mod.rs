@@ -20,10 +20,20 @@ pub(crate) use sources::FeedMemory;
 pub use tessera_domain::feed::Source;
 
 /// A part that a feed was served without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Degraded {
-    /// Recommended posts.
+    /// Recommended posts: those there are come from an older list.
     Recommendations,
+    /// Among recommended posts, those of people who like the same.
+    SimilarUsers,
+    /// Among recommended posts, those that are popular.
+    Popular,
+    /// Among recommended posts, those with hashtags that are followed or trend.
+    Hashtags,
+    /// Among recommended posts, those that look like what the reader liked.
+    VisualSearch,
+    /// The ranking model: recommended posts are ordered by popularity.
+    Ranking,
     /// Advertisements.
     Ads,
     /// The newest posts of celebrities (and the reader's own) that are not in the timeline yet.
@@ -37,6 +47,11 @@ impl Degraded {
     pub fn as_str(self) -> &'static str {
         match self {
             Degraded::Recommendations => "recommendations",
+            Degraded::SimilarUsers => "similar_users",
+            Degraded::Popular => "popular",
+            Degraded::Hashtags => "hashtags",
+            Degraded::VisualSearch => "visual_search",
+            Degraded::Ranking => "ranking",
             Degraded::Ads => "ads",
             Degraded::Celebrities => "celebrities",
             Degraded::Timeline => "timeline",

@@ -4,27 +4,22 @@ use super::Degraded;
 use crate::{App, AppError, AppResult, hydrate::RECENT_PER_AUTHOR};
 use moka::future::Cache;
 use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Duration};
-use tessera_actors::{Deadline, breaker::BreakerError};
+use tessera_actors::Deadline;
 use tessera_domain::{
     AdId, PostId, UserId,
     feed::{Candidate, Source},
     post::PostRef,
     ranking,
-    user::{Visibility, visibility},
 };
 use tessera_ports::ledger::MAX_PAGE;
 
-/// How long recommendations and ads may take: without them a feed is poorer, not wrong.
+/// How long ads may take: without them a feed is poorer, not wrong.
 const EXTRAS_TIMEOUT: Duration = Duration::from_millis(150);
 /// How long the followed celebrities' posts may take: they come from the ledger, and a feed that lacks them
 /// lacks what the reader asked for.
 const PULLED_TIMEOUT: Duration = Duration::from_secs(1);
 /// Posts of the reader's own that are given to the timeline, in case it has not been told of them yet.
 const OWN_POSTS: usize = 50;
-/// Popular posts that are looked at.
-const POPULAR_POSTS: usize = 200;
-/// With fewer popular posts than this the newest public ones are added, so that nobody's feed is blank.
-const ENOUGH_POPULAR: usize = 50;
 /// Newest public posts that are looked at.
 const NEWEST_PUBLIC: usize = 200;
 /// How long the newest public posts are believed.
@@ -64,21 +59,21 @@ impl App {
     pub(super) async fn feed_sources(&self, user_id: UserId) -> Sources {
         let (pulled, recommended, ads) = tokio::join!(
             in_time(Degraded::Celebrities, PULLED_TIMEOUT, self.pulled_posts(user_id)),
-            self.guarded_recommendations(user_id),
+            self.recommended(user_id),
             in_time(Degraded::Ads, EXTRAS_TIMEOUT, self.ad_candidates(user_id)),
         );
         let mut sources = Sources::default();
-        for (found, place) in
-            [(pulled, &mut sources.pulled), (recommended, &mut sources.recommended), (ads, &mut sources.ads)]
-        {
+        for (found, place) in [(pulled, &mut sources.pulled), (ads, &mut sources.ads)] {
             match found {
                 Ok(candidates) => *place = candidates,
                 Err(part) => sources.degraded.push(part),
             }
         }
+        sources.degraded.extend(&recommended.missing);
         // A promoted post is shown as what it is, not as a recommendation.
         let promoted: HashSet<PostId> = sources.ads.iter().map(|ad| ad.post_id).collect();
-        sources.recommended.retain(|candidate| !promoted.contains(&candidate.post_id));
+        let posts = recommended.items.iter().map(|item| candidate(&item.post, Source::Recommended));
+        sources.recommended = posts.filter(|candidate| !promoted.contains(&candidate.post_id)).collect();
         sources
     }
 
@@ -115,44 +110,8 @@ impl App {
         Ok(posts)
     }
 
-    /// The recommended posts, cut off at their time; at once without them where they failed too often lately.
-    async fn guarded_recommendations(&self, user_id: UserId) -> Result<Vec<Candidate>, Degraded> {
-        let deadline = Deadline::after(EXTRAS_TIMEOUT);
-        let called = self.breakers.recommendations.call(deadline, self.recommended_posts(user_id)).await;
-        called.map_err(|error| {
-            match error {
-                // The breaker said so when it opened.
-                BreakerError::Open { .. } => tracing::debug!("a feed is served without recommendations"),
-                error => tracing::warn!(%error, "a feed is served without recommendations"),
-            }
-            Degraded::Recommendations
-        })
-    }
-
-    /// Popular posts of the last day that the reader may see and does not get anyway, best first. Where there
-    /// are few, the newest public posts fill up.
-    async fn recommended_posts(&self, user_id: UserId) -> AppResult<Vec<Candidate>> {
-        let deadline = Deadline::after(EXTRAS_TIMEOUT);
-        let mut scored = self.actors.popular.top(POPULAR_POSTS, deadline).await?;
-        if scored.len() < ENOUGH_POPULAR {
-            let known: HashSet<PostId> = scored.iter().map(|(post, _)| post.post_id).collect();
-            let newest = self.newest_public_posts().await?;
-            scored.extend(newest.iter().filter(|post| !known.contains(&post.post_id)).map(|post| (*post, 0.0)));
-        }
-        let authors = scored.iter().map(|(post, _)| post.author_id).collect();
-        let authors = self.hydrator.users_seen_by(user_id, authors).await?;
-        let foreign = scored.into_iter().filter(|(post, _)| {
-            post.author_id != user_id
-                && authors.get(&post.author_id).is_some_and(|(author, relationship)| {
-                    let visible = visibility(user_id, author, *relationship) == Visibility::Visible;
-                    visible && !author.private && !relationship.following
-                })
-        });
-        let scored = foreign.map(|(post, score)| (candidate(&post, Source::Recommended), score)).collect();
-        Ok(ranking::rank_recommended(scored, self.now()))
-    }
-
-    async fn newest_public_posts(&self) -> AppResult<Arc<[PostRef]>> {
+    /// The newest public posts, at most two seconds old.
+    pub(crate) async fn newest_public_posts(&self) -> AppResult<Arc<[PostRef]>> {
         let read = async { Ok(self.ledger.public_posts(PostId(0), NEWEST_PUBLIC).await?.into()) };
         let found = self.feed_memory.newest_public.try_get_with((), read).await;
         found.map_err(|error: Arc<AppError>| (*error).clone())

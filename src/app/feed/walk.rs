@@ -52,7 +52,7 @@ impl Walk {
                 self.last_social = entry.candidate.post_id;
             }
             if let Some(post) = shown.remove(&entry.candidate.post_id) {
-                self.items.push(FeedItem { source: entry.candidate.source, seen: entry.seen, post });
+                self.items.push(FeedItem { source: entry.candidate.source, seen: entry.seen, reason: None, post });
             }
         }
     }

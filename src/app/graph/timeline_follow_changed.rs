@@ -13,6 +13,7 @@ impl App {
     /// shows it. Called after the ledger committed; it never fails, because the outbox carries the same news
     /// and a timeline that nobody has loaded reads the ledger anyway.
     pub(crate) async fn timeline_follow_changed(&self, follower: UserId, followee: UserId, now_following: bool) {
+        self.recommendation_memory.outdate(follower).await;
         let deadline = Deadline::after(TIMEOUT);
         if let Err(error) = self.actors.timelines.follow_changed(follower, followee, now_following, deadline).await {
             tracing::warn!(%follower, %error, "a timeline hears of a follow only through the outbox");

@@ -12,7 +12,10 @@ impl App {
     pub async fn follow_hashtag(&self, user_id: UserId, tag: &str) -> AppResult<()> {
         let tag = text::hashtag(tag)?;
         match self.ledger.follow_hashtag(user_id, &tag, self.now()).await? {
-            FollowHashtagOutcome::Followed => Ok(()),
+            FollowHashtagOutcome::Followed => {
+                self.recommendation_memory.outdate(user_id).await;
+                Ok(())
+            }
             FollowHashtagOutcome::TooMany => {
                 let reason = format!("at most {MAX_FOLLOWED_HASHTAGS} hashtags can be followed");
                 Err(Invalid::new("tag", reason).into())

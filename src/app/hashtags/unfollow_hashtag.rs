@@ -10,6 +10,8 @@ impl App {
     /// [`crate::AppError::Invalid`] for what can be no hashtag.
     pub async fn unfollow_hashtag(&self, user_id: UserId, tag: &str) -> AppResult<()> {
         let tag = text::hashtag(tag)?;
-        Ok(self.ledger.unfollow_hashtag(user_id, &tag).await?)
+        self.ledger.unfollow_hashtag(user_id, &tag).await?;
+        self.recommendation_memory.outdate(user_id).await;
+        Ok(())
     }
 }

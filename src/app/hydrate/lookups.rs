@@ -17,9 +17,9 @@ const HOT_TIMEOUT: Duration = Duration::from_millis(150);
 
 /// Totals, and the rows that the hot store lacked.
 #[derive(Default)]
-pub(super) struct Totals {
-    pub(super) of: HashMap<PostId, Counts>,
-    pub(super) missed: HashMap<PostId, Vec<ShardCounts>>,
+pub(crate) struct Totals {
+    pub(crate) of: HashMap<PostId, Counts>,
+    pub(crate) missed: HashMap<PostId, Vec<ShardCounts>>,
 }
 
 impl Hydrator {
@@ -87,7 +87,7 @@ impl Hydrator {
     }
 
     /// Totals of these posts; a post without rows has zeros.
-    pub(super) async fn totals(&self, ids: &[PostId]) -> AppResult<Totals> {
+    pub(crate) async fn totals(&self, ids: &[PostId]) -> AppResult<Totals> {
         let mirrored = self.hot_answer("counts", self.hot.counts(ids)).await.unwrap_or_default();
         let mut totals = Totals::default();
         totals.of.extend(ids.iter().zip(mirrored).filter_map(|(id, counts)| Some((*id, counts?))));
@@ -105,7 +105,7 @@ impl Hydrator {
 
     /// Starts the mirrors of posts that had none. A post without rows gets an empty mirror, so that it is not
     /// asked for again.
-    pub(super) async fn fill_mirrors(&self, missed: impl Iterator<Item = (PostId, Vec<ShardCounts>)>) {
+    pub(crate) async fn fill_mirrors(&self, missed: impl Iterator<Item = (PostId, Vec<ShardCounts>)>) {
         let fills = missed.map(|(post_id, rows)| async move {
             self.hot_answer("fill_counts", self.hot.fill_counts(post_id, &rows)).await
         });

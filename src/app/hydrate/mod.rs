@@ -8,6 +8,7 @@ mod lookups;
 mod node_cache;
 
 pub use caches::NodeCaches;
+pub(crate) use node_cache::NodeCache;
 
 use crate::AppResult;
 use futures::{StreamExt, TryStreamExt, stream};

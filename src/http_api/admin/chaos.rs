@@ -30,7 +30,7 @@ struct SabotageOrder {
     /// The breaker that they go through.
     #[schema(example = "recommendations")]
     breaker: String,
-    /// hang or panic.
+    /// hang, panic or slow.
     how: String,
     /// For how many milliseconds, at most ten minutes.
     lasting_ms: u64,
@@ -47,8 +47,8 @@ pub(super) async fn kill(State(hooks): State<Arc<dyn AdminHooks>>, Json(body): J
             KillOutcome::Invalid(reason) => Err(Problem::invalid("kill", reason)),
         },
         Chaos { kill: None, sabotage: Some(order) } => {
-            if !["hang", "panic"].contains(&order.how.as_str()) {
-                return Err(Problem::invalid("sabotage.how", "must be hang or panic"));
+            if !["hang", "panic", "slow"].contains(&order.how.as_str()) {
+                return Err(Problem::invalid("sabotage.how", "must be hang, panic or slow"));
             }
             let lasting = Duration::from_millis(order.lasting_ms).min(MAX_SABOTAGE);
             match hooks.sabotage(&order.breaker, &order.how, lasting).await {

@@ -38,6 +38,10 @@ pub(super) struct FeedItemBody {
     source: Source,
     /// Whether the caller had seen it before this feed was opened.
     seen: bool,
+    /// Why it is there, in words; of recommended posts only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "people who like what you like also liked this")]
+    reason: Option<String>,
     /// The post.
     post: PostBody,
 }
@@ -52,7 +56,8 @@ pub(super) struct FeedBody {
     next_cursor: Option<String>,
     /// Nothing unseen is left behind this page.
     caught_up: bool,
-    /// What the page was served without: `recommendations`, `ads`, `celebrities`, `timeline`.
+    /// What the page was served without: `recommendations`, `ads`, `celebrities`, `timeline`; of recommended posts also
+    /// single sources (`similar_users`, `popular`, `hashtags`, `visual_search`) and `ranking`.
     #[schema(value_type = Vec<String>)]
     degraded: Vec<&'static str>,
 }
@@ -76,6 +81,7 @@ pub(super) async fn get_feed(
     let items = feed.items.iter().map(|item| FeedItemBody {
         source: item.source,
         seen: item.seen,
+        reason: item.reason.as_ref().map(ToString::to_string),
         post: PostBody::new(&state, &item.post),
     });
     Ok(Json(FeedBody {

@@ -22,7 +22,8 @@ use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterNode, NodeName};
 use tessera_domain::Timestamp;
 use tessera_media::video::VideoLimits;
-use tessera_ports::{ObjectStore, cdn::NoCdn};
+use tessera_ports::{ObjectStore, RankingModelSlot, cdn::NoCdn};
+use tessera_ranking::TreeModel;
 use tessera_stores::{
     local_s3::{LocalCredentials, LocalS3, LocalS3Options},
     memory::MemoryHotStore,
@@ -132,6 +133,8 @@ impl Edge {
             actors: actors.refs().clone(),
             breakers: Breakers::new(BreakerPolicy::default(), 0),
             embedder: None,
+            ranking: Arc::new(RankingModelSlot::new(Arc::new(TreeModel::shipped().expect("the shipped model")))),
+            ranking_log: None,
             settings: app_settings,
         };
         let app = App::new(parts).expect("app");

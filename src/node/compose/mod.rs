@@ -3,6 +3,7 @@
 mod admin_token;
 mod clustering;
 mod local_objects;
+mod ranking;
 mod stores;
 mod visual;
 
@@ -117,6 +118,7 @@ impl Node {
             upload_max_bytes: config.upload_max_bytes,
             video_max_bytes,
             daily_upload_quota: config.daily_upload_quota,
+            ranking_log_share: config.ranking_log_share,
             max_queued_jobs: config.max_queued_jobs,
             feed_ratios: config.feed_ratios,
             ..AppSettings::default()
@@ -131,6 +133,8 @@ impl Node {
             actors: actors_refs,
             breakers: breakers.clone(),
             embedder,
+            ranking: ranking::open_model(config)?,
+            ranking_log: ranking::open_log(config)?,
             settings,
         };
         let app = App::new(parts).map_err(|error| Failure::start_up(error.to_string()))?;

@@ -16,6 +16,14 @@ pub(super) fn at_least_one(values: &[(&str, u64)]) -> Result<(), ConfigError> {
     }
 }
 
+/// A number from 0 to 1.
+pub(super) fn share(key: &str, value: f64) -> Result<f64, ConfigError> {
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(value),
+        false => fail(format!("{key}: must be from 0 to 1, found {value}")),
+    }
+}
+
 /// An IP address and a port.
 pub(super) fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| ConfigError(format!("{key}: expected address:port, as in 127.0.0.1:8080, found {text:?}")))

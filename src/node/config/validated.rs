@@ -3,7 +3,7 @@
 
 use super::{
     ConfigError,
-    check::{at_least_one, fail},
+    check::{at_least_one, fail, share},
     cluster::{ClusterConfig, RawCluster},
     edge::{AdminConfig, HttpConfig, RawAdmin, RawHttp},
     stores::{HotConfig, LedgerConfig, ObjectsConfig, RawCdn, RawHot, RawLedger, RawObjects},
@@ -36,6 +36,7 @@ pub(super) struct RawConfig {
     uploads: RawUploads,
     media: RawMedia,
     visual: RawVisual,
+    ranking: RawRanking,
     timelines: RawTimelines,
     limits: RawLimits,
 }
@@ -90,6 +91,14 @@ struct RawMedia {
 struct RawVisual {
     model: String,
     shards: u16,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRanking {
+    model: String,
+    log_share: f64,
+    log_bytes: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -178,6 +187,12 @@ pub struct Config {
     pub visual_model: VisualModel,
     /// Shards of the visual index; one where the node is alone.
     pub visual_shards: u16,
+    /// The ranking model's file; `None`: the one that ships with the source.
+    pub ranking_model: Option<PathBuf>,
+    /// The share of people, 0 to 1, whose impressions are kept.
+    pub ranking_log_share: f64,
+    /// How much of them is kept, in bytes.
+    pub ranking_log_bytes: u64,
     /// When unused timelines leave memory.
     pub timeline_idle_after: Duration,
     /// How much memory timelines may take.
@@ -201,6 +216,7 @@ impl RawConfig {
             ("media.max_video_bytes", self.media.max_video_bytes),
             ("media.max_video_seconds", self.media.max_video_seconds),
             ("visual.shards", u64::from(self.visual.shards)),
+            ("ranking.log_bytes", self.ranking.log_bytes),
             ("timelines.memory_bytes", self.timelines.memory_bytes as u64),
         ])?;
         let workers = match self.media.workers {
@@ -244,6 +260,9 @@ impl RawConfig {
                 Mode::Embedded => 1,
                 Mode::Cluster => self.visual.shards,
             },
+            ranking_model: Some(self.ranking.model).filter(|path| !path.is_empty()).map(PathBuf::from),
+            ranking_log_share: share("ranking.log_share", self.ranking.log_share)?,
+            ranking_log_bytes: self.ranking.log_bytes,
             timeline_idle_after: Duration::from_secs(self.timelines.idle_after_s),
             timeline_memory_bytes: self.timelines.memory_bytes,
             limits_enabled: self.limits.enabled,

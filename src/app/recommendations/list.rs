@@ -1,0 +1,155 @@
+//! The ranked list of a person (`get_recommendations`).
+
+use super::facts::Described;
+use crate::{App, AppResult, feed::Degraded};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tessera_actors::{Deadline, breaker::BreakerError, recommender::LikeChanged};
+use tessera_domain::{
+    PostId, UserId,
+    features::{Feature, FeatureBatch, FeatureRow},
+    post::PostRef,
+    ranking::MAX_PER_AUTHOR,
+    recommendation::{Reason, ScoredCandidate, apply_business_rules},
+};
+
+/// How long a list may take: without it a feed is poorer, not wrong.
+const LIST_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long the model may take; it computes for a fraction of a millisecond.
+const MODEL_TIMEOUT: Duration = Duration::from_millis(50);
+/// Posts that are kept of a list.
+const KEPT: usize = 200;
+
+/// A recommended post.
+#[derive(Debug, Clone)]
+pub(crate) struct Recommended {
+    /// Which, and whose.
+    pub post: PostRef,
+    /// What it was ordered by: the model's score after the business rules.
+    pub score: f64,
+    /// Why it is there.
+    pub reason: Reason,
+}
+
+/// What is recommended to a person, best first.
+#[derive(Debug, Default)]
+pub(crate) struct RecommendedList {
+    /// Tells lists apart.
+    pub id: u64,
+    /// The posts.
+    pub items: Vec<Recommended>,
+    /// By what they were ranked, of people whose lists are logged.
+    pub rows: HashMap<PostId, FeatureRow>,
+    /// What it was made without.
+    pub missing: Vec<Degraded>,
+}
+
+impl RecommendedList {
+    /// Whether nothing was missing when it was made.
+    pub fn is_whole(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// The entry of a post.
+    pub fn find(&self, post_id: PostId) -> Option<&Recommended> {
+        self.items.iter().find(|item| item.post.post_id == post_id)
+    }
+}
+
+impl App {
+    /// What is recommended to `user_id`: at once and within a fifth of a second. Where it cannot be had in time, or failed
+    /// too often lately, it is the last good list, or else what was popular when that was last known, and says so in
+    /// [`RecommendedList::missing`].
+    pub(crate) async fn recommended(&self, user_id: UserId) -> Arc<RecommendedList> {
+        let deadline = Deadline::after(LIST_TIMEOUT);
+        let list = self.recommendation_memory.fresh(user_id, self.make_list(user_id));
+        match self.breakers.recommendations.call(deadline, list).await {
+            Ok(list) => list,
+            Err(error) => {
+                match error {
+                    // The breaker said so when it opened.
+                    BreakerError::Open { .. } => tracing::debug!("recommendations are old ones"),
+                    error => tracing::warn!(%error, "recommendations are old ones"),
+                }
+                Arc::new(self.fallback(user_id).await)
+            }
+        }
+    }
+
+    /// Tells what depends on somebody's taste that they like a post now, or no longer do.
+    pub(crate) async fn taste_changed(&self, user_id: UserId, change: LikeChanged) {
+        self.actors.recommenders.like_changed(user_id, change);
+        self.recommendation_memory.outdate(user_id).await;
+    }
+
+    async fn fallback(&self, user_id: UserId) -> RecommendedList {
+        let missing = vec![Degraded::Recommendations];
+        if let Some(last) = self.recommendation_memory.last(user_id).await {
+            return RecommendedList { id: last.id, items: last.items.clone(), rows: HashMap::new(), missing };
+        }
+        // Who may see which of them is decided when they are shown.
+        let mut per_author: HashMap<UserId, usize> = HashMap::new();
+        let popular = self.recommendation_memory.popular();
+        let items = popular.iter().filter(|post| {
+            let count = per_author.entry(post.author_id).or_default();
+            *count += 1;
+            post.author_id != user_id && *count <= MAX_PER_AUTHOR
+        });
+        let items = items.map(|post| Recommended { post: *post, score: 0.0, reason: Reason::Popular });
+        RecommendedList { items: items.take(KEPT).collect(), missing, ..RecommendedList::default() }
+    }
+
+    async fn make_list(&self, user_id: UserId) -> AppResult<RecommendedList> {
+        let gathered = self.gather_candidates(user_id).await?;
+        let described = self.describe_candidates(user_id, &gathered).await?;
+        let mut missing = gathered.missing;
+        let scores = match self.score(&described).await {
+            Some(scores) => scores,
+            None => {
+                missing.push(Degraded::Ranking);
+                by_popularity(&described)
+            }
+        };
+        let mut rows: HashMap<PostId, FeatureRow> = HashMap::new();
+        let is_logged = self.is_logged(user_id);
+        let scored = described.into_iter().zip(scores).map(|(described, score)| {
+            if is_logged {
+                rows.insert(described.candidate.post.post_id, described.row);
+            }
+            ScoredCandidate {
+                post: described.candidate.post,
+                score,
+                reason: described.reason,
+                is_similar_to_seen: described.is_similar_to_seen,
+            }
+        });
+        let mut ranked = apply_business_rules(scored.collect(), self.now());
+        ranked.truncate(KEPT);
+        let items: Vec<Recommended> = (ranked.into_iter())
+            .map(|ranked| Recommended { post: ranked.post, score: ranked.score, reason: ranked.reason })
+            .collect();
+        rows.retain(|post_id, _| items.iter().any(|item| item.post.post_id == *post_id));
+        Ok(RecommendedList { id: rand::random(), items, rows, missing })
+    }
+
+    /// The model's scores; `None` where it failed now or too often lately.
+    async fn score(&self, described: &[Described]) -> Option<Vec<f64>> {
+        let mut batch = FeatureBatch::with_capacity(described.len());
+        described.iter().for_each(|described| batch.push(&described.row));
+        let model = self.ranking.current();
+        let work = async { model.score(&batch) };
+        match self.breakers.ranking_model.call(Deadline::after(MODEL_TIMEOUT), work).await {
+            Ok(scores) => Some(scores.into_iter().map(f64::from).collect()),
+            Err(error) => {
+                tracing::debug!(%error, "recommendations are ranked by popularity");
+                None
+            }
+        }
+    }
+}
+
+/// Scores from 0 to 1 by what is popular now.
+fn by_popularity(described: &[Described]) -> Vec<f64> {
+    let popularity = |described: &Described| f64::from(described.row.get(Feature::RecentLikesLog)).max(0.0);
+    let strongest = described.iter().map(popularity).fold(f64::MIN_POSITIVE, f64::max);
+    described.iter().map(|described| popularity(described) / strongest).collect()
+}

@@ -1,0 +1,126 @@
+//! What recommendations remember on this node. All of it is bounded, and none of it is missed when it is gone.
+
+use super::RecommendedList;
+use crate::{AppError, AppResult, hydrate::NodeCache};
+use moka::future::Cache;
+use parking_lot::RwLock;
+use std::{sync::Arc, time::Duration};
+use tessera_domain::{PostId, UserId, post::PostRef, recommendation::Reason};
+
+/// How long a list is given to everybody who asks.
+const FRESH_TTL: Duration = Duration::from_secs(10);
+/// How long an older list is remembered, for the reasons on feeds that are still open and as a fallback.
+const LAST_IDLE: Duration = Duration::from_secs(3_600);
+/// Recommended posts remembered, over all people.
+const REMEMBERED_ITEMS: u64 = 1_000_000;
+/// How long an embedding is believed; it changes only with the model.
+const VECTOR_TTL: Duration = Duration::from_secs(600);
+/// Bytes of embeddings kept.
+const VECTOR_BYTES: u64 = 64 * 1024 * 1024;
+/// People whose last posts are remembered.
+const SHOWN_ENTRIES: u64 = 100_000;
+/// Posts that a person saw last.
+const SHOWN_POSTS: usize = 20;
+
+/// The last two lists of a person: a feed opened with the older one is still being read when the newer is made.
+#[derive(Clone)]
+struct Remembered {
+    newest: Arc<RecommendedList>,
+    before: Option<Arc<RecommendedList>>,
+}
+
+/// What recommendations remember on this node.
+pub(crate) struct RecommendationMemory {
+    fresh: Cache<UserId, Arc<RecommendedList>>,
+    last: Cache<UserId, Remembered>,
+    shown: Cache<UserId, Arc<[PostId]>>,
+    popular: RwLock<Arc<[PostRef]>>,
+    pub(super) vectors: NodeCache<PostId, Arc<[f32]>>,
+}
+
+impl Default for RecommendationMemory {
+    fn default() -> Self {
+        let weight = |_: &UserId, lists: &Remembered| {
+            let before = lists.before.as_ref().map_or(0, |list| list.items.len());
+            (lists.newest.items.len() + before + 1) as u32
+        };
+        Self {
+            fresh: Cache::builder().max_capacity(10_000).time_to_live(FRESH_TTL).build(),
+            last: Cache::builder().max_capacity(REMEMBERED_ITEMS).weigher(weight).time_to_idle(LAST_IDLE).build(),
+            shown: Cache::builder().max_capacity(SHOWN_ENTRIES).time_to_idle(LAST_IDLE).build(),
+            popular: RwLock::new(Arc::from([])),
+            vectors: NodeCache::new(VECTOR_BYTES, VECTOR_TTL, |vector: &Arc<[f32]>| (4 * vector.len() + 200) as u32),
+        }
+    }
+}
+
+impl RecommendationMemory {
+    /// The list of a person: one of the last seconds, or the one that `make` makes, which is made once for all who ask.
+    /// One that lacks something is given to those who wait for it and not kept.
+    pub(super) async fn fresh(
+        &self,
+        user_id: UserId,
+        make: impl Future<Output = AppResult<RecommendedList>>,
+    ) -> AppResult<Arc<RecommendedList>> {
+        let made = async { make.await.map(Arc::new) };
+        let list = self.fresh.try_get_with(user_id, made).await.map_err(|error: Arc<AppError>| (*error).clone())?;
+        if list.is_whole() {
+            self.remember(user_id, &list).await;
+        } else {
+            self.fresh.invalidate(&user_id).await;
+        }
+        Ok(list)
+    }
+
+    async fn remember(&self, user_id: UserId, list: &Arc<RecommendedList>) {
+        let before = match self.last.get(&user_id).await {
+            Some(known) if known.newest.id == list.id => return,
+            known => known.map(|known| known.newest),
+        };
+        self.last.insert(user_id, Remembered { newest: list.clone(), before }).await;
+    }
+
+    /// The last whole list of a person, however old.
+    pub(crate) async fn last(&self, user_id: UserId) -> Option<Arc<RecommendedList>> {
+        self.last.get(&user_id).await.map(|known| known.newest)
+    }
+
+    /// Why each of these posts was recommended to a person, as far as that is remembered here.
+    pub(crate) async fn reasons(&self, user_id: UserId, post_ids: &[PostId]) -> Vec<Option<Reason>> {
+        let known = self.last.get(&user_id).await;
+        let lists = known.iter().flat_map(|known| std::iter::once(&known.newest).chain(&known.before));
+        let lists: Vec<_> = lists.collect();
+        let reason = |post_id: &PostId| lists.iter().find_map(|list| Some(list.find(*post_id)?.reason.clone()));
+        post_ids.iter().map(reason).collect()
+    }
+
+    /// Makes the next list a new one: what the person likes or follows changed.
+    pub(crate) async fn outdate(&self, user_id: UserId) {
+        self.fresh.invalidate(&user_id).await;
+    }
+
+    /// Remembers what a person got to see.
+    pub(crate) async fn was_shown(&self, user_id: UserId, mut post_ids: Vec<PostId>) {
+        let before = self.shown.get(&user_id).await.unwrap_or_default();
+        let old: Vec<PostId> = before.iter().filter(|post_id| !post_ids.contains(post_id)).copied().collect();
+        post_ids.reverse();
+        post_ids.extend(old);
+        post_ids.truncate(SHOWN_POSTS);
+        self.shown.insert(user_id, post_ids.into()).await;
+    }
+
+    /// What a person saw last on this node, newest first.
+    pub(super) async fn shown_lately(&self, user_id: UserId) -> Arc<[PostId]> {
+        self.shown.get(&user_id).await.unwrap_or_default()
+    }
+
+    /// Remembers what is popular, for when nothing better can be had.
+    pub(super) fn keep_popular(&self, posts: impl Iterator<Item = PostRef>) {
+        *self.popular.write() = posts.collect();
+    }
+
+    /// What was popular when it was last known.
+    pub(super) fn popular(&self) -> Arc<[PostRef]> {
+        self.popular.read().clone()
+    }
+}
