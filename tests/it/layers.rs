@@ -37,7 +37,6 @@ const FENCED: &[(&str, &[&str])] = &[
     ("turbojpeg", &["tessera-media"]),
     ("libaom-sys", &["tessera-media"]),
     ("webp", &["tessera-media"]),
-    ("instant-distance", &["tessera-visual"]),
     ("tract-onnx", &["tessera-visual"]),
     ("clap", &["tessera"]),
 ];

@@ -1,47 +1,97 @@
-//! Upkeep: sealing the buffer, merging segments, writing those anew that hold many dead vectors.
+//! Upkeep: putting a full buffer into a graph, joining small graphs, writing those anew that hold many dead vectors.
 //!
-//! [`VectorIndex::plan_maintenance`] takes what it needs along, [`Maintenance::run`] computes on any thread for as long as
+//! [`VectorIndex::plan_maintenance`] takes what it needs along, [`Maintenance::run`] computes on a thread for as long as
 //! it takes, and [`VectorIndex::install`] swaps. In between the index is searched and changed as ever: what dies is dead in
 //! the new segment too, and what comes goes to the buffer.
 
-use super::{IndexSettings, Place, Sealed, Segment, VectorIndex};
-use std::{collections::HashSet, sync::Arc};
+use super::{Buffer, IndexSettings, Place, Sealed, Segment, VectorIndex};
+use std::sync::Arc;
+
+/// Of the thread that builds: searches go first; where they leave nothing, it still has a tenth of a core and comes to its
+/// end.
+const NICENESS: i32 = 10;
 
 /// A piece of upkeep to be run.
 pub struct Maintenance {
-    /// Segments that the new one replaces.
-    replaces: Vec<u64>,
-    items: Vec<(u32, Arc<[f32]>)>,
+    /// What a copy of grows.
+    base: Option<(u64, Arc<Segment>)>,
+    /// A segment that goes.
+    replaces: Option<u64>,
+    added: Added,
     settings: IndexSettings,
+    dimensions: usize,
+}
+
+/// What is put into the graph.
+enum Added {
+    Buffer(Buffer),
+    /// These rows of a segment.
+    Rows(Arc<Segment>, Vec<u32>),
 }
 
 /// What came of it.
 pub struct Maintained {
-    replaces: Vec<u64>,
-    /// `None` where nothing was alive.
-    segment: Option<Segment>,
+    base: Option<u64>,
+    replaces: Option<u64>,
+    segment: Segment,
+}
+
+/// What is most worth doing.
+enum Upkeep {
+    /// Put the buffer into a graph.
+    Seal,
+    /// Write this segment anew.
+    Rewrite(usize),
+    /// Put the first segment into the second.
+    Join(usize, usize),
 }
 
 impl std::fmt::Debug for Maintained {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Maintained({} vectors)", self.segment.as_ref().map_or(0, Segment::len))
+        write!(f, "Maintained({} vectors)", self.segment.len())
     }
 }
 
 impl Maintenance {
-    /// Builds the graph: about a millisecond of computation for each vector, on threads of its own.
+    /// Builds the graph: about 0.2 milliseconds of computation for each vector added, on a thread of its own that
+    /// lets others go first.
     pub fn run(self) -> Maintained {
-        let Self { replaces, items, settings } = self;
-        if items.is_empty() {
-            return Maintained { replaces, segment: None };
-        }
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.build_threads.max(1)).build();
-        let segment = match pool {
-            Ok(pool) => pool.install(|| Segment::build(items, &settings)),
-            // No threads to be had: on this one and the common ones.
-            Err(_) => Segment::build(items, &settings),
+        let segment = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("visual-upkeep".to_owned());
+            let build = thread.spawn_scoped(scope, || {
+                // Of this thread alone, as Linux has it. Where it is refused, searches are a little slower meanwhile.
+                let _ = rustix::process::setpriority_process(None, NICENESS);
+                self.build()
+            });
+            match build {
+                Ok(build) => build.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // No thread to be had.
+                Err(_) => self.build(),
+            }
+        });
+        Maintained { base: self.base.map(|(number, _)| number), replaces: self.replaces, segment }
+    }
+
+    fn build(&self) -> Segment {
+        let added = match &self.added {
+            Added::Buffer(buffer) => buffer.groups.len(),
+            Added::Rows(_, rows) => rows.len(),
         };
-        Maintained { replaces, segment: Some(segment) }
+        let mut segment = match &self.base {
+            Some((_, base)) => base.grown(added),
+            None => Segment::new(self.dimensions, &self.settings),
+        };
+        match &self.added {
+            Added::Buffer(Buffer { rows, groups }) => {
+                groups.iter().zip(rows.iter()).for_each(|(group, row)| segment.insert(*group, row, &self.settings));
+            }
+            Added::Rows(source, rows) => {
+                for (group, vector) in rows.iter().map(|row| source.row(*row)) {
+                    segment.insert(group, vector, &self.settings);
+                }
+            }
+        }
+        segment
     }
 }
 
@@ -52,100 +102,102 @@ impl VectorIndex {
         if self.maintaining {
             return None;
         }
-        let replaces = self.choose()?;
-        let chosen = |sealed: &&Sealed| replaces.contains(&sealed.number);
-        let sources: Vec<u32> = match replaces.is_empty() {
-            true => self.buffer.clone(),
-            false => {
-                let segments = self.segments.iter().filter(chosen);
-                segments.flat_map(|sealed| sealed.segment.groups().map(|(group, _)| group)).collect()
+        let upkeep = self.choose()?;
+        let living = |sealed: &Sealed| {
+            let rows = (0..).zip(&sealed.dead).filter(|(_, dead)| !**dead).map(|(row, _)| row).collect();
+            Added::Rows(sealed.segment.clone(), rows)
+        };
+        let (base, replaces, added) = match upkeep {
+            Upkeep::Seal => {
+                let buffer = self.buffer.first(self.settings.largest_segment);
+                let roomy = self.segments.iter().filter(|sealed| self.has_room(sealed, buffer.groups.len()));
+                (roomy.max_by_key(|sealed| sealed.segment.len()), None, Added::Buffer(buffer))
+            }
+            Upkeep::Rewrite(at) => (None, Some(self.segments[at].number), living(&self.segments[at])),
+            Upkeep::Join(small, large) => {
+                (Some(&self.segments[large]), Some(self.segments[small].number), living(&self.segments[small]))
             }
         };
-        let alive = sources.into_iter().filter(|number| !self.is_dead(*number));
-        let mut items: Vec<(u32, Arc<[f32]>)> =
-            alive.filter_map(|number| Some((number, self.groups[number as usize].as_ref()?.vector.clone()))).collect();
-        if replaces.is_empty() {
-            items.truncate(self.settings.largest_segment);
-        }
+        let base = base.map(|sealed| (sealed.number, sealed.segment.clone()));
         self.maintaining = true;
-        Some(Maintenance { replaces, items, settings: self.settings.clone() })
+        Some(Maintenance { base, replaces, added, settings: self.settings.clone(), dimensions: self.dimensions })
     }
 
-    /// What to work on: these segments, or (none) the buffer.
-    fn choose(&self) -> Option<Vec<u64>> {
-        if self.buffer.len() >= self.settings.seal_at {
-            return Some(Vec::new());
+    fn choose(&self) -> Option<Upkeep> {
+        if self.buffer.groups.len() >= self.settings.seal_at {
+            return Some(Upkeep::Seal);
         }
-        let is_rotten = |sealed: &&Sealed| sealed.dead as f32 > self.settings.dead_share * sealed.segment.len() as f32;
-        if let Some(sealed) = self.segments.iter().find(is_rotten) {
-            return Some(vec![sealed.number]);
+        let is_rotten =
+            |sealed: &Sealed| sealed.dead_rows as f32 > self.settings.dead_share * sealed.segment.len() as f32;
+        if let Some(at) = self.segments.iter().position(is_rotten) {
+            return Some(Upkeep::Rewrite(at));
         }
-        let mut tiers: Vec<Vec<&Sealed>> = Vec::new();
-        for sealed in &self.segments {
-            let tier = self.tier(sealed.segment.len());
-            if tiers.len() <= tier {
-                tiers.resize(tier + 1, Vec::new());
-            }
-            tiers[tier].push(sealed);
-        }
-        let full = tiers.into_iter().find(|tier| {
-            let vectors: usize = tier.iter().take(self.settings.fan_in).map(|sealed| sealed.segment.len()).sum();
-            tier.len() >= self.settings.fan_in && vectors <= self.settings.largest_segment
-        })?;
-        Some(full.into_iter().take(self.settings.fan_in).map(|sealed| sealed.number).collect())
+        let mut by_size: Vec<usize> = (0..self.segments.len()).collect();
+        by_size.sort_by_key(|at| self.segments[*at].segment.len());
+        let (small, large) = (*by_size.first()?, *by_size.get(1)?);
+        self.has_room(&self.segments[large], self.segments[small].living()).then_some(Upkeep::Join(small, large))
     }
 
-    /// Sizes are alike where they are within a factor of the fan-in of each other.
-    fn tier(&self, vectors: usize) -> usize {
-        let mut tier = 0;
-        let mut size = self.settings.seal_at.max(1) * self.settings.fan_in.max(2);
-        // A little below, because merging drops what is dead.
-        while vectors * 4 >= size * 3 {
-            tier += 1;
-            size *= self.settings.fan_in.max(2);
-        }
-        tier
+    fn has_room(&self, sealed: &Sealed, vectors: usize) -> bool {
+        sealed.segment.len() + vectors <= self.settings.largest_segment
     }
 
     /// Puts in what came of maintenance.
     pub fn install(&mut self, done: Maintained) {
         self.maintaining = false;
-        let Maintained { replaces, segment } = done;
-        let number = self.next_segment;
-        self.next_segment += 1;
-        let sealed: HashSet<u32> =
-            segment.iter().flat_map(|segment| segment.groups().map(|(group, _)| group)).collect();
-        let (gone, kept): (Vec<Sealed>, Vec<Sealed>) =
-            std::mem::take(&mut self.segments).into_iter().partition(|old| replaces.contains(&old.number));
-        self.segments = kept;
-        let left = gone.iter().flat_map(|old| old.segment.groups().map(|(group, _)| group));
-        let mut dead: Vec<u32> = left.filter(|group| !sealed.contains(group)).collect();
-        let buffer = std::mem::take(&mut self.buffer);
-        for group in buffer {
-            match (sealed.contains(&group), self.is_dead(group)) {
-                (true, _) => {}
-                (false, true) => dead.push(group),
-                (false, false) => self.buffer.push(group),
+        let Maintained { base, replaces, segment } = done;
+        let base = base.and_then(|base| self.segments.iter().position(|sealed| sealed.number == base));
+        let at = base.unwrap_or_else(|| {
+            self.segments.push(Sealed::new(self.next_segment, self.dimensions, &self.settings));
+            self.next_segment += 1;
+            self.segments.len() - 1
+        });
+        let number = self.segments[at].number;
+        let known = self.segments[at].segment.len();
+        for (row, group) in (known as u32..).zip(&segment.groups()[known..]) {
+            let is_dead = self.is_dead(*group);
+            if let Some(group) = &mut self.groups[*group as usize] {
+                group.place = Place::Segment { number, row };
+            }
+            let sealed = &mut self.segments[at];
+            sealed.dead.push(is_dead);
+            sealed.dead_rows += usize::from(is_dead);
+        }
+        self.segments[at].segment = Arc::new(segment);
+        if let Some(gone) = self.segments.iter().position(|sealed| Some(sealed.number) == replaces) {
+            self.forget(gone);
+        }
+        self.segments.retain(|sealed| sealed.segment.len() > 0);
+        self.tidy_buffer();
+    }
+
+    /// Takes a segment out whose living groups are in another now.
+    fn forget(&mut self, at: usize) {
+        let gone = self.segments.remove(at);
+        for group in gone.segment.groups() {
+            let place = self.groups[*group as usize].as_ref().map(|group| group.place);
+            if matches!(place, Some(Place::Segment { number, .. }) if number == gone.number) {
+                self.let_go(*group);
             }
         }
-        dead.into_iter().for_each(|group| self.let_go(group));
-        if let Some(segment) = segment {
-            for group in &sealed {
-                if let Some(group) = &mut self.groups[*group as usize] {
-                    group.place = Place::Segment(number);
-                }
+    }
+
+    /// Leaves in the buffer what is alive and in no segment.
+    pub(super) fn tidy_buffer(&mut self) {
+        let old = std::mem::replace(&mut self.buffer, Buffer::new(self.dimensions));
+        for (group, vector) in old.groups.iter().zip(old.rows.iter()) {
+            let Some(known) = &mut self.groups[*group as usize] else { continue };
+            match (known.place, known.members.is_empty()) {
+                (Place::Segment { .. }, _) => {}
+                (Place::Buffer { .. }, true) => self.let_go(*group),
+                (Place::Buffer { .. }, false) => known.place = Place::Buffer { row: self.buffer.push(*group, vector) },
             }
-            let dead = sealed.iter().filter(|group| self.is_dead(**group)).count();
-            self.segments.push(Sealed { number, segment: Arc::new(segment), dead });
         }
     }
 
     /// Gives up maintenance that was planned and failed: it may be planned again.
     pub fn abandon_maintenance(&mut self) {
         self.maintaining = false;
-        let (dead, buffer) = std::mem::take(&mut self.buffer).into_iter().partition(|group| self.is_dead(*group));
-        self.buffer = buffer;
-        let dead: Vec<u32> = dead;
-        dead.into_iter().for_each(|group| self.let_go(group));
+        self.tidy_buffer();
     }
 }

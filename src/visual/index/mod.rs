@@ -3,23 +3,26 @@
 //! ```text
 //! insert ─► nearly the same as one there? ─► that vector's group gets another post
 //!           └ no ─► buffer: scanned one by one, exactly
-//! maintenance (on a thread of its own): a full buffer becomes a segment (an HNSW graph); segments of a size are merged;
-//! segments with many dead vectors are written anew. Searches go on with what there was, until the swap.
+//! maintenance (on a thread of its own): a full buffer is put into a copy of the largest graph with room for it; small graphs
+//! are joined; graphs with many dead vectors are written anew. Searches go on with what there was, until the swap.
 //! ```
 //!
-//! - **Groups**: pictures that are equal or nearly so share one vector with a list of posts. Equal vectors break the
+//! - **Groups**: pictures that are equal or nearly so share one vector with a list of posts. Equal vectors break a
 //!   graph: all links of each lead to the others.
-//! - **Filters** are applied inside the search. Where a graph's answer keeps too few, its segment is scanned: so a
-//!   search gives as many posts as were asked for, if there are so many.
-//! - **Deletions** take effect at once; a dead vector leaves a segment when that is merged or written anew, at the
-//!   latest when a fifth of the segment is dead.
+//! - **Filters** are applied inside the search, and one that refuses most of what is near is answered exactly: see
+//!   [`VectorIndex::search`].
+//! - **Deletions** take effect at once; a dead vector leaves a graph when that is written anew, at the latest when a fifth of
+//!   the graph is dead.
 //! - **Snapshots** carry the graphs, under a checksum.
 //!
 //! HNSW: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
-//! World graphs", 2016; the graphs are `instant-distance`'s. Segments, buffer and tombstones as in Lucene and Qdrant.
+//! World graphs", 2016. Segments, buffer and tombstones as in Lucene and Qdrant.
 
 mod distance;
+mod graph;
 mod maintenance;
+mod near;
+mod rows;
 mod search;
 mod segment;
 mod snapshot;
@@ -29,7 +32,10 @@ mod tests;
 pub use maintenance::{Maintained, Maintenance};
 pub use snapshot::{IndexSnapshot, SnapshotError};
 
-use self::segment::{Segment, Vector};
+use self::{
+    rows::{Line, Rows, pad},
+    segment::Segment,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, sync::Arc};
 use tessera_domain::{PostId, post::PostRef};
@@ -45,35 +51,29 @@ const UNIT_TOLERANCE: f32 = 1e-2;
 /// How an index works.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexSettings {
-    /// A buffer of so many vectors becomes a segment.
+    /// A buffer of so many vectors is put into a graph.
     pub seal_at: usize,
-    /// So many segments of a size are merged into one.
-    pub fan_in: usize,
-    /// The largest segment, in vectors.
+    /// The largest graph, in vectors.
     pub largest_segment: usize,
     /// A segment with a greater share of dead vectors is written anew.
     pub dead_share: f32,
     /// Candidates that a build looks at for each vector.
     pub ef_construction: usize,
-    /// Candidates that a search of a graph keeps; searches for more are answered by scanning.
+    /// Candidates that a search of a graph keeps, unless it is asked for more than half of that.
     pub ef_search: usize,
-    /// Threads of a build.
-    pub build_threads: usize,
     /// Decides the layers of a graph.
     pub seed: u64,
 }
 
 impl Default for IndexSettings {
-    /// Measured on 128 dimensions: a scan of 8,000 vectors costs what a search of some graphs does.
+    /// Measured on 100,000 vectors of 128 dimensions, see `docs/benchmarks.md`.
     fn default() -> Self {
         Self {
-            seal_at: 8_000,
-            fan_in: 4,
+            seal_at: 2_000,
             largest_segment: 128_000,
             dead_share: 0.2,
             ef_construction: 100,
-            ef_search: 128,
-            build_threads: std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1)),
+            ef_search: 64,
             seed: 0x7E55_E8A0,
         }
     }
@@ -134,25 +134,68 @@ struct Member {
 /// Where a group's vector is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Place {
-    Buffer,
+    Buffer {
+        row: u32,
+    },
     /// In the segment of this number.
-    Segment(u64),
+    Segment {
+        number: u64,
+        row: u32,
+    },
 }
 
-/// A vector and the posts whose pictures have it. Without posts it is dead, for ever.
-#[derive(Debug, Clone)]
+/// The posts whose pictures have one vector. Without posts it is dead, for ever.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Group {
-    vector: Arc<[f32]>,
     members: Vec<Member>,
     place: Place,
 }
 
-/// A segment and how many of its vectors are dead.
-#[derive(Clone)]
+/// Vectors that are in no graph yet, and their groups.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Buffer {
+    rows: Rows,
+    groups: Vec<u32>,
+}
+
+impl Buffer {
+    fn new(dimensions: usize) -> Self {
+        Self { rows: Rows::new(dimensions), groups: Vec::new() }
+    }
+
+    /// Appends a vector; gives its row.
+    fn push(&mut self, group: u32, vector: &[Line]) -> u32 {
+        self.rows.push(vector);
+        self.groups.push(group);
+        (self.groups.len() - 1) as u32
+    }
+
+    /// A copy of the first of them.
+    fn first(&self, most: usize) -> Self {
+        let mut first = self.clone();
+        first.rows.truncate(most);
+        first.groups.truncate(most);
+        first
+    }
+}
+
+/// A segment and which of its vectors are dead.
 struct Sealed {
     number: u64,
     segment: Arc<Segment>,
-    dead: usize,
+    dead: Vec<bool>,
+    dead_rows: usize,
+}
+
+impl Sealed {
+    fn new(number: u64, dimensions: usize, settings: &IndexSettings) -> Self {
+        Self { number, segment: Arc::new(Segment::new(dimensions, settings)), dead: Vec::new(), dead_rows: 0 }
+    }
+
+    /// How many of its vectors are alive.
+    fn living(&self) -> usize {
+        self.segment.len() - self.dead_rows
+    }
 }
 
 /// An index of posts by vectors of one length.
@@ -163,7 +206,7 @@ pub struct VectorIndex {
     groups: Vec<Option<Group>>,
     free: Vec<u32>,
     by_post: HashMap<PostId, u32>,
-    buffer: Vec<u32>,
+    buffer: Buffer,
     segments: Vec<Sealed>,
     next_segment: u64,
     /// Maintenance is under way: what it works on stays.
@@ -179,7 +222,7 @@ impl VectorIndex {
             groups: Vec::new(),
             free: Vec::new(),
             by_post: HashMap::new(),
-            buffer: Vec::new(),
+            buffer: Buffer::new(dimensions),
             segments: Vec::new(),
             next_segment: 0,
             maintaining: false,
@@ -194,6 +237,7 @@ impl VectorIndex {
         if vector.len() != self.dimensions {
             return Err(InsertError::Dimensions { expected: self.dimensions, found: vector.len() });
         }
+        let vector = &pad(vector)[..];
         let norm = distance::dot(vector, vector).sqrt();
         // What is no number is not within anything.
         if !norm.is_finite() || (norm - 1.0).abs() > UNIT_TOLERANCE {
@@ -204,9 +248,9 @@ impl VectorIndex {
             return Ok(());
         }
         self.remove(post.post_id);
-        let same = self.nearest_group(vector).filter(|(_, similarity)| *similarity >= SAME_PICTURE);
+        let same = self.nearest_group(vector).filter(|near| near.similarity() >= SAME_PICTURE);
         let number = match same {
-            Some((number, _)) => number,
+            Some(near) => near.number(),
             None => self.new_group(vector),
         };
         if let Some(group) = &mut self.groups[number as usize] {
@@ -246,29 +290,30 @@ impl VectorIndex {
             live: self.by_post.len(),
             groups: self.groups.iter().flatten().count() - dead,
             dead,
-            buffered: self.buffer.len(),
+            buffered: self.buffer.groups.len(),
             segments: self.segments.len(),
         }
     }
 
     /// Bytes on the heap, about.
     pub fn heap_bytes(&self) -> usize {
-        /// Links of a vector in a graph: 64 at the bottom, 32 for the few above.
-        const LINKS: usize = 66 * size_of::<u32>();
-        let vectors = self.groups.len() * (size_of::<Group>() + self.dimensions * size_of::<f32>() + 16);
         let posts = self.by_post.capacity() * 2 * size_of::<(PostId, u32)>() + self.by_post.len() * size_of::<Member>();
-        let graphs: usize = self.segments.iter().map(|sealed| sealed.segment.len() * (LINKS + 20)).sum();
-        vectors + posts + graphs
+        let groups = self.groups.capacity() * size_of::<Option<Group>>();
+        let graphs: usize =
+            self.segments.iter().map(|sealed| sealed.segment.heap_bytes() + sealed.dead.capacity()).sum();
+        posts + groups + self.buffer.rows.heap_bytes() + graphs
     }
 
     /// Puts a post in its own place again, where its vector is (nearly) the one it had: events may come twice.
-    fn replace_member(&mut self, member: Member, vector: &[f32]) -> bool {
+    fn replace_member(&mut self, member: Member, vector: &[Line]) -> bool {
         let post_id = member.post.post_id;
-        let number = self.by_post.get(&post_id).copied();
-        let Some(group) = number.and_then(|number| self.groups[number as usize].as_mut()) else { return false };
-        let place = group.members.iter_mut().find(|other| other.post.post_id == post_id);
-        match place {
-            Some(place) if distance::dot(&group.vector, vector) >= SAME_PICTURE => {
+        let Some(number) = self.by_post.get(&post_id).copied() else { return false };
+        let place = self.groups[number as usize].as_ref().map(|group| group.place);
+        let Some(known) = place.and_then(|place| self.vector(place)) else { return false };
+        let is_same = distance::dot(known, vector) >= SAME_PICTURE;
+        let members = self.groups[number as usize].iter_mut().flat_map(|group| &mut group.members);
+        match members.into_iter().find(|other| other.post.post_id == post_id) {
+            Some(place) if is_same => {
                 *place = member;
                 true
             }
@@ -276,33 +321,44 @@ impl VectorIndex {
         }
     }
 
-    fn new_group(&mut self, vector: &[f32]) -> u32 {
-        let group = Some(Group { vector: vector.into(), members: Vec::new(), place: Place::Buffer });
-        let number = match self.free.pop() {
-            Some(number) => {
-                self.groups[number as usize] = group;
-                number
+    /// The vector at a place; `None` where there is none.
+    fn vector(&self, place: Place) -> Option<&[Line]> {
+        match place {
+            Place::Buffer { row } => Some(self.buffer.rows.row(row)),
+            Place::Segment { number, row } => {
+                let sealed = self.segments.iter().find(|sealed| sealed.number == number)?;
+                Some(sealed.segment.row(row).1)
             }
-            None => {
-                self.groups.push(group);
-                (self.groups.len() - 1) as u32
-            }
-        };
-        self.buffer.push(number);
+        }
+    }
+
+    fn new_group(&mut self, vector: &[Line]) -> u32 {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.groups.push(None);
+            (self.groups.len() - 1) as u32
+        });
+        let place = Place::Buffer { row: self.buffer.push(number, vector) };
+        self.groups[number as usize] = Some(Group { members: Vec::new(), place });
         number
     }
 
     fn group_died(&mut self, number: u32, place: Place) {
         match place {
-            Place::Segment(segment) => {
-                if let Some(sealed) = self.segments.iter_mut().find(|sealed| sealed.number == segment) {
-                    sealed.dead += 1;
+            Place::Segment { number, row } => {
+                if let Some(sealed) = self.segments.iter_mut().find(|sealed| sealed.number == number) {
+                    sealed.dead[row as usize] = true;
+                    sealed.dead_rows += 1;
                 }
             }
-            // One that is being sealed may turn up in the new segment; it is cleared away after the swap.
-            Place::Buffer if self.maintaining => {}
-            Place::Buffer => {
-                self.buffer.retain(|other| *other != number);
+            // One that is being put into a graph turns up there; it is cleared away after the swap.
+            Place::Buffer { .. } if self.maintaining => {}
+            Place::Buffer { row } => {
+                self.buffer.rows.swap_remove(row);
+                self.buffer.groups.swap_remove(row as usize);
+                let moved = self.buffer.groups.get(row as usize).copied();
+                if let Some(moved) = moved.and_then(|moved| self.groups[moved as usize].as_mut()) {
+                    moved.place = Place::Buffer { row };
+                }
                 self.let_go(number);
             }
         }

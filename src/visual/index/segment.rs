@@ -1,52 +1,45 @@
-//! A sealed part of the index: a graph over vectors that does not change any more.
+//! A sealed part of the index: a graph whose nodes are groups. It does not change; a grown copy takes its place.
 
-use super::{IndexSettings, distance::dot};
-use instant_distance::{Builder, Hnsw, Point, Search};
+use super::{IndexSettings, graph::Graph, near::Near, rows::Line};
 use serde::{Deserialize, Serialize};
-use std::{cell::RefCell, sync::Arc};
 
-thread_local! {
-    /// What a search needs to remember of where it was; reused, because it is as long as the largest segment.
-    static SEARCH: RefCell<Search> = RefCell::default();
-}
-
-/// A vector in a graph, shared with its group.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Vector(pub Arc<[f32]>);
-
-impl Point for Vector {
-    fn distance(&self, other: &Self) -> f32 {
-        1.0 - dot(&self.0, &other.0)
-    }
-}
-
-/// A graph and which group each of its vectors is of.
+/// A graph and which group each of its nodes is of.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Segment {
-    graph: Hnsw<Vector>,
+    graph: Graph,
     groups: Vec<u32>,
 }
 
 impl Segment {
-    /// Builds the graph: seconds of computation for some thousand vectors.
-    pub fn build(items: Vec<(u32, Arc<[f32]>)>, settings: &IndexSettings) -> Self {
-        let (ids, vectors): (Vec<u32>, Vec<Vector>) =
-            items.into_iter().map(|(id, vector)| (id, Vector(vector))).unzip();
-        let builder = Builder::default()
-            .ef_construction(settings.ef_construction)
-            .ef_search(settings.ef_search)
-            .seed(settings.seed);
-        let (graph, places) = builder.build_hnsw(vectors);
-        let mut groups = vec![0; ids.len()];
-        for (id, place) in ids.into_iter().zip(places) {
-            groups[place.into_inner() as usize] = id;
-        }
-        Self { graph, groups }
+    /// A segment without groups.
+    pub fn new(dimensions: usize, settings: &IndexSettings) -> Self {
+        Self { graph: Graph::new(dimensions, settings.seed), groups: Vec::new() }
     }
 
-    /// Its groups, in no order, each with its vector.
-    pub fn groups(&self) -> impl Iterator<Item = (u32, &Arc<[f32]>)> {
-        self.graph.iter().map(|(place, vector)| (self.groups[place.into_inner() as usize], &vector.0))
+    /// A copy with room for more.
+    pub fn grown(&self, groups: usize) -> Self {
+        Self { graph: self.graph.grown(groups), groups: self.groups.clone() }
+    }
+
+    /// Adds a group: about 0.2 milliseconds of computation.
+    pub fn insert(&mut self, group: u32, vector: &[Line], settings: &IndexSettings) {
+        self.graph.insert(vector, settings.ef_construction);
+        self.groups.push(group);
+    }
+
+    /// Its groups, in the order of its rows.
+    pub fn groups(&self) -> &[u32] {
+        &self.groups
+    }
+
+    /// The group of a row and its vector.
+    pub fn row(&self, row: u32) -> (u32, &[Line]) {
+        (self.groups[row as usize], self.graph.rows().row(row))
+    }
+
+    /// All groups with their vectors, in the order of the rows.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[Line])> {
+        self.groups.iter().copied().zip(self.graph.rows().iter())
     }
 
     /// How many vectors it has, dead ones included.
@@ -54,12 +47,19 @@ impl Segment {
         self.groups.len()
     }
 
-    /// Hands over the nearest groups with their similarities, nearest first, as many as the graph is searched for.
-    pub fn nearest(&self, query: &Vector, mut take: impl FnMut(u32, f32)) {
-        SEARCH.with_borrow_mut(|search| {
-            for item in self.graph.search(query, search) {
-                take(self.groups[item.pid.into_inner() as usize], 1.0 - item.distance);
-            }
-        });
+    /// The groups nearest to a vector among the rows that are not `dead`, nearest first: `candidates` of them.
+    pub fn nearest(&self, query: &[Line], candidates: usize, dead: &[bool]) -> impl Iterator<Item = Near> {
+        let found = self.graph.nearest(query, candidates, |row| !dead[row as usize]);
+        found.into_iter().map(|near| near.with_number(self.groups[near.number() as usize]))
+    }
+
+    /// Whether its parts fit each other.
+    pub fn is_whole(&self, dimensions: usize) -> bool {
+        self.graph.is_whole(dimensions) && self.graph.rows().len() == self.groups.len()
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.graph.heap_bytes() + self.groups.capacity() * size_of::<u32>()
     }
 }

@@ -6,17 +6,16 @@
 //! A format is never changed: a new one gets a new number, and an index of an older one is built anew by whoever holds the
 //! vectors.
 
-use super::{Group, IndexSettings, Member, Place, Sealed, Segment, VectorIndex};
+use super::{Buffer, Group, IndexSettings, Place, Sealed, Segment, VectorIndex};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 use tessera_domain::hash::stable_hash;
 
 const MAGIC: &[u8; 4] = b"TSVI";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 const HEADER: usize = MAGIC.len() + size_of::<u16>() + size_of::<u64>();
 
 /// Why bytes are no snapshot.
@@ -30,37 +29,26 @@ pub enum SnapshotError {
     Damaged(&'static str),
 }
 
-/// A group without its vector, where a segment has it.
-#[derive(Serialize, Deserialize)]
-struct StoredGroup {
-    vector: Option<Arc<[f32]>>,
-    members: Vec<Member>,
-    place: Place,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Stored<S> {
     dimensions: u32,
     next_segment: u64,
-    groups: Vec<Option<StoredGroup>>,
+    groups: Vec<Option<Group>>,
+    buffer: Buffer,
     segments: Vec<(u64, S)>,
 }
 
-/// An index as it was at a moment; taking one copies no vectors.
+/// An index as it was at a moment; taking one copies no vectors but the buffer's.
 pub struct IndexSnapshot(Stored<Arc<Segment>>);
 
 impl VectorIndex {
     /// The index as it is now, to be encoded on another thread.
     pub fn snapshot(&self) -> IndexSnapshot {
-        let store = |group: &Group| StoredGroup {
-            vector: (group.place == Place::Buffer).then(|| group.vector.clone()),
-            members: group.members.clone(),
-            place: group.place,
-        };
         IndexSnapshot(Stored {
             dimensions: self.dimensions as u32,
             next_segment: self.next_segment,
-            groups: self.groups.iter().map(|group| group.as_ref().map(store)).collect(),
+            groups: self.groups.clone(),
+            buffer: self.buffer.clone(),
             segments: self.segments.iter().map(|sealed| (sealed.number, sealed.segment.clone())).collect(),
         })
     }
@@ -104,38 +92,44 @@ impl IndexSnapshot {
     }
 }
 
+/// `None` where its parts do not fit each other.
 fn restore(stored: Stored<Segment>, settings: IndexSettings) -> Option<VectorIndex> {
-    let mut index = VectorIndex::new(stored.dimensions as usize, settings);
-    index.next_segment = stored.next_segment;
-    let mut vectors: HashMap<u32, Arc<[f32]>> = HashMap::new();
-    for (number, segment) in stored.segments {
-        vectors.extend(segment.groups().map(|(group, vector)| (group, vector.clone())));
-        index.segments.push(Sealed { number, segment: Arc::new(segment), dead: 0 });
+    let Stored { dimensions, next_segment, groups, buffer, segments } = stored;
+    let mut index = VectorIndex::new(dimensions as usize, settings);
+    if !buffer.rows.fit(index.dimensions) || buffer.rows.len() != buffer.groups.len() {
+        return None;
     }
-    for (number, group) in stored.groups.into_iter().enumerate() {
-        let number = number as u32;
-        let Some(StoredGroup { vector, members, place }) = group else {
-            index.groups.push(None);
-            index.free.push(number);
-            continue;
-        };
-        let vector = vector.or_else(|| vectors.remove(&number))?;
-        if vector.len() != index.dimensions {
+    index.next_segment = next_segment;
+    index.buffer = buffer;
+    index.groups = groups;
+    let is_at = |index: &VectorIndex, group: u32, place: Place| {
+        index.groups.get(group as usize).is_some_and(|group| group.as_ref().is_some_and(|group| group.place == place))
+    };
+    for (number, segment) in segments {
+        let mut rows = (0..).zip(segment.groups());
+        let fits = rows.all(|(row, group)| is_at(&index, *group, Place::Segment { number, row }));
+        if !segment.is_whole(index.dimensions) || !fits || number >= next_segment {
             return None;
         }
-        index.by_post.extend(members.iter().map(|member: &Member| (member.post.post_id, number)));
-        let is_dead = members.is_empty();
-        index.groups.push(Some(Group { vector, members, place }));
-        match place {
-            Place::Buffer if is_dead => index.let_go(number),
-            Place::Buffer => index.buffer.push(number),
-            Place::Segment(segment) => {
-                let sealed = index.segments.iter_mut().find(|sealed| sealed.number == segment)?;
-                sealed.dead += usize::from(is_dead);
-            }
+        let dead: Vec<bool> = segment.groups().iter().map(|group| index.is_dead(*group)).collect();
+        let dead_rows = dead.iter().filter(|dead| **dead).count();
+        index.segments.push(Sealed { number, segment: Arc::new(segment), dead, dead_rows });
+    }
+    let mut buffered = (0..).zip(&index.buffer.groups);
+    if !buffered.all(|(row, group)| is_at(&index, *group, Place::Buffer { row })) {
+        return None;
+    }
+    for (number, group) in (0..).zip(&index.groups) {
+        match group {
+            Some(group) => index.by_post.extend(group.members.iter().map(|member| (member.post.post_id, number))),
+            None => index.free.push(number),
         }
     }
-    let known = index.groups.len() as u32;
-    let fits = |sealed: &Sealed| sealed.segment.groups().all(|(group, _)| group < known);
-    index.segments.iter().all(fits).then_some(index)
+    // All rows are of groups: where there are as many groups, every group has its row.
+    let rows = index.buffer.groups.len() + index.segments.iter().map(|sealed| sealed.segment.len()).sum::<usize>();
+    if rows != index.groups.len() - index.free.len() {
+        return None;
+    }
+    index.tidy_buffer();
+    Some(index)
 }

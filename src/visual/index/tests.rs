@@ -1,6 +1,6 @@
 //! The index against a list that is searched from end to end.
 
-use super::*;
+use super::{graph::Graph, *};
 use std::collections::{BTreeMap, BTreeSet};
 use tessera_domain::{UserId, hash::SeededRandom};
 
@@ -8,7 +8,7 @@ const DIMENSIONS: usize = 24;
 
 /// Small segments, so that everything happens often.
 fn small() -> IndexSettings {
-    IndexSettings { seal_at: 50, fan_in: 3, largest_segment: 1_000, build_threads: 1, ..IndexSettings::default() }
+    IndexSettings { seal_at: 50, largest_segment: 400, ..IndexSettings::default() }
 }
 
 fn post(id: u64) -> PostRef {
@@ -22,9 +22,13 @@ fn vector(random: &mut SeededRandom) -> Vec<f32> {
 }
 
 fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let norm = distance::dot(&vector, &vector).sqrt();
+    let norm = dot(&vector, &vector).sqrt();
     vector.iter_mut().for_each(|value| *value /= norm);
     vector
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    distance::dot(&pad(a), &pad(b))
 }
 
 fn maintain(index: &mut VectorIndex) {
@@ -36,7 +40,7 @@ fn maintain(index: &mut VectorIndex) {
 /// What the nearest of a list are.
 fn nearest(model: &BTreeMap<u64, Vec<f32>>, query: &[f32], limit: usize, filter: impl Fn(u64) -> bool) -> Vec<u64> {
     let mut all: Vec<(f32, u64)> =
-        model.iter().filter(|(id, _)| filter(**id)).map(|(id, vector)| (distance::dot(vector, query), *id)).collect();
+        model.iter().filter(|(id, _)| filter(**id)).map(|(id, vector)| (dot(vector, query), *id)).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     all.into_iter().take(limit).map(|(_, id)| id).collect()
 }
@@ -83,7 +87,7 @@ fn whatever_is_done_to_it_the_index_finds_what_a_list_finds() {
                 assert_eq!(ids(&all), exact, "the exact search is exact");
                 for hit in hits {
                     let id = hit.post.post_id.0;
-                    assert!((hit.similarity - distance::dot(&model[&id], &query)).abs() < 1e-3, "{hit:?}");
+                    assert!((hit.similarity - dot(&model[&id], &query)).abs() < 1e-3, "{hit:?}");
                     assert_eq!(hit.perceptual_hash, id, "its own hash");
                 }
             }
@@ -211,7 +215,7 @@ fn maintenance_seals_merges_and_clears_away() {
     }
     maintain(&mut index);
     let stats = index.stats();
-    assert!(stats.segments <= 4, "nine full buffers were merged by threes: {stats:?}");
+    assert!(stats.segments == 2 && stats.buffered < 50, "a graph of 400 and one of the rest: {stats:?}");
     for id in (0..450).step_by(2) {
         index.remove(PostId(id));
     }
@@ -223,4 +227,109 @@ fn maintenance_seals_merges_and_clears_away() {
     }
     maintain(&mut index);
     assert_eq!(index.stats(), IndexStats::default(), "nothing is left of nothing");
+}
+
+#[test]
+fn small_graphs_are_joined() {
+    let mut random = SeededRandom::new(8);
+    let mut index = VectorIndex::new(DIMENSIONS, IndexSettings { dead_share: 0.5, ..small() });
+    for id in 0..800 {
+        index.insert(post(id), &vector(&mut random), id).expect("it fits");
+        maintain(&mut index);
+    }
+    assert_eq!(index.stats().segments, 2);
+    // More than half of both, so that both are written anew and then fit into one.
+    for id in (0..800).filter(|id| id % 5 < 3) {
+        index.remove(PostId(id));
+    }
+    maintain(&mut index);
+    let stats = index.stats();
+    assert_eq!((stats.segments, stats.dead, stats.live), (1, 0, 320), "{stats:?}");
+}
+
+#[test]
+fn equal_vectors_among_many_are_all_found_and_break_no_graph() {
+    let mut random = SeededRandom::new(5);
+    let mut index = VectorIndex::new(DIMENSIONS, IndexSettings { seal_at: 500, ..small() });
+    let copied: [Vec<f32>; 4] = std::array::from_fn(|_| vector(&mut random));
+    let others: Vec<Vec<f32>> = (0..2_000).map(|_| vector(&mut random)).collect();
+    for id in 0..2_000 {
+        index.insert(post(2 * id), &copied[id as usize % 4], id).expect("it fits");
+        index.insert(post(2 * id + 1), &others[id as usize], id).expect("it fits");
+        maintain(&mut index);
+    }
+    assert!(index.stats().segments > 0 && index.stats().groups <= 2_004, "{:?}", index.stats());
+    for id in 0..2_000_u64 {
+        let own = |other: PostRef| other.post_id.0 == 2 * id;
+        assert_eq!(ids(&index.search(&copied[id as usize % 4], 1, own)), [2 * id], "each of the 4 times 500");
+        let nearest = index.search(&others[id as usize], 1, |_| true);
+        assert!(
+            nearest.iter().all(|hit| hit.similarity >= SAME_PICTURE - 1e-5),
+            "vector {id} finds itself: {nearest:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_filter_leaves_is_found_exactly_and_the_rest_as_well_as_without() {
+    let mut random = SeededRandom::new(6);
+    let settings = IndexSettings { seal_at: 1_500, largest_segment: 6_000, ..IndexSettings::default() };
+    let mut index = VectorIndex::new(DIMENSIONS, settings);
+    let mut model = BTreeMap::new();
+    for id in 0..10_000 {
+        let vector = vector(&mut random);
+        index.insert(post(id), &vector, id).expect("it fits");
+        model.insert(id, vector);
+        maintain(&mut index);
+    }
+    // Tombstones, too few for a graph to be written anew.
+    for id in (0..10_000).step_by(9) {
+        index.remove(PostId(id));
+        model.remove(&id);
+    }
+    maintain(&mut index);
+    let stats = index.stats();
+    assert!(stats.segments == 2 && stats.buffered > 0 && stats.dead > 500, "{stats:?}");
+    for one_in in [1, 2, 3, 10, 100, 1_250, 20_000] {
+        // Not along any line of the vectors.
+        let passes = |id: u64| tessera_domain::hash::stable_hash_u64(id, 1).is_multiple_of(one_in);
+        let (mut found, mut there) = (0, 0);
+        for _ in 0..100 {
+            let query = vector(&mut random);
+            let exact = nearest(&model, &query, 10, passes);
+            let hits = ids(&index.search(&query, 10, |post| passes(post.post_id.0)));
+            assert_eq!(hits.len(), exact.len(), "as many as there are");
+            assert!(hits.iter().all(|id| passes(*id)), "one in {one_in}: nothing else");
+            // A walk may yet see twenty of which ten pass.
+            assert!(one_in < 10 || hits == exact, "one in {one_in}: {hits:?} instead of {exact:?}");
+            there += exact.len();
+            found += exact.iter().filter(|id| hits.contains(id)).count();
+        }
+        assert!(found * 1_000 >= there * 995, "one in {one_in}: {found} of {there}");
+    }
+}
+
+#[test]
+fn a_graph_whose_parts_do_not_fit_is_known() {
+    let mut random = SeededRandom::new(9);
+    let mut graph = Graph::new(DIMENSIONS, 1);
+    for _ in 0..300 {
+        graph.insert(&pad(&vector(&mut random)), 50);
+    }
+    assert!(graph.is_whole(DIMENSIONS) && !graph.is_whole(DIMENSIONS + 16));
+    let bytes = bincode::serde::encode_to_vec(&graph, bincode::config::legacy()).expect("it is written");
+    let whole = |bytes: &[u8]| match bincode::serde::decode_from_slice::<Graph, _>(bytes, bincode::config::legacy()) {
+        Ok((graph, _)) if graph.is_whole(DIMENSIONS) => Some(graph),
+        _ => None,
+    };
+    assert!(whole(&bytes).is_some());
+    // Whatever is let through can be walked.
+    for _ in 0..400 {
+        let mut damaged = bytes.clone();
+        let at = random.next_u64() as usize % damaged.len();
+        damaged[at] ^= 1 << (random.next_u64() % 8);
+        if let Some(graph) = whole(&damaged) {
+            graph.nearest(&pad(&vector(&mut random)), 20, |_| true);
+        }
+    }
 }
