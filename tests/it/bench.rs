@@ -41,3 +41,8 @@ fn fan_out_is_reported_beside_a_plain_push() {
 fn messages_are_reported_beside_channels_and_sockets() {
     check_bench(&["messages", "--milliseconds", "400", "--warmup-milliseconds", "100"]);
 }
+
+#[test]
+fn searches_are_reported_beside_a_scan_of_all_vectors() {
+    check_bench(&["search", "--vectors", "5000", "--queries", "50", "--rounds", "1", "--milliseconds", "20"]);
+}

@@ -1,6 +1,6 @@
 //! `tessera bench`: repeatable load on a fresh node, and a report beside a stated floor.
 //!
-//! Every bench (but `media` and `messages`, see there) seeds a ledger in a temporary folder, starts this same program on it as a
+//! Every bench (but `media`, `messages` and `search`, see there) seeds a ledger in a temporary folder, starts this same program on it as a
 //! child process, drives the child over kept-alive HTTP connections in a closed loop, and reads its processor time and
 //! memory from `/proc`. The floor is measured in the same run with the same client. A run ends by itself, and whatever ends it, the child
 //! is gone and the folder removed.
@@ -21,6 +21,7 @@ mod options;
 mod process;
 mod report;
 mod roles;
+mod search;
 mod seed;
 
 use crate::Failure;
@@ -31,6 +32,7 @@ use likes::LikesArguments;
 use media::MediaArguments;
 use messages::MessagesArguments;
 use roles::RoleArguments;
+use search::SearchArguments;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Arguments of `tessera bench`.
@@ -52,6 +54,8 @@ enum BenchCommand {
     Media(MediaArguments),
     /// Messages to entities of this node and of another, beside a plain channel, TCP and TLS
     Messages(MessagesArguments),
+    /// The visual index alone, beside a scan of all vectors and hnswlib (see scripts/bench-search)
+    Search(SearchArguments),
     /// What a bench starts as its child process
     #[command(hide = true)]
     Role(RoleArguments),
@@ -66,6 +70,7 @@ pub async fn run(arguments: BenchArguments) -> Result<(), Failure> {
             BenchCommand::Likes(arguments) => (likes::run(&arguments).await?, arguments.common.json),
             BenchCommand::Media(arguments) => (media::run(&arguments).await?, arguments.json),
             BenchCommand::Messages(arguments) => (messages::run(&arguments).await?, arguments.json),
+            BenchCommand::Search(arguments) => (search::run(&arguments).await?, arguments.json),
             BenchCommand::Role(arguments) => return roles::run(arguments).await,
         };
         print!("{}", if json { report.to_json() } else { report.to_text() });

@@ -66,3 +66,13 @@ pub fn memory(processes: &[Process]) -> Result<Memory, Failure> {
         Ok(Memory { resident_mib: sum.resident_mib + memory.resident_mib, peak_mib: sum.peak_mib + memory.peak_mib })
     })
 }
+
+/// Processor time that this thread used so far, in seconds. The kernel brings it up to date at least every few milliseconds
+/// (`/proc/thread-self/schedstat`).
+pub fn thread_cpu_seconds() -> Result<f64, Failure> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());
+    nanoseconds
+        .map(|nanoseconds| nanoseconds / 1e9)
+        .ok_or_else(|| Failure::running("this kernel does not count a thread's time"))
+}
