@@ -273,17 +273,17 @@ fn equal_vectors_among_many_are_all_found_and_break_no_graph() {
 #[test]
 fn what_a_filter_leaves_is_found_exactly_and_the_rest_as_well_as_without() {
     let mut random = SeededRandom::new(6);
-    let settings = IndexSettings { seal_at: 1_500, largest_segment: 6_000, ..IndexSettings::default() };
+    let settings = IndexSettings { seal_at: 1_000, largest_segment: 4_000, ..IndexSettings::default() };
     let mut index = VectorIndex::new(DIMENSIONS, settings);
     let mut model = BTreeMap::new();
-    for id in 0..10_000 {
+    for id in 0..6_300 {
         let vector = vector(&mut random);
         index.insert(post(id), &vector, id).expect("it fits");
         model.insert(id, vector);
         maintain(&mut index);
     }
     // Tombstones, too few for a graph to be written anew.
-    for id in (0..10_000).step_by(9) {
+    for id in (0..6_300).step_by(9) {
         index.remove(PostId(id));
         model.remove(&id);
     }
@@ -294,7 +294,7 @@ fn what_a_filter_leaves_is_found_exactly_and_the_rest_as_well_as_without() {
         // Not along any line of the vectors.
         let passes = |id: u64| tessera_domain::hash::stable_hash_u64(id, 1).is_multiple_of(one_in);
         let (mut found, mut there) = (0, 0);
-        for _ in 0..100 {
+        for _ in 0..50 {
             let query = vector(&mut random);
             let exact = nearest(&model, &query, 10, passes);
             let hits = ids(&index.search(&query, 10, |post| passes(post.post_id.0)));
