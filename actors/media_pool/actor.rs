@@ -127,7 +127,7 @@ impl FeederState {
         if !self.args.node.is_in_standing() {
             return;
         }
-        let Some(Wanted { jobs, videos }) = self.core.wake() else { return };
+        let Some(Wanted { jobs, videos }) = self.core.wake(takes_videos(&self.args)) else { return };
         let (args, myself) = (self.args.clone(), myself.clone());
         tokio::spawn(async move {
             let lease_ms = args.settings.lease.as_millis() as i64;
@@ -194,6 +194,12 @@ impl FeederState {
             let _ = myself.cast(FeederMessage::HeartbeatEnded);
         });
     }
+}
+
+/// Whether this node claims videos: where it cannot convert them, others in its cluster may, and an attempt here would only
+/// spend the job's attempts. A node without others claims them all the same, so that their owners get an answer.
+fn takes_videos(args: &MediaPoolArgs) -> bool {
+    args.video_tools.is_ok() || args.node.view().members.len() < 2
 }
 
 /// Wakes the feeder when the ledger announces jobs, and now and then all the same.

@@ -74,8 +74,8 @@ impl FeederCore {
         }
     }
 
-    /// There may be jobs: how many to claim now, if any. Then [`FeederCore::claimed`] is called.
-    pub fn wake(&mut self) -> Option<Wanted> {
+    /// There may be jobs: how many to claim now, if any; videos only where `takes_videos`. Then [`FeederCore::claimed`] is called.
+    pub fn wake(&mut self, takes_videos: bool) -> Option<Wanted> {
         let free = self.workers.saturating_sub(self.running.len());
         if self.claiming {
             self.claim_again = true;
@@ -84,8 +84,9 @@ impl FeederCore {
             return None;
         }
         self.claiming = true;
+        let max_videos = if takes_videos { self.max_videos } else { 0 };
         let videos = self.running.values().filter(|running| running.is_video).count();
-        Some(Wanted { jobs: free, videos: self.max_videos.saturating_sub(videos) })
+        Some(Wanted { jobs: free, videos: max_videos.saturating_sub(videos) })
     }
 
     /// A claim ended with `jobs`. Returns whether to start them; in a drain they are to be given back, and the

@@ -96,7 +96,7 @@ pub struct MediaPoolArgs {
     pub hot: Arc<dyn HotStore>,
     /// Originals and variants.
     pub objects: Arc<dyn ObjectStore>,
-    /// `ffmpeg` and its fences, or what of them this machine lacks: then videos are tried later, on another node.
+    /// `ffmpeg` and its fences, or what of them this machine lacks: then videos are left to the other nodes.
     pub video_tools: Result<VideoTools, String>,
     /// Where videos lie while they are worked on.
     pub scratch: Scratch,

@@ -43,19 +43,20 @@ fn wanted(jobs: usize, videos: usize) -> Option<Wanted> {
 #[test]
 fn videos_leave_half_of_the_workers_to_photos() {
     let mut core = FeederCore::new(5);
-    assert_eq!(core.wake(), wanted(5, 2));
+    assert_eq!(core.wake(true), wanted(5, 2));
     core.claimed(&[video(1), video(2), job(3)]);
-    assert_eq!(core.wake(), wanted(2, 0), "no third video");
+    assert_eq!(core.wake(true), wanted(2, 0), "no third video");
     core.claimed(&[]);
     core.ended(JobKey::of(&video(1)));
-    assert_eq!(core.wake(), wanted(3, 1));
-    assert_eq!(FeederCore::new(1).wake(), wanted(1, 1), "a single worker does everything");
+    assert_eq!(core.wake(true), wanted(3, 1));
+    assert_eq!(FeederCore::new(1).wake(true), wanted(1, 1), "a single worker does everything");
+    assert_eq!(FeederCore::new(5).wake(false), wanted(5, 0), "a node that cannot convert videos leaves them to others");
 }
 
 #[test]
 fn a_job_is_called_off_by_its_flag() {
     let mut core = FeederCore::new(2);
-    core.wake();
+    core.wake(true);
     core.claimed(&[video(1)]);
     let held = core.cancel_flag(JobKey::of(&video(1)));
     core.cancel_flag(JobKey::of(&video(1))).cancel();
@@ -65,25 +66,25 @@ fn a_job_is_called_off_by_its_flag() {
 #[test]
 fn no_more_is_claimed_than_workers_are_free() {
     let mut core = FeederCore::new(2);
-    assert_eq!(core.wake(), wanted(2, 1));
-    assert_eq!(core.wake(), None, "one claim at a time");
+    assert_eq!(core.wake(true), wanted(2, 1));
+    assert_eq!(core.wake(true), None, "one claim at a time");
     assert!(core.claimed(&[job(1)]));
     assert!(core.take_claim_again(), "the wake during the claim is not forgotten");
     assert!(!core.take_claim_again());
-    assert_eq!(core.wake(), wanted(1, 1));
+    assert_eq!(core.wake(true), wanted(1, 1));
     assert!(core.claimed(&[job(2)]));
-    assert_eq!(core.wake(), None, "all workers are busy");
+    assert_eq!(core.wake(true), None, "all workers are busy");
     assert_eq!(core.ended(JobKey::of(&job(1))), Some(2));
     assert_eq!(core.ended(JobKey::of(&job(1))), None);
-    assert_eq!(core.wake(), wanted(1, 1));
+    assert_eq!(core.wake(true), wanted(1, 1));
 }
 
 #[test]
 fn a_drain_starts_nothing_and_ends_with_the_last_job() {
     let mut core = FeederCore::new(2);
-    core.wake();
+    core.wake(true);
     core.claimed(&[job(1)]);
-    assert_eq!(core.wake(), wanted(1, 1));
+    assert_eq!(core.wake(true), wanted(1, 1));
     core.drain();
     assert!(!core.is_drained());
     assert!(!core.claimed(&[job(2)]), "what a late claim brings is given back");
@@ -92,7 +93,7 @@ fn a_drain_starts_nothing_and_ends_with_the_last_job() {
     assert!(!core.is_drained(), "not before it was given back");
     assert!(core.claimed(&[]));
     assert!(core.is_drained());
-    assert_eq!(core.wake(), None);
+    assert_eq!(core.wake(true), None);
 }
 
 #[test]

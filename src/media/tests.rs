@@ -11,6 +11,7 @@ mod corpus;
 mod focus;
 mod formats;
 mod hostile;
+mod hostile_videos;
 mod outputs;
 mod photos;
 mod references;

@@ -11,7 +11,7 @@ use std::{
     },
     time::Duration,
 };
-use tessera_tests::{Person, eventually, seeds, side_by_side, small_jpeg, tiny_film};
+use tessera_tests::{Person, eventually, seeds, side_by_side, small_gif, small_jpeg, tiny_film};
 
 const CRASHES: usize = 5;
 const UPLOADERS: usize = 6;
@@ -29,7 +29,8 @@ struct Uploads {
     refused: BTreeSet<String>,
 }
 
-/// Uploads one file after the other until told to stop, a few videos first; every fourth is a text that claims to be a JPEG.
+/// Uploads one file after the other until told to stop, a few videos first, then photos and animations; every fourth is a text
+/// that claims to be a JPEG.
 async fn upload_storm(person: Person, seed: u64, film: Arc<Vec<u8>>, stop: Arc<AtomicBool>) -> Uploads {
     let mut random = StdRng::seed_from_u64(seed);
     let mut told = Uploads::default();
@@ -38,6 +39,7 @@ async fn upload_storm(person: Person, seed: u64, film: Arc<Vec<u8>>, stop: Arc<A
         let is_video = is_picture && told.acknowledged.len() < VIDEOS;
         let (content_type, bytes) = match (is_picture, is_video) {
             (true, true) => ("video/mp4", film.to_vec()),
+            (true, false) if random.random_ratio(1, 5) => ("image/gif", small_gif(random.random())),
             (true, false) => ("image/jpeg", small_jpeg(random.random())),
             (false, _) => ("image/jpeg", b"this is no picture, whatever it says".to_vec()),
         };

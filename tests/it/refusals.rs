@@ -300,6 +300,10 @@ async fn files_that_are_no_pictures_fail_with_a_reason_and_the_next_one_goes_thr
     let cases: Vec<(&str, &str, Vec<u8>)> = vec![
         ("a text", "image/jpeg", b"GET / HTTP/1.1\r\n\r\n<script>alert(1)</script>".to_vec()),
         ("an SVG", "image/png", b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>".to_vec()),
+        ("an SVG called JPEG", "image/jpeg", b"<?xml version='1.0'?><svg onload='alert(1)'/>".to_vec()),
+        ("zero bytes", "image/gif", vec![0; 1_000]),
+        ("a GIF of 100,000 frames", "image/gif", gif_of_frames(100_000)),
+        ("a strip of 50,000 x 1", "image/png", png_that_claims(50_000, 1)),
         ("a truncated JPEG", "image/jpeg", photo[..photo.len() / 2].to_vec()),
         ("the head of a JPEG", "image/jpeg", photo[..40].to_vec()),
         ("a PNG called JPEG", "image/jpeg", fixture("chelsea.png")),
@@ -313,6 +317,34 @@ async fn files_that_are_no_pictures_fail_with_a_reason_and_the_next_one_goes_thr
     }
     assert_eq!(world.ada.get("/v1/me").await.expect("ada")["post_count"], 0);
     world.ada.post_picture(5, "a picture").await;
+    a_page_within_a_picture_never_comes_out(&world).await;
+}
+
+/// A photo that carries a page in its EXIF is a photo, and without the page.
+async fn a_page_within_a_picture_never_comes_out(world: &World) {
+    let photo = small_jpeg(9);
+    let page = b"Exif\0\0<html><script>alert(document.cookie)</script></html>";
+    let length = u16::try_from(page.len() + 2).expect("a short page").to_be_bytes();
+    let polyglot = [&photo[..2], &[0xff, 0xe1], &length, page, &photo[2..], page].concat();
+    let state = world.ada.upload(polyglot, "image/jpeg", "a page").await;
+    assert_eq!(state["status"], "completed", "{state}");
+    let post =
+        world.ada.get(&format!("/v1/posts/{}", state["post_id"].as_str().expect("an id"))).await.expect("a post");
+    for name in ["large", "medium", "thumbnail", "avif", "webp"] {
+        let reply = world.api.fetch(post["media"][name].as_str().expect("a URL"), &[]).await;
+        assert!(reply.status == 200 && reply.header("content-type").starts_with("image/"), "{name}");
+        assert!(!reply.bytes.windows(7).any(|part| part == b"<script"), "{name}");
+    }
+}
+
+/// A GIF of this many frames of four pixels, by one frame of its own again and again.
+fn gif_of_frames(count: usize) -> Vec<u8> {
+    let gif = tessera_tests::small_gif(1);
+    let palette_bytes = if gif[10] & 0x80 == 0 { 0 } else { 3 << ((gif[10] & 7) + 1) };
+    let start = 13 + palette_bytes;
+    // An image of its own size, a code size, two bytes of data and their end.
+    let frame = b",\0\0\0\0\x01\0\x01\0\x80\0\0\0\xff\xff\xff\x02\x02\x44\x01\0";
+    [&gif[..start], &frame.repeat(count), b";"].concat()
 }
 
 /// The beginning of a PNG of this size.

@@ -2,9 +2,9 @@
 
 use crate::Node;
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::{net::TcpListener, path::Path, time::Duration};
 use tempfile::NamedTempFile;
-use tessera_tests::{Api, Person, Reply, eventually, film, probed, small_jpeg};
+use tessera_tests::{Api, Person, Reply, eventually, film, long_film, probed, small_jpeg, tiny_film};
 
 const PLACE: &str = "+48.8584+002.2945/";
 
@@ -135,28 +135,48 @@ async fn hostile_and_cancelled_videos_leave_the_pool_alive() {
     let secret = node.data_dir().join("secret.mp4");
     std::fs::write(&secret, film(&["-f lavfi -i testsrc2=s=64x48:d=0.2:r=10 -pix_fmt yuv420p"])).expect("written");
     let secret = secret.display();
+    // Whoever asks it for something gave himself away.
+    let inside = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    inside.set_nonblocking(true).expect("a listener");
+    let url = format!("http://{}/secret.mp4", inside.local_addr().expect("an address"));
+    let playlist = |target: &str| format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n");
+    let behind = |script: &str| format!("\0\0\0\x18ftypmp42\0\0\0\0mp42isom{script}");
     let hostile = [
-        format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n"),
+        playlist(&format!("file://{secret}")),
+        playlist(&url),
+        behind(&playlist(&url)),
         format!("ffconcat version 1.0\nfile '{secret}'\n"),
-        "\0\0\0\x18ftypmp42 and nothing else at all".to_owned(),
+        behind(&format!("ffconcat version 1.0\nfile '{secret}'\n")),
+        "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>".to_owned(),
+        behind(" and nothing else at all"),
     ];
+    let hostile = hostile.map(String::into_bytes).into_iter().chain([film_of_negative_length()]);
     for file in hostile {
-        let state = person.upload(file.clone().into_bytes(), "video/mp4", "").await;
-        assert_eq!(state["status"], "failed", "{file}: {state}");
-        assert!(state["error"].as_str().is_some_and(|reason| reason.contains("video")), "{state}");
+        let what = String::from_utf8_lossy(&file[..file.len().min(200)]).into_owned();
+        let state = person.upload(file, "video/mp4", "").await;
+        assert_eq!(state["status"], "failed", "{what}: {state}");
+        assert!(state["error"].as_str().is_some_and(|reason| reason.contains("video")), "{what}: {state}");
     }
+    assert!(inside.accept().is_err(), "nobody came");
     cancelled(&person, node.data_dir()).await;
     let state = person.upload(small_jpeg(1), "image/jpeg", "still there").await;
     assert_eq!(state["status"], "completed", "{state}");
     person.delete(&format!("/v1/uploads/{}", text(&state["upload_id"]))).await.expect_err("it is a post");
 }
 
+/// A film whose index says that it ends before it begins.
+fn film_of_negative_length() -> Vec<u8> {
+    let mut bytes = tiny_film();
+    for (name, offset) in [(b"mvhd", 20), (b"tkhd", 24), (b"mdhd", 20), (b"elst", 12)] {
+        let at = bytes.windows(4).position(|window| window == name).expect("the box") + offset;
+        bytes[at..at + 4].copy_from_slice(&0x8000_0000_u32.to_be_bytes());
+    }
+    bytes
+}
+
 /// Calls a long video off while it is being converted.
 async fn cancelled(person: &Person, data_dir: &Path) {
-    let long = film(&[
-        "-f lavfi -i mandelbrot=s=1280x720:r=30 -t 0.5 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 1",
-        "-stream_loop 200 -i in.mp4 -c copy",
-    ]);
+    let long = long_film();
     let ticket = person.create_upload("video/mp4", long.len()).await.expect("an upload");
     assert!(person.put_object(&ticket, long).await.is_success());
     let path = format!("/v1/uploads/{}", text(&ticket["upload_id"]));

@@ -11,8 +11,8 @@ mod videos;
 pub use api::{Api, Person, Problem, Reply, Uploaded, ids_of};
 pub use node::{Ended, Node, binary, run_to_end};
 pub use operator::{Operated, Operator};
-pub use pictures::{Look, fixture, look_at, small_jpeg};
-pub use videos::{film, probed, tiny_film};
+pub use pictures::{Look, fixture, look_at, small_gif, small_jpeg};
+pub use videos::{film, long_film, probed, tiny_film};
 
 use std::{
     future::Future,

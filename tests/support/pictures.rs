@@ -1,6 +1,9 @@
 //! Pictures for uploads: the photographs in `fixtures/photos`, and small ones made on the spot.
 
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage, imageops::FilterType};
+use image::{
+    Delay, DynamicImage, Frame, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage, codecs::gif::GifEncoder,
+    imageops::FilterType,
+};
 use std::{io::Cursor, path::Path, process::Command};
 
 /// The bytes of a file of `tests/fixtures/photos`.
@@ -18,6 +21,21 @@ pub fn small_jpeg(seed: u64) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Jpeg).expect("a JPEG can be written");
     bytes.into_inner()
+}
+
+/// A small animated GIF of three frames whose content follows from `seed`.
+pub fn small_gif(seed: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = GifEncoder::new_with_speed(&mut bytes, 30);
+    for frame in 0..3 {
+        let picture = RgbaImage::from_fn(24, 18, |x, y| {
+            Rgba([(seed as u8).wrapping_add(x as u8 * 9), (y as u8).wrapping_mul(13), frame * 80, 255])
+        });
+        let frame = Frame::from_parts(picture, 0, 0, Delay::from_numer_denom_ms(100, 1));
+        encoder.encode_frame(frame).expect("a GIF can be written");
+    }
+    drop(encoder);
+    bytes
 }
 
 /// What a picture file shows: its pixels, transparency over white, numbers taken as sRGB.

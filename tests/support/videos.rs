@@ -30,6 +30,14 @@ pub fn tiny_film() -> Vec<u8> {
     film(&["-f lavfi -i testsrc2=s=64x48:d=0.5:r=10 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"])
 }
 
+/// A film that takes minutes to convert on a small machine: 100 seconds of 1280 x 720 in which everything moves.
+pub fn long_film() -> Vec<u8> {
+    film(&[
+        "-f lavfi -i mandelbrot=s=1280x720:r=30 -t 0.5 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 1",
+        "-stream_loop 200 -i in.mp4 -c copy",
+    ])
+}
+
 /// What `ffprobe` says of a file or URL.
 ///
 /// # Panics

@@ -94,6 +94,11 @@ impl App {
         created
     }
 
+    /// Whether this node can convert videos; where not, it opens no uploads of any.
+    pub fn takes_videos(&self) -> bool {
+        self.settings.video_max_bytes.is_some()
+    }
+
     async fn open_upload(
         &self,
         upload: &Upload,

@@ -26,7 +26,7 @@ pub(super) struct Readiness {
     ready: bool,
     /// What is missing before it can.
     missing: Vec<String>,
-    /// What does not answer although the node serves without it: more slowly, or but for uploads.
+    /// What does not answer or is not there although the node serves without it: more slowly, or but for uploads, or but for videos.
     degraded: Vec<String>,
 }
 
@@ -40,6 +40,9 @@ pub(super) async fn ready(State(app): State<Arc<App>>, State(hooks): State<Arc<d
     for check in stores {
         let list = if check.needed { &mut missing } else { &mut degraded };
         list.extend(check.failure);
+    }
+    if !app.takes_videos() {
+        degraded.push("videos: they are refused, since this node cannot run ffmpeg; its log says why".to_owned());
     }
     let ready = missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -36,6 +36,30 @@ async fn a_picture_is_served_for_good() {
 }
 
 #[tokio::test]
+async fn no_answer_about_a_file_lets_it_run_anything() {
+    let edge = Edge::start().await;
+    edge.put_object(KEY, "text/html", b"<script>alert(1)</script>").await;
+    let whole = edge.get(PATH, "").await;
+    let etag = whole.header("etag").to_owned();
+    let part = edge.send(request(Method::GET, PATH, "", &[("range", "bytes=0-7")], None)).await;
+    let unchanged = edge.send(request(Method::GET, PATH, "", &[("if-none-match", &etag)], None)).await;
+    let head = edge.call(Method::HEAD, PATH, "", None).await;
+    for (status, reply) in [(200, whole), (206, part), (304, unchanged), (200, head)] {
+        assert_eq!(reply.status, status);
+        if status != 304 {
+            assert_eq!(reply.header("content-type"), "image/jpeg", "the address decides, not the store");
+        }
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{status}");
+        assert_eq!(reply.header("content-disposition"), "inline", "{status}");
+        let policy = reply.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{status}: {policy}");
+    }
+    let outside = edge.send(request(Method::GET, PATH, "", &[("range", "bytes=99-")], None)).await;
+    assert_eq!((outside.status.as_u16(), outside.header("x-content-type-options")), (416, "nosniff"));
+    assert_eq!(outside.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
 async fn single_ranges_are_served() {
     let edge = Edge::start().await;
     edge.put_object(KEY, "image/jpeg", b"0123456789").await;

@@ -118,3 +118,18 @@ async fn one_key_opens_one_upload_even_without_its_saved_reply() {
     let again = edge.state.app.create_upload(user_id, again).await.expect("the same upload");
     assert_eq!(first.json()["upload_id"], again.upload_id.to_string());
 }
+
+#[tokio::test]
+async fn a_node_without_ffmpeg_refuses_videos_at_once_and_says_so() {
+    let edge = Edge::start_with(|_, app| app.video_max_bytes = None).await;
+    let (_, ada) = edge.person("ada").await;
+    let video = json!({ "filename": "dive.mp4", "file_size": 5, "content_type": "video/mp4" });
+    let refusal = edge.post("/v1/uploads", &ada, video).await;
+    let problem = refusal.is_problem(422, "validation_failed");
+    assert_eq!(problem["field"], "content_type");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("ffmpeg")), "{problem}");
+    assert_eq!(edge.post("/v1/uploads", &ada, ask(5)).await.status, 201, "pictures are taken");
+    let ready = edge.admin_call(Method::GET, "/readyz", None).await;
+    assert_eq!(ready.status, 200, "the rest is served");
+    assert!(ready.json()["degraded"][0].as_str().is_some_and(|what| what.starts_with("videos:")), "{}", ready.json());
+}

@@ -188,6 +188,11 @@ fn metadata_bombs() -> Vec<HostileFile> {
     let mut many_tags = ColorProfile::new_display_p3().encode().unwrap();
     many_tags[128..132].copy_from_slice(&u32::MAX.to_be_bytes());
     let comments = b"\xff\xfe\0\x04<!".repeat(200_000);
+    let webp = webp_with_profile(&write(quadrants(16, 16), ImageFormat::WebP), 16, 16, &vec![0; 15_000_000]);
+    let gif = write(quadrants(16, 16), ImageFormat::Gif);
+    let colors_end = 13 + 3 * (2 << (gif[10] & 7));
+    let blocks = b"\x21\xff\x0bICCRGBG1012\x04<!--\0\x21\xfe\x04<!--\0".repeat(100_000);
+    let gif = [&gif[..colors_end], &blocks, &gif[colors_end..]].concat();
     vec![
         file("a profile that inflates to 200 MB", "image/png", "a picture", {
             with_png_chunk(&png, b"iCCP", &bomb(b"bomb\0\0"))
@@ -201,9 +206,30 @@ fn metadata_bombs() -> Vec<HostileFile> {
         file("a thousand texts that inflate", "image/png", "a picture", many_bombs),
         file("200,000 texts", "image/png", "a picture", many_chunks),
         file("a profile of 15 MB", "image/jpeg", "metadata_too_large", large_profile),
+        file("a profile of 15 MB", "image/webp", "metadata_too_large", webp),
+        file("a profile of 15 MB", "image/avif", "metadata_too_large", avif_with_profile(&vec![0; 15_000_000])),
+        file("a profile of nonsense", "image/avif", "a picture", avif_with_profile(b"none")),
+        file("100,000 profiles and comments", "image/gif", "a picture", gif),
         file("a profile of four billion tags", "image/jpeg", "a picture", with_profile(&photo, &many_tags)),
         file("200,000 comments", "image/jpeg", "a picture", [&photo[..2], &comments, &photo[2..]].concat()),
     ]
+}
+
+/// An AVIF with this profile where its code points were: a property more, by which the boxes around it and the place of the item grow.
+fn avif_with_profile(profile: &[u8]) -> Vec<u8> {
+    let whole = avif();
+    let place = |kind: &[u8; 4]| whole.windows(4).position(|window| window == kind).unwrap();
+    let colors = [b"colrprof".as_slice(), profile].concat();
+    let colors = [u32::try_from(colors.len() + 4).unwrap().to_be_bytes().as_slice(), &colors].concat();
+    let at = place(b"colr") - 4;
+    let mut changed = whole.clone();
+    let mut grow = |at: usize| {
+        let number = u32::from_be_bytes(whole[at..at + 4].try_into().unwrap());
+        changed[at..at + 4].copy_from_slice(&(number + u32::try_from(colors.len()).unwrap()).to_be_bytes());
+    };
+    [b"meta", b"iprp", b"ipco"].iter().for_each(|kind| grow(place(kind) - 4));
+    grow(place(b"iloc") + 18);
+    [&changed[..at], &colors, &changed[at..]].concat()
 }
 
 fn polyglots() -> Vec<HostileFile> {

@@ -104,7 +104,9 @@ impl Sandbox<'_> {
             .map(OsString::from),
         );
         words.push(setpriv.into());
-        words.extend(privileges.into_iter().chain(["nice", "-n", "10"]).map(OsString::from));
+        // Where memory runs out, the child goes before the node.
+        let humble = ["nice", "-n", "10", "choom", "-n", "500", "--"];
+        words.extend(privileges.into_iter().chain(humble).map(OsString::from));
         words.push(program.into());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(arguments);

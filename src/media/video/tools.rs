@@ -1,10 +1,16 @@
 //! The programs that do the work.
 
+use super::{
+    CancelFlag, VideoError, VideoLimits,
+    child::{Sandbox, words},
+};
 use std::{
+    collections::HashSet,
     env,
     ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Instant,
 };
 
 /// Where the programs are, and what the machine offers to fence them in.
@@ -24,21 +30,31 @@ impl VideoTools {
     /// Finds `ffmpeg` and `ffprobe`, and `prlimit` and `setpriv` of util-linux that fence them in, on the `PATH`.
     ///
     /// # Errors
-    /// A sentence for the operator: what is missing and how to get it.
+    /// A sentence for the operator: what is missing and how to get it, or what the system forbids.
     pub fn find() -> Result<Self, String> {
-        let ffmpeg = find("ffmpeg", "ffmpeg")?;
-        let filters = Command::new(&ffmpeg).args(["-hide_banner", "-filters"]).stdin(Stdio::null()).output();
-        let filters = filters.map_err(|error| format!("{} does not run: {error}", ffmpeg.display()))?;
-        let filters = String::from_utf8_lossy(&filters.stdout).into_owned();
-        let has = |name: &str| filters.split_whitespace().any(|word| word == name);
-        Ok(Self {
+        let mut tools = Self {
+            ffmpeg: find("ffmpeg", "ffmpeg")?,
             ffprobe: find("ffprobe", "ffmpeg")?,
             prlimit: find("prlimit", "util-linux")?,
             setpriv: find("setpriv", "util-linux")?,
             unshare: on_path("unshare").filter(|unshare| can_unshare(unshare)),
-            has_tone_mapping: has("zscale") && has("tonemap"),
-            ffmpeg,
-        })
+            has_tone_mapping: false,
+        };
+        let filters = tools.filters().map_err(|error| format!("ffmpeg does not run in its fences: {error:?}"))?;
+        tools.has_tone_mapping = ["zscale", "tonemap"].iter().all(|name| filters.contains(*name));
+        Ok(tools)
+    }
+
+    /// What `ffmpeg` says that it has, asked within the fences: a system that forbids those forbids videos, and better at once.
+    fn filters(&self) -> Result<HashSet<String>, VideoError> {
+        let (limits, cancel) = (VideoLimits::default(), CancelFlag::default());
+        let deadline = Instant::now() + limits.probe_limit;
+        let sandbox = Sandbox { tools: self, folder: Path::new("/"), limits: &limits, cancel: &cancel, deadline };
+        let mut names = HashSet::new();
+        sandbox.run(&self.ffmpeg, &words(["-hide_banner", "-filters"]), &mut |line| {
+            names.extend(line.split_whitespace().nth(1).map(str::to_owned));
+        })?;
+        Ok(names)
     }
 
     /// Whether the programs run without any network. Where not, their protocols are restricted all the same.
