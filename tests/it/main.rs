@@ -26,6 +26,7 @@ mod overload;
 mod paging;
 mod photos;
 mod posts;
+mod recommendations;
 mod refusals;
 mod videos;
 mod visual_search;

@@ -23,7 +23,7 @@ impl App {
     ) -> AppResult<Feed> {
         let found = match sources.take() {
             Some(found) => found,
-            None => self.feed_sources(user_id).await,
+            None => Box::pin(self.feed_sources(user_id)).await,
         };
         let pushed: Vec<Candidate> = (self.ledger.timeline_posts(user_id, None, MAX_PAGE).await?.iter())
             .map(|post| Candidate { post_id: post.post_id, author_id: post.author_id, source: Source::Following })

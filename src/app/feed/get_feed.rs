@@ -137,7 +137,8 @@ impl App {
         below: Option<PostId>,
         sources: &mut Option<Sources>,
     ) -> Result<PlacedPage, ActorError> {
-        let found = sources.insert(self.feed_sources(user_id).await);
+        // Boxed: it is large, and every way here would carry it on the stack.
+        let found = sources.insert(Box::pin(self.feed_sources(user_id)).await);
         let open = OpenFeed {
             pulled: found.pulled.clone(),
             recommended: found.recommended.clone(),

@@ -1,7 +1,7 @@
 //! Where candidates come from (`generate_candidates`): four sources side by side, each a fixed number of questions.
 
 use crate::{App, AppError, AppResult, feed::Degraded};
-use futures::future::OptionFuture;
+use futures::{FutureExt, future::OptionFuture};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -96,9 +96,9 @@ impl App {
     /// Candidates of all sources, at most [`TARGET`]. Fails only where nothing at all could be had.
     pub(super) async fn gather_candidates(&self, user_id: UserId) -> AppResult<Gathered> {
         let (popular, (taste, similar, looks), hashtags) = tokio::join!(
-            in_time(Degraded::Popular, self.popular_candidates()),
-            self.candidates_by_taste(user_id),
-            in_time(Degraded::Hashtags, self.hashtag_candidates(user_id)),
+            in_time(Degraded::Popular, self.popular_candidates().boxed()),
+            self.candidates_by_taste(user_id).boxed(),
+            in_time(Degraded::Hashtags, self.hashtag_candidates(user_id).boxed()),
         );
         let mut gathered = Gathered::default();
         let parts = [popular.is_err(), taste.is_err(), similar.is_err(), looks.is_err(), hashtags.is_err()];
@@ -163,8 +163,8 @@ impl App {
             }
         };
         let (similar, looks) = tokio::join!(
-            in_time(Degraded::SimilarUsers, self.similar_candidates(&taste)),
-            in_time(Degraded::VisualSearch, self.look_alike_candidates(user_id, &taste)),
+            in_time(Degraded::SimilarUsers, self.similar_candidates(&taste).boxed()),
+            in_time(Degraded::VisualSearch, self.look_alike_candidates(user_id, &taste).boxed()),
         );
         (Ok(taste), similar, looks)
     }

@@ -2,6 +2,7 @@
 
 use super::candidates::{Candidate, Gathered, LIKES_WITH_LOOKS};
 use crate::{App, AppResult};
+use futures::FutureExt;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -59,12 +60,12 @@ impl App {
         let looks: Vec<PostId> = ids.iter().chain(&liked).chain(shown.iter()).copied().collect();
         let all_liked = async { Ok(self.ledger.liked_by(viewer, &ids).await?) };
         let (posts, mut totals, authors, liked_ever, vectors, viewers) = tokio::try_join!(
-            self.hydrator.posts(&known),
-            self.hydrator.totals(&ids),
-            self.hydrator.users_seen_by(viewer, authors),
+            self.hydrator.posts(&known).boxed(),
+            self.hydrator.totals(&ids).boxed(),
+            self.hydrator.users_seen_by(viewer, authors).boxed(),
             all_liked,
-            self.vectors(&looks),
-            self.hydrator.users(std::slice::from_ref(&viewer)),
+            self.vectors(&looks).boxed(),
+            self.hydrator.users(std::slice::from_ref(&viewer)).boxed(),
         )?;
         let missed = std::mem::take(&mut totals.missed).into_iter().filter(|(id, _)| posts.contains_key(id));
         self.hydrator.fill_mirrors(missed.take(MIRRORS)).await;

@@ -2,6 +2,7 @@
 
 use super::facts::Described;
 use crate::{App, AppResult, feed::Degraded};
+use futures::FutureExt;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tessera_actors::{Deadline, breaker::BreakerError, recommender::LikeChanged};
 use tessera_domain::{
@@ -61,8 +62,9 @@ impl App {
     /// [`RecommendedList::missing`].
     pub(crate) async fn recommended(&self, user_id: UserId) -> Arc<RecommendedList> {
         let deadline = Deadline::after(LIST_TIMEOUT);
-        let list = self.recommendation_memory.fresh(user_id, self.make_list(user_id));
-        match self.breakers.recommendations.call(deadline, list).await {
+        // Boxed, here and below: the futures of all these questions are large, and everybody who awaits holds them.
+        let list = self.recommendation_memory.fresh(user_id, self.make_list(user_id).boxed());
+        match self.breakers.recommendations.call(deadline, list.boxed()).await {
             Ok(list) => list,
             Err(error) => {
                 match error {
@@ -99,8 +101,8 @@ impl App {
     }
 
     async fn make_list(&self, user_id: UserId) -> AppResult<RecommendedList> {
-        let gathered = self.gather_candidates(user_id).await?;
-        let described = self.describe_candidates(user_id, &gathered).await?;
+        let gathered = self.gather_candidates(user_id).boxed().await?;
+        let described = self.describe_candidates(user_id, &gathered).boxed().await?;
         let mut missing = gathered.missing;
         let scores = match self.score(&described).await {
             Some(scores) => scores,

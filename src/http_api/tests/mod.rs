@@ -13,6 +13,7 @@ mod openapi;
 mod posts;
 mod problems;
 mod rates;
+mod recommendations;
 mod server;
 mod support;
 mod uploads;

@@ -22,7 +22,11 @@ use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterNode, NodeName};
 use tessera_domain::Timestamp;
 use tessera_media::video::VideoLimits;
-use tessera_ports::{ObjectStore, RankingModelSlot, cdn::NoCdn};
+use tessera_ports::{
+    ObjectStore, RankingModelSlot,
+    cdn::NoCdn,
+    faults::{FaultPlan, Faulty},
+};
 use tessera_ranking::TreeModel;
 use tessera_stores::{
     local_s3::{LocalCredentials, LocalS3, LocalS3Options},
@@ -41,6 +45,9 @@ pub(super) struct Edge {
     pub(super) state: EdgeState,
     pub(super) objects: Arc<S3ObjectStore>,
     pub(super) actors: ActorSystem,
+    /// Counts what the use cases ask of the stores.
+    pub(super) ledger: Arc<Faulty<SqliteLedger>>,
+    pub(super) hot: Arc<Faulty<MemoryHotStore>>,
     _server: LocalS3,
     _folder: TempDir,
 }
@@ -124,9 +131,11 @@ impl Edge {
             timeline_memory_bytes: 64 * 1024 * 1024,
         });
         let actors = actors.await.expect("actors");
+        let ledger = Arc::new(Faulty::new(ledger, FaultPlan::quiet(0)));
+        let hot = Arc::new(Faulty::new(hot, FaultPlan::quiet(0)));
         let parts = AppParts {
-            ledger,
-            hot,
+            ledger: ledger.clone(),
+            hot: hot.clone(),
             objects: objects.clone(),
             ids,
             caches,
@@ -146,6 +155,8 @@ impl Edge {
             state: EdgeState::new(app, settings),
             objects,
             actors,
+            ledger,
+            hot,
             _server: server,
             _folder: folder,
         }

@@ -130,6 +130,11 @@ impl<T: ?Sized> Faulty<T> {
         }
     }
 
+    /// How often each method was called so far while this was enabled.
+    pub fn calls(&self) -> HashMap<&'static str, u64> {
+        self.calls.lock().clone()
+    }
+
     /// Lets `call` meet its fate. A future does nothing until it is polled, so one that is dropped never happened.
     async fn meet_fate<R>(&self, method: &'static str, call: impl Future<Output = StoreResult<R>>) -> StoreResult<R> {
         if !self.enabled.load(Ordering::SeqCst) {
