@@ -9,6 +9,7 @@ use super::build::*;
 use super::corpus;
 use super::process;
 use crate::header::read_header;
+use crate::raster::{Channels, Raster};
 use crate::{Limits, MediaError, process_image, sniff};
 
 /// Processor time for one file of the corpus in a debug build, in seconds; the largest pictures within the limits take the most.
@@ -125,15 +126,18 @@ fn memory_stays_within_the_estimate() {
         return;
     }
     let (width, height) = (3000, 2000);
-    let picture = image::DynamicImage::from(scenery(width, height));
+    // What is in them matters little; making them does, so they are laid out of one tile.
+    let tile = scenery(300, 200);
+    let laid = image::RgbImage::from_fn(width, height, |x, y| *tile.get_pixel(x % 300, y % 200));
+    let picture = image::DynamicImage::from(laid.clone());
     assert!(process(&jpeg(&scenery(1200, 900)), "image/jpeg").is_ok());
-    let progressive = jpeg_with(&scenery(width, height), |jpeg| {
+    let progressive = jpeg_with(&laid, |jpeg| {
         jpeg.set_subsamp(turbojpeg::Subsamp::None).unwrap();
         jpeg.set_progressive(true).unwrap();
     });
-    let avif = image::RgbaImage::from_fn(width, height, |x, y| image::Rgba([x as u8, y as u8, (x * y) as u8, x as u8]));
-    let avif =
-        crate::raster::Raster { width, height, channels: crate::raster::Channels::Rgba, pixels: avif.into_raw() };
+    let pixels =
+        (0..height).flat_map(|y| (0..width).flat_map(move |x| [(x >> 6) as u8, (y >> 6) as u8, 90, (x >> 5) as u8]));
+    let avif = Raster { width, height, channels: Channels::Rgba, pixels: pixels.collect() };
     let lossy = webp::Encoder::from_rgb(picture.as_bytes(), width, height).encode(80.0).to_vec();
     for (name, bytes) in [
         ("progressive JPEG 4:4:4", progressive),

@@ -16,6 +16,15 @@ pub(super) fn at_least_one(values: &[(&str, u64)]) -> Result<(), ConfigError> {
     }
 }
 
+/// Sizes of objects that S3 takes in a single PUT: at most 5 GiB.
+pub(super) fn one_put(values: &[(&str, u64)]) -> Result<(), ConfigError> {
+    const MOST_BYTES: u64 = 5 << 30;
+    match values.iter().find(|(_, value)| *value > MOST_BYTES) {
+        Some((key, _)) => fail(format!("{key}: must be at most {MOST_BYTES}, which is what S3 takes in one PUT")),
+        None => Ok(()),
+    }
+}
+
 /// A number from 0 to 1.
 pub(super) fn share(key: &str, value: f64) -> Result<f64, ConfigError> {
     match (0.0..=1.0).contains(&value) {

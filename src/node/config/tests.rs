@@ -41,6 +41,7 @@ fn mistakes_are_named_and_the_nearest_setting_is_offered() {
     check("http.listen=8080", &["http.listen", "address:port"]);
     check("chaos=perhaps", &["chaos", "boolean"]);
     check("uploads.max_bytes=-1", &["invalid value"]);
+    check("media.max_video_bytes=5368709121", &["media.max_video_bytes", "one PUT"]);
     check("feed.ratios=[1.0, 2.0]", &["three numbers"]);
     check("feed.ratios=[0.1, 0.1, 5.0]", &["at most half"]);
     check("breaker.failure_rate=0.0", &["breaker.failure_rate", "above 0"]);

@@ -3,7 +3,7 @@
 
 use super::{
     ConfigError,
-    check::{at_least_one, fail, share},
+    check::{at_least_one, fail, one_put, share},
     cluster::{ClusterConfig, RawCluster},
     edge::{AdminConfig, HttpConfig, RawAdmin, RawHttp},
     stores::{HotConfig, LedgerConfig, ObjectsConfig, RawCdn, RawHot, RawLedger, RawObjects},
@@ -219,6 +219,9 @@ impl RawConfig {
             ("ranking.log_bytes", self.ranking.log_bytes),
             ("timelines.memory_bytes", self.timelines.memory_bytes as u64),
         ])?;
+        let sizes =
+            [("uploads.max_bytes", self.uploads.max_bytes), ("media.max_video_bytes", self.media.max_video_bytes)];
+        one_put(&sizes)?;
         let workers = match self.media.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             workers => workers.min(256),
