@@ -1,4 +1,4 @@
-// The binary's demo as a child process in a temporary folder, and a browser that looks at it.
+// The binary's demo, or a node alone, as a child process in a temporary folder, and a browser that looks at it.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -12,10 +12,15 @@ const binary = process.env.TESSERA_BIN ?? new URL("../../target/debug/tessera", 
 const readyLimitMs = 240_000;
 
 /** Starts a demo on free ports; resolves once its world is in. */
-export async function startDemo() {
+export const startDemo = () => start("demo");
+
+/** Starts a node with nobody in it. */
+export const startNode = () => start("serve");
+
+async function start(command) {
   const folder = await mkdtemp(join(tmpdir(), "tessera-browser-"));
   const sets = [`data_dir=${folder}/data`, "http.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "log.level=warn"];
-  const child = spawn(binary, ["demo", ...sets.flatMap((set) => ["--set", set])], {
+  const child = spawn(binary, [command, ...sets.flatMap((set) => ["--set", set])], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const stop = async () => {
@@ -41,7 +46,7 @@ async function readyUrl(child) {
   } finally {
     clearTimeout(timeout);
   }
-  throw new Error(`the demo ended, or was not ready within ${readyLimitMs / 1000} s`);
+  throw new Error(`the node ended, or was not ready within ${readyLimitMs / 1000} s`);
 }
 
 /** Opens a page and collects everything that went wrong on it. */
@@ -56,11 +61,24 @@ export async function openPage() {
   const problems = [];
   page.on("pageerror", (error) => problems.push(`page error: ${error.stack}`));
   page.on("console", (message) => {
-    if (message.type() === "error") problems.push(`console: ${message.text()} (${message.location().url})`);
+    // A node without a demo has no people to offer.
+    const isExpected = message.location().url.endsWith("/demo/people.json");
+    if (message.type() === "error" && !isExpected) problems.push(`console: ${message.text()} (${message.location().url})`);
   });
   page.on("requestfailed", (request) => {
     // What the page itself gives up when it moves on is no failure.
     if (request.failure()?.errorText !== "net::ERR_ABORTED") problems.push(`request failed: ${request.url()}`);
   });
   return { browser, page, problems };
+}
+
+/** Signs `person` in by the form. */
+export async function signIn(page, person) {
+  const details = page.locator("#account");
+  await details.waitFor();
+  if (!(await details.evaluate((element) => element.open))) await details.locator("summary").click();
+  await page.fill("[name=username]", person.user.username);
+  await page.fill("[name=password]", person.password);
+  await page.locator("#account-submit").click();
+  await page.locator("#bar").waitFor();
 }

@@ -29,15 +29,16 @@ function randomKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Calls the API; gives the reply's JSON, or null where it has none. Throws `Problem`. */
+/** Calls the API with JSON or a file as body; gives the reply's JSON, or null where it has none. Throws `Problem`. */
 export async function call(method, path, body) {
   const headers = { accept: "application/json" };
+  const isFile = body instanceof Blob;
   if (session.token) headers.authorization = `Bearer ${session.token}`;
-  if (body !== undefined) headers["content-type"] = "application/json";
-  if (method !== "GET") headers["idempotency-key"] = randomKey();
+  if (body !== undefined) headers["content-type"] = isFile ? body.type : "application/json";
+  if (method !== "GET" && !isFile) headers["idempotency-key"] = randomKey();
   let reply;
   try {
-    reply = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    reply = await fetch(path, { method, headers, body: isFile || body === undefined ? body : JSON.stringify(body) });
   } catch {
     throw new Problem(0, "offline", "The server cannot be reached. Is it still running?");
   }
@@ -75,3 +76,18 @@ export function put(upload, file, onProgress) {
 }
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const ATTEMPTS = 4;
+
+/** Does `action` again while the server cannot be reached or is busy; for what may be done twice without harm. */
+export async function patiently(action) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await action();
+    } catch (error) {
+      const isPassing = [0, 429, 502, 503, 504].includes(error.status);
+      if (!isPassing || attempt === ATTEMPTS) throw error;
+      await sleep(error.retryAfter ? Math.min(10_000, error.retryAfter * 1_000) : 150 * 2 ** attempt);
+    }
+  }
+}

@@ -124,7 +124,7 @@ export function likeButton(post) {
 const LABELS = { following: "Following", celebrity: "Following", recommended: "Recommended", ad: "Ad" };
 
 /** One card of the feed. `open` shows the post. */
-export function card({ post, source }, open) {
+export function card({ post, source, reason }, open) {
   const frame = el("button", { type: "button", class: "frame", onclick: () => open(post), "aria-haspopup": "dialog" });
   fillFrame(frame, post, { sizes: "(max-width: 620px) 100vw, 420px" });
   const words = LABELS[source];
@@ -147,7 +147,9 @@ export function card({ post, source }, open) {
     el("span", { class: "who" }, profileLink(post.author)),
     el("span", { class: "counts" }, likeButton(post), talk),
   );
-  const foot = el("div", { class: "foot" }, byline, post.caption ? el("p", { class: "caption" }, richText(post.caption)) : null);
+  const caption = post.caption && el("p", { class: "caption" }, richText(post.caption));
+  const why = reason && el("p", { class: "reason" }, richText(reason[0].toUpperCase() + reason.slice(1)));
+  const foot = el("div", { class: "foot" }, byline, caption || null, why || null);
   const label = `Photo by ${post.author.display_name || post.author.username}`;
   return el("article", { class: "card", "data-post": post.post_id, "aria-label": label }, el("div", {}, frame, foot));
 }

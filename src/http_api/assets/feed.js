@@ -1,9 +1,11 @@
-// The list of photos: the feed, a person's photos or those with a hashtag; masonry and endless scrolling.
+// The list of photos: the feed, a person's photos, those with a hashtag or those that look alike; masonry and endless scrolling.
 
 import { call, session } from "./api.js";
 import { card, remember } from "./card.js";
-import { avatar, byId, complain, count, el, icon } from "./dom.js";
-import { followButton, openPost } from "./post.js";
+import { avatar, byId, complain, count, el, icon, nameOf, profileLink } from "./dom.js";
+import { lastSearch, openPicture } from "./picture.js";
+import { followButton, openPost, toggleButton } from "./post.js";
+import { showTrending } from "./search.js";
 
 const feed = byId("feed");
 const more = byId("more");
@@ -44,7 +46,7 @@ function append(items) {
     const post = item.post ?? item;
     if (!post?.post_id || view.shown.has(post.post_id)) continue;
     view.shown.add(post.post_id);
-    cards.push(card({ post: remember(post), source: item.source }, openPost));
+    cards.push(card({ post: remember(post), source: item.source, reason: item.reason }, openPost));
   }
   view.grid.append(...cards);
   measure(cards);
@@ -67,7 +69,7 @@ function continueWithSeen() {
 function finish() {
   view.done = true;
   const empty = view.shown.size === 0;
-  if (view.path === "/v1/feed" && !view.includeSeen) {
+  if (view.path === "/v1/feed" && !view.found && !view.includeSeen) {
     if (empty) {
       // Nothing new at all: the page is never blank, so it goes on by itself.
       continueWithSeen();
@@ -84,6 +86,20 @@ function finish() {
   more.textContent = empty ? view.emptyText : "That is everything.";
 }
 
+const PARTS = {
+  timeline: "what you have seen already",
+  celebrities: "some people you follow",
+  recommendations: "recommendations",
+  visual_search: "some look-alikes",
+};
+
+/** Names what a page lacks, in a line that one may overlook. Ads are missed by nobody; of recommendations the sources are detail. */
+function showDegraded(parts) {
+  const words = parts.map((part) => PARTS[part]).filter(Boolean);
+  byId("degraded").hidden = words.length === 0;
+  if (words.length) byId("degraded").textContent = `For the moment without ${words.join(" and ")}.`;
+}
+
 async function load() {
   const mine = view;
   if (!mine || mine.busy || mine.done) return;
@@ -94,13 +110,12 @@ async function load() {
   if (mine.cursor) query.set("cursor", mine.cursor);
   if (mine.includeSeen) query.set("include_seen", "true");
   try {
-    const page = await call("GET", `${mine.path}?${query}`);
+    const page = mine.found ?? (await call("GET", `${mine.path}?${query}`));
     if (view !== mine) return;
     const nothingNew = mine.includeSeen && mine.shown.size === 0;
     if (append(page.items ?? []) && nothingNew) view.grid.before(caughtUp("Here are photos that you have seen before."));
     more.textContent = "";
-    byId("degraded").hidden = !page.degraded?.length;
-    if (page.degraded?.length) byId("degraded").textContent = `Resting for a moment: ${page.degraded.join(", ")}.`;
+    showDegraded(page.degraded ?? []);
     mine.cursor = page.next_cursor ?? null;
     mine.busy = false;
     mine.grid.setAttribute("aria-busy", "false");
@@ -130,37 +145,93 @@ async function masthead(name) {
       numbers.textContent = `${count(user.post_count)} photos · ${count(user.follower_count)} followers · ${count(user.following_count)} following`;
     };
     paint();
-    const about = el("div", { class: "about" }, el("h2", {}, user.display_name || user.username), el("p", {}, `@${user.username}`));
-    about.append(...[user.bio && el("p", {}, user.bio), numbers].filter(Boolean));
+    const words = about(user.display_name || user.username, `@${user.username}`);
+    words.append(...[user.bio && el("p", {}, user.bio), numbers].filter(Boolean));
     const follow = user.id === session.user?.id ? null : followButton(user, (following) => {
       user.follower_count += following ? 1 : -1;
       paint();
     });
-    feed.prepend(el("section", { class: "masthead", "aria-label": "About this person" }, avatar(user, "large"), about, ...(follow ? [follow] : [])));
+    feed.prepend(el("section", { class: "masthead", "aria-label": "About this person" }, avatar(user, "large"), words, ...(follow ? [follow] : [])));
   } catch (error) {
     complain(error);
   }
 }
 
-/** Shows what the address says: `#/` the feed, `#/@name` a person, `#/tag/name` a hashtag. */
+const head = (label, ...content) => feed.append(el("section", { class: "masthead", "aria-label": label }, ...content));
+const about = (title, ...lines) => el("div", { class: "about" }, el("h2", {}, title), lines.map((line) => el("p", {}, line)));
+
+function showPerson(name) {
+  view.path = `/v1/users/@${encodeURIComponent(name)}/posts`;
+  view.emptyText = "No photos here.";
+  masthead(name);
+}
+
+function showTag(tag) {
+  const path = `/v1/hashtags/${encodeURIComponent(tag)}`;
+  view.path = `${path}/posts`;
+  view.emptyText = `No photos with #${tag} to show.`;
+  document.title = `#${tag} · Tessera`;
+  const place = el("div");
+  head(`#${tag}`, about(`#${tag}`, "Photos with this hashtag"), place);
+  call("GET", "/v1/hashtags/followed")
+    .then(({ items }) => place.append(toggleButton(`#${tag}`, items.includes(tag), (follow) => call(follow ? "PUT" : "DELETE", `${path}/follow`))))
+    .catch(complain);
+}
+
+async function showSimilar(postId) {
+  const mine = view;
+  view.path = `/v1/posts/${encodeURIComponent(postId)}/similar`;
+  view.emptyText = "Nothing that looks like it.";
+  document.title = "More like this · Tessera";
+  const place = el("div", { class: "origin" });
+  head("More like this", place);
+  try {
+    const post = remember(await call("GET", `/v1/posts/${encodeURIComponent(postId)}`));
+    if (view !== mine) return;
+    const label = `Open the photo by ${nameOf(post.author)}`;
+    const image = el("img", { src: post.media.thumbnail, alt: post.alt_text, width: 150, height: 150 });
+    const open = el("button", { type: "button", class: "thumb", "aria-label": label, onclick: () => openPost(post) }, image);
+    place.replaceWith(open, about("More like this", ["Photos that look like this one by ", profileLink(post.author)]));
+  } catch {
+    // The list says by itself that there is no such photo.
+    place.replaceWith(about("More like this"));
+  }
+}
+
+/** What the last search by picture found; it is not kept, so that a reload leads to the feed. */
+function showFound() {
+  const found = lastSearch();
+  view.found = found.page;
+  view.emptyText = "Nothing that looks like it.";
+  document.title = "Look-alikes · Tessera";
+  const image = el("img", { src: found.thumbnail, alt: found.isPart ? "The part you searched with" : "The picture you searched with" });
+  const again = el("button", { type: "button", class: "secondary", onclick: () => openPicture() }, "Search again");
+  const words = found.isPart ? "Photos that look like this part of a picture" : "Photos that look like this picture";
+  head("Look-alikes", el("span", { class: "thumb" }, image), about("Look-alikes", words), again);
+}
+
+function routeOf(hash) {
+  try {
+    return decodeURIComponent(hash.replace(/^#\/?/, ""));
+  } catch {
+    return "";
+  }
+}
+
+/** Shows what the address says: `#/` the feed, `#/@name` a person, `#/tag/name`, `#/similar/id`, `#/picture`. */
 export function showRoute() {
-  const route = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
+  const route = routeOf(location.hash);
   for (const old of feed.querySelectorAll(".masonry")) widths.unobserve(old);
   feed.replaceChildren();
   more.textContent = "";
+  byId("degraded").hidden = true;
   document.title = "Tessera";
   view = { path: "/v1/feed", emptyText: "Nothing here yet. Share the first photo.", shown: new Set(), cursor: null, busy: false, done: false };
-  if (route.startsWith("@")) {
-    view.path = `/v1/users/@${encodeURIComponent(route.slice(1))}/posts`;
-    view.emptyText = "No photos here.";
-    masthead(route.slice(1));
-  } else if (route.startsWith("tag/")) {
-    const tag = route.slice(4);
-    view.path = `/v1/hashtags/${encodeURIComponent(tag)}/posts`;
-    view.emptyText = `No photos with #${tag} to show.`;
-    document.title = `#${tag} · Tessera`;
-    feed.append(el("section", { class: "masthead" }, el("div", { class: "about" }, el("h2", {}, `#${tag}`), el("p", {}, "Photos with this hashtag"))));
-  }
+  if (route.startsWith("@")) showPerson(route.slice(1));
+  else if (route.startsWith("tag/")) showTag(route.slice(4));
+  else if (route.startsWith("similar/")) showSimilar(route.slice(8));
+  else if (route === "picture" && lastSearch()) showFound();
+  showTrending(view.path === "/v1/feed" && !view.found);
   view.grid = grid();
   window.scrollTo(0, 0);
   load();
@@ -171,6 +242,7 @@ export function hideFeed() {
   view = null;
   feed.replaceChildren();
   more.textContent = "";
+  showTrending(false);
 }
 
 document.addEventListener("tessera:deleted", (event) => {

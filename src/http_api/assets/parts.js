@@ -1,34 +1,54 @@
-// A large file in parts: several at a time, again after a failure, and on from where an earlier visit broke off.
+// What was begun: a large file in parts, several at a time, again after a failure, and on from where an earlier visit broke
+// off; and of every file, that it has been sent, so that no lost reply makes a second post of it.
 
 import { call, put, sleep } from "./api.js";
 
 const PARALLEL = 3;
 const ROUNDS = 6;
 const PREFIX = "tessera.upload.";
+/** Whoever shares a file again after this long means it. */
+const SENT_KEPT_MS = 900_000;
 
 const keyOf = (file) => `${PREFIX}${file.name}|${file.size}|${file.lastModified}`;
 
-/** The upload that was begun for this file and is still open, with its parts as the server has them; or null. */
-export async function begun(file) {
-  const uploadId = localStorage.getItem(keyOf(file));
-  if (!uploadId) return null;
+function noted(file) {
   try {
-    return { upload_id: uploadId, multipart: await call("GET", `/v1/uploads/${uploadId}/parts`) };
-  } catch (error) {
-    if (error.status === 404 || error.status === 409) forget(file);
-    else throw error;
+    return JSON.parse(localStorage.getItem(keyOf(file)));
+  } catch {
     return null;
   }
 }
 
-/** Forgets the upload of a file: it is complete, or gone. */
+const note = (file, upload, sent) =>
+  localStorage.setItem(keyOf(file), JSON.stringify({ upload_id: upload.upload_id, sent, at: Date.now() }));
+
+/** Notes that all of a file has arrived, and only `complete` and the processing are left. */
+export const noteSent = (file, upload) => note(file, upload, true);
+
+/** The upload that was begun for this file: `sent` whole, or still open with its parts as the server has them; or null. */
+export async function begun(file) {
+  const before = noted(file);
+  if (!before?.upload_id) return null;
+  const path = `/v1/uploads/${before.upload_id}`;
+  try {
+    if (!before.sent) return { upload_id: before.upload_id, multipart: await call("GET", `${path}/parts`) };
+    const { status } = await call("GET", path);
+    if (status !== "failed" && Date.now() - before.at < SENT_KEPT_MS) return { upload_id: before.upload_id, sent: true };
+  } catch (error) {
+    if (error.status !== 404 && error.status !== 409) throw error;
+  }
+  forget(file);
+  return null;
+}
+
+/** Forgets the upload of a file: it is a post, or will never be one. */
 export function forget(file) {
   localStorage.removeItem(keyOf(file));
 }
 
 /** Sends the parts that are missing; `onProgress` hears 0 to 1. */
 export async function sendParts(upload, file, onProgress) {
-  localStorage.setItem(keyOf(file), upload.upload_id);
+  note(file, upload, false);
   let multipart = upload.multipart;
   for (let round = 1; ; round += 1) {
     const failure = await sendMissing(multipart, file, onProgress);

@@ -3,30 +3,28 @@
 import { call, session } from "./api.js";
 import { fillFrame, forget, likeButton, remember, showComments } from "./card.js";
 import { avatar, byId, complain, el, icon, plural, profileLink, richText, timeAgo, toast } from "./dom.js";
+import { similarRow } from "./similar.js";
 
 const dialog = byId("post-dialog");
 let shown = null;
 
-/** Follows or unfollows, at once and with a way back. */
-export function followButton(user, onChange = () => {}) {
-  const button = el("button", { type: "button", class: "secondary" });
+/** A button that follows `name` or not, at once and with a way back; `change` tells the server. */
+export function toggleButton(name, following, change) {
+  const button = el("button", { type: "button" });
   const paint = () => {
-    const following = Boolean(user.relationship?.following);
     button.textContent = following ? "Following" : "Follow";
     button.className = following ? "secondary" : "primary";
     button.setAttribute("aria-pressed", String(following));
-    button.setAttribute("aria-label", `Follow ${user.display_name || user.username}`);
+    button.setAttribute("aria-label", `Follow ${name}`);
   };
   button.addEventListener("click", async () => {
-    const following = Boolean(user.relationship?.following);
-    user.relationship = { ...user.relationship, following: !following };
+    following = !following;
     paint();
     button.disabled = true;
     try {
-      await call(following ? "DELETE" : "PUT", `/v1/users/${user.id}/follow`);
-      onChange(!following);
+      await change(following);
     } catch (error) {
-      user.relationship.following = following;
+      following = !following;
       complain(error);
     }
     button.disabled = false;
@@ -34,6 +32,15 @@ export function followButton(user, onChange = () => {}) {
   });
   paint();
   return button;
+}
+
+/** Follows or unfollows a person. */
+export function followButton(user, onChange = () => {}) {
+  return toggleButton(user.display_name || user.username, Boolean(user.relationship?.following), async (follow) => {
+    await call(follow ? "PUT" : "DELETE", `/v1/users/${user.id}/follow`);
+    user.relationship = { ...user.relationship, following: follow };
+    onChange(follow);
+  });
 }
 
 /** Asks a second time before it does what cannot be undone. */
@@ -158,10 +165,11 @@ export function openPost(post, { comment = false } = {}) {
   if (post.author.id === session.user?.id) likes.append(deleteButton("Delete photo", () => deletePost(post)));
   dialog.replaceChildren(
     el("div", { class: "stage" }, frame),
-    el("div", { class: "side" }, header(post), el("div", { class: "talk" }, caption, list, more), el("footer", {}, likes, form)),
+    el("div", { class: "side" }, header(post), el("div", { class: "talk" }, caption, similarRow(post, openPost), list, more), el("footer", {}, likes, form)),
   );
   dialog.setAttribute("aria-label", `Photo by ${post.author.display_name || post.author.username}, ${plural(post.like_count, "like", "likes")}`);
   if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
   if (comment) form.querySelector("input").focus();
   else dialog.querySelector("[data-close]").focus();
   loadComments(post, list, more);

@@ -1,8 +1,9 @@
 // Sharing a photo: choose or drop, describe, send to the object store, wait for the post.
 
-import { Problem, call, put, sleep } from "./api.js";
+import { Problem, call, patiently, put, sleep } from "./api.js";
 import { byId, closable, toast } from "./dom.js";
-import { begun, forget, sendParts } from "./parts.js";
+import { begun, forget, noteSent, sendParts } from "./parts.js";
+import { takeDropped } from "./picture.js";
 
 const dialog = byId("upload-dialog");
 const form = byId("upload-form");
@@ -57,7 +58,7 @@ function say(text, share, failed = false) {
 /** Asks until the upload has become a post; throws the reason where it has failed. */
 async function processed(uploadId, patience) {
   for (let pause = 150, waited = 0; waited < patience; waited += pause, pause = Math.min(1_000, pause * 1.3)) {
-    const upload = await call("GET", `/v1/uploads/${uploadId}`);
+    const upload = await patiently(() => call("GET", `/v1/uploads/${uploadId}`));
     if (upload.status === "completed") return upload.post_id;
     if (upload.status === "failed") {
       throw new Problem(422, "failed", upload.error || "The file could not be processed.");
@@ -74,13 +75,24 @@ async function share() {
   const file = chosen;
   const ask = { filename: file.name || "photo", file_size: file.size, content_type: file.type };
   const upload = (await begun(file)) ?? (await call("POST", "/v1/uploads", ask));
-  const send = upload.multipart ? sendParts : put;
-  await send(upload, file, (done) => say(`Sending … ${Math.round(done * 100)} %`, 0.05 + 0.55 * done));
+  if (!upload.sent) {
+    const send = upload.multipart ? sendParts : put;
+    await send(upload, file, (done) => say(`Sending … ${Math.round(done * 100)} %`, 0.05 + 0.55 * done));
+    // From here on a failure says nothing about whether there will be a post, so "Try again" goes on with this upload.
+    noteSent(file, upload);
+  }
   const text = (name) => words.get(name).trim() || undefined;
-  await call("POST", `/v1/uploads/${upload.upload_id}/complete`, { caption: text("caption"), alt_text: text("alt_text") });
-  forget(file);
-  // A long video takes about as long as it plays.
-  return processed(upload.upload_id, isVideo(chosen) ? 1_800_000 : 180_000);
+  const complete = () => call("POST", `/v1/uploads/${upload.upload_id}/complete`, { caption: text("caption"), alt_text: text("alt_text") });
+  try {
+    await patiently(complete);
+    // A long video takes about as long as it plays.
+    const postId = await processed(upload.upload_id, isVideo(file) ? 1_800_000 : 180_000);
+    forget(file);
+    return postId;
+  } catch (error) {
+    if ([404, 409, 422].includes(error.status)) forget(file);
+    throw error;
+  }
 }
 
 form.addEventListener("submit", async (event) => {
@@ -111,7 +123,7 @@ const holdsFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Fi
 let depth = 0;
 const veil = (on) => {
   if (!on) depth = 0;
-  byId("veil").hidden = !on || dialog.open;
+  byId("veil").hidden = !on || document.querySelector("dialog[open]") !== null;
   byId("drop").classList.toggle("over", on);
 };
 
@@ -142,6 +154,7 @@ export function startUploads(allowed) {
     if (!holdsFile(event)) return;
     event.preventDefault();
     veil(false);
-    if (allowed() && event.dataTransfer.files[0]) openUpload(event.dataTransfer.files[0]);
+    const [file] = event.dataTransfer.files;
+    if (file && allowed() && !takeDropped(file)) openUpload(file);
   });
 }

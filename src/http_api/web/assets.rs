@@ -20,7 +20,7 @@ macro_rules! embed {
 #[rustfmt::skip]
 pub(super) const FILES: &[(&str, &[u8])] = embed![
     "api.js", "app.js", "blurhash.js", "card.js", "docs.css", "docs.html", "docs.js", "dom.js", "favicon.svg",
-    "feed.js", "index.html", "parts.js", "post.js", "style.css", "upload.js",
+    "feed.js", "index.html", "parts.js", "picture.js", "post.js", "search.js", "similar.js", "style.css", "upload.js",
 ];
 
 /// A file, its type and its tag.
