@@ -3,13 +3,14 @@
 //! [`populate`] makes it through the public HTTP API alone, as any client would, so that the demo is also a test of that API:
 //!
 //! ```text
-//! sign up or in → follow → paint, upload, wait for the post → like → comment
+//! sign up or in → follow → paint, upload, wait for the post → like → comment → film
 //! ```
 //!
 //! The pictures are painted by program from a seed ([`paint`]); nothing is downloaded.
 
 mod cast;
 mod client;
+mod films;
 pub mod paint;
 mod plan;
 mod random;
@@ -49,9 +50,12 @@ pub struct World {
     pub people: Vec<Person>,
     /// The password that all of them share.
     pub password: String,
-    /// How many posts the world has.
+    /// How many photos the world has.
     #[serde(skip)]
     pub posts: usize,
+    /// How many videos it has beside them: none where the machine has no `ffmpeg`.
+    #[serde(skip)]
+    pub videos: usize,
     /// How many of those this run added; zero where the world was there already.
     #[serde(skip)]
     pub posts_created: usize,
@@ -124,15 +128,18 @@ impl DemoError {
 /// author and caption). Bounded: four uploads and eight other calls at once, each with a timeout and a limited number of retries.
 ///
 /// # Errors
-/// The first failure ends the run; see [`DemoError`].
+/// The first failure ends the run; see [`DemoError`]. That there is no `ffmpeg` is none.
 pub async fn populate(options: DemoOptions) -> Result<World, DemoError> {
     let client = client::Client::new(&options.base_url)?;
     let plan = plan::Plan::new(options.seed, options.people, options.photos_per_person.min(30));
     let residents = settle::residents(&client, plan.people).await?;
     settle::follow(&client, &plan, &residents).await?;
     let (posts, posts_created) = settle::upload(&client, &plan, &residents).await?;
+    // Last, so that the videos stand on top of everybody's feed.
     settle::engage(&client, &plan, &residents, &posts).await?;
-    Ok(World { people: people(&options), password: PASSWORD.to_owned(), posts: posts.len(), posts_created })
+    let (videos, videos_created) = films::show(&client, &plan, options.seed, &residents).await?;
+    let posts_created = posts_created + videos_created;
+    Ok(World { people: people(&options), password: PASSWORD.to_owned(), posts: posts.len(), videos, posts_created })
 }
 
 /// The people that [`populate`] makes with these options, known before it has run, so that the page can name them at once.
@@ -156,7 +163,8 @@ mod tests {
     #[test]
     fn the_world_serialises_as_the_page_expects() {
         let options = DemoOptions::new("http://127.0.0.1:1");
-        let world = World { people: people(&options), password: PASSWORD.to_owned(), posts: 3, posts_created: 0 };
+        let world =
+            World { people: people(&options), password: PASSWORD.to_owned(), posts: 3, videos: 0, posts_created: 0 };
         let json = serde_json::to_value(&world).expect("plain data");
         let mut keys: Vec<&String> = json.as_object().expect("an object").keys().collect();
         keys.sort();

@@ -111,7 +111,7 @@ pub(crate) async fn upload(
 }
 
 /// The newest posts of a person as pairs of id and caption; a hundred are more than the demo makes.
-async fn posts_of(client: &Client, resident: &Resident) -> Result<Vec<(String, String)>, DemoError> {
+pub(crate) async fn posts_of(client: &Client, resident: &Resident) -> Result<Vec<(String, String)>, DemoError> {
     let list = client.get(&format!("/v1/users/{}/posts?limit=100", resident.id), &resident.token).await?;
     items(&list)
         .map(|post| Ok((text(post, "post_id")?, post["caption"].as_str().unwrap_or_default().to_owned())))
@@ -126,18 +126,36 @@ async fn upload_one(client: &Client, photo: Photo, token: &str) -> Result<String
         Ok::<_, tessera_media::MediaError>((jpeg, picture.mood))
     });
     let (jpeg, mood) = painted.await.map_err(|error| DemoError::unexpected("painting", error.to_string()))??;
+    let new = NewPost {
+        filename: format!("{scene:?}-{seed:016x}.jpg").to_lowercase(),
+        content_type: "image/jpeg",
+        bytes: jpeg,
+        caption,
+        alt_text: format!("{}, {mood}.", story(scene).alt),
+    };
+    post(client, token, new).await
+}
+
+/// A file and its words.
+pub(crate) struct NewPost {
+    pub(crate) filename: String,
+    pub(crate) content_type: &'static str,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) caption: &'static str,
+    pub(crate) alt_text: String,
+}
+
+/// Uploads a file and waits until it is a post; gives the post's id.
+pub(crate) async fn post(client: &Client, token: &str, new: NewPost) -> Result<String, DemoError> {
     let upload = json!({
-        "filename": format!("{scene:?}-{seed:016x}.jpg").to_lowercase(),
-        "file_size": jpeg.len(),
-        "content_type": "image/jpeg",
+        "filename": new.filename,
+        "file_size": new.bytes.len(),
+        "content_type": new.content_type,
     });
     let upload = client.call(Method::POST, "/v1/uploads", Some(token), Some(&upload)).await?;
     let upload_id = text(&upload, "upload_id")?;
-    client.put(&text(&upload, "presigned_url")?, &upload["headers"], jpeg).await?;
-    let words = json!({
-        "caption": caption,
-        "alt_text": format!("{}, {mood}.", story(scene).alt),
-    });
+    client.put(&text(&upload, "presigned_url")?, &upload["headers"], new.bytes).await?;
+    let words = json!({ "caption": new.caption, "alt_text": new.alt_text });
     let path = format!("/v1/uploads/{upload_id}");
     client.call(Method::POST, &format!("{path}/complete"), Some(token), Some(&words)).await?;
     processed(client, &path, token).await

@@ -31,8 +31,9 @@ pub async fn run(arguments: DemoArguments) -> Result<(), Failure> {
         let world = populate(options).await.map_err(|error| Failure::running(format!("the demo world: {error}")))?;
         let people = world.people.len();
         eprintln!(
-            "{people} people and {} photos are in. Open {} and sign in as one of them.",
+            "{people} people, {} photos and {} videos are in. Open {} and sign in as one of them.",
             world.posts,
+            world.videos,
             node.http_url()
         );
         Ok(())
