@@ -71,7 +71,7 @@ pub async fn run(arguments: &SearchArguments) -> Result<Report, Failure> {
         bench.search(arguments.rounds, span, rival.map(|rival| (rival, runtime)), &mut report)?;
         bench.filter(span, &mut report)?;
         bench.insert(span, &mut report)?;
-        bench.build_meanwhile(span, &mut report)?;
+        bench.build_meanwhile(span * arguments.rounds, &mut report)?;
         Ok::<_, Failure>(report)
     });
     let mut report = measured.await.map_err(|error| Failure::running(error.to_string()))??;
