@@ -3,7 +3,11 @@
 use super::facts::Described;
 use crate::{App, AppResult, feed::Degraded};
 use futures::FutureExt;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tessera_actors::{Deadline, breaker::BreakerError, recommender::LikeChanged};
 use tessera_domain::{
     PostId, UserId,
@@ -101,8 +105,10 @@ impl App {
     }
 
     async fn make_list(&self, user_id: UserId) -> AppResult<RecommendedList> {
+        let began = Instant::now();
         let gathered = self.gather_candidates(user_id).boxed().await?;
         let described = self.describe_candidates(user_id, &gathered).boxed().await?;
+        metrics::histogram!("tessera_recommendation_candidates").record(gathered.candidates.len() as f64);
         let mut missing = gathered.missing;
         let scores = match self.score(&described).await {
             Some(scores) => scores,
@@ -129,6 +135,7 @@ impl App {
         let items: Vec<Recommended> = (ranked.into_iter())
             .map(|ranked| Recommended { post: ranked.post, score: ranked.score, reason: ranked.reason })
             .collect();
+        metrics::histogram!("tessera_recommendation_seconds").record(began.elapsed().as_secs_f64());
         rows.retain(|post_id, _| items.iter().any(|item| item.post.post_id == *post_id));
         Ok(RecommendedList { id: rand::random(), items, rows, missing })
     }

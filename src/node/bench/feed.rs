@@ -3,7 +3,7 @@
 use super::{
     child::{ChildProcess, ChildRole},
     client::{Call, Connection},
-    feed_mix,
+    feed_mix, feed_recommendations,
     graph::{Graph, REED98_USERS},
     load::{self, Worker},
     options::{CommonOptions, LoadOptions, scratch_folder},
@@ -47,6 +47,9 @@ pub struct FeedArguments {
     /// The DeathStarBench mix instead: 60 % home timelines, 30 % user timelines, 10 % new posts
     #[arg(long)]
     mix: bool,
+    /// Lists of recommendations instead, one for everybody, each made anew
+    #[arg(long, conflicts_with = "mix")]
+    recommendations: bool,
 }
 
 /// A seeded node.
@@ -62,7 +65,9 @@ pub struct FeedWorld {
 pub async fn run(arguments: &FeedArguments) -> Result<Report, Failure> {
     let mut report = Report::new("feed");
     let world = world(arguments, &mut report).await?;
-    if arguments.mix {
+    if arguments.recommendations {
+        feed_recommendations::measure(&mut report, &world).await?;
+    } else if arguments.mix {
         feed_mix::measure(&mut report, &world, arguments.common.seed, arguments.load).await?;
     } else {
         measure(&mut report, world, arguments).await?;
@@ -121,6 +126,9 @@ async fn world(arguments: &FeedArguments, report: &mut Report) -> Result<FeedWor
         (post.post_id, (0..count).map(|place| authors[(first + place) % authors.len()]).collect())
     });
     seeder.likes(likes).await?;
+    if arguments.recommendations {
+        seeder.embeddings(&posts).await?;
+    }
     seeder.finish().await?;
     let node = ChildProcess::start(common.node_role(folder.path())).await?;
     prime(&node.http, &people).await?;

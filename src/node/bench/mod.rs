@@ -11,6 +11,7 @@ mod compose_post;
 mod fanout;
 mod feed;
 mod feed_mix;
+mod feed_recommendations;
 mod floor;
 mod graph;
 mod likes;

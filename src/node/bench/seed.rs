@@ -11,6 +11,7 @@ use tessera_domain::{
     IdGenerator, PostId, Timestamp, UploadId, UserId,
     celebrity::CelebrityRule,
     counters::CounterOperation,
+    hash::SeededRandom,
     media::{MediaDetails, MediaKind, MediaRecord, original_key},
     post::PostRef,
     time::{DAY_MS, HOUR_MS},
@@ -18,9 +19,10 @@ use tessera_domain::{
     user::Username,
 };
 use tessera_ports::{
-    Ledger, StoreError, StoreResult,
-    ledger::{FinishedMedia, MediaJob, NewUpload, NewUser},
+    EmbeddingModel, Ledger, StoreError, StoreResult,
+    ledger::{Embedding, FinishedMedia, MediaJob, NewUpload, NewUser},
 };
+use tessera_visual::embedding::OnnxEmbedding;
 
 /// Writes under way at once: they share commits.
 const CONCURRENCY: usize = 256;
@@ -142,6 +144,27 @@ impl Seeder {
             async move { ledger.apply_counter_batch(post_id, 0, &likes, now).await }
         });
         concurrently(writes).await?;
+        Ok(())
+    }
+
+    /// Gives posts made-up embeddings by the model that ships with the source.
+    pub async fn embeddings(&self, posts: &[PostRef]) -> Result<(), Failure> {
+        let model = OnnxEmbedding::built_in().map_err(|error| Failure::start_up(error.to_string()))?;
+        let (version, dimensions) = (model.version().to_owned(), model.dimensions());
+        let mut random = SeededRandom::new(1);
+        for chunk in posts.chunks(PAGE) {
+            let embeddings: Vec<(PostId, Embedding)> = chunk
+                .iter()
+                .map(|post| {
+                    let vector: Vec<f64> = (0..dimensions).map(|_| random.next_f64() - 0.5).collect();
+                    let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
+                    let vector = vector.into_iter().map(|value| (value / length) as f32).collect();
+                    let perceptual_hash = random.next_u64();
+                    (post.post_id, Embedding { model: version.clone(), vector, perceptual_hash })
+                })
+                .collect();
+            self.ledger.put_embeddings(&embeddings).await.map_err(failure)?;
+        }
         Ok(())
     }
 
