@@ -1,7 +1,6 @@
 """Trains the default embedding model. See README.md; `python train.py --help` lists the settings."""
 
 import argparse
-import math
 import pathlib
 import time
 
@@ -14,17 +13,19 @@ import pictures
 import views
 
 SEED = 20
-SIDE = 80
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-TEMPERATURE = 0.1
-KOLEO = 0.1
+# Tiles of one picture share its palette: they are what is hard to tell apart.
+TILES = 2
 
 
 def normalised(batch):
     """Bytes [N, side, side, 3] as the network's input."""
     x = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255
-    x = (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
-    return x.contiguous(memory_format=torch.channels_last)
+    return (x - torch.tensor(model.MEAN)[:, None, None]) / torch.tensor(model.DEVIATION)[:, None, None]
+
+
+def squared(picture):
+    """A picture as the network takes it: stretched to a square."""
+    return cv2.resize(picture, (model.SIDE, model.SIDE), interpolation=cv2.INTER_AREA)
 
 
 def load_pictures(folder, count):
@@ -39,83 +40,100 @@ def load_pictures(folder, count):
     return np.load(kept)
 
 
-def contrastive_loss(first, second):
-    """InfoNCE in both directions over all views of the batch (NT-Xent), temperature 0.1."""
-    z = torch.cat([first, second])
-    logits = z @ z.T / TEMPERATURE
-    logits.fill_diagonal_(-1e9)
-    half = len(first)
-    target = torch.cat([torch.arange(half) + half, torch.arange(half)])
-    return torch.nn.functional.cross_entropy(logits, target), (logits.argmax(1) == target).float().mean().item()
+def subjects(painted):
+    """What is to be told apart: the first two thirds of the pictures whole, the rest in tiles."""
+    whole = len(painted) * 2 // 3
+    side = pictures.SIDE // TILES
+    tiles = [
+        picture[y * side : (y + 1) * side, x * side : (x + 1) * side]
+        for picture in painted[whole:]
+        for y in range(TILES)
+        for x in range(TILES)
+    ]
+    return [*painted[:whole], *tiles]
 
 
-def koleo_loss(z):
-    """Spreads vectors over the sphere: -log of the distance to the nearest other one (Sablayrolles et al. 2019)."""
-    with torch.no_grad():
-        near = (z @ z.T).fill_diagonal_(-2).argmax(1)
-    return -torch.log((z - z[near]).norm(dim=1) + 1e-6).mean()
+def learn_book(features, painted, rounds=12):
+    """Spherical k-means over patches at the three scales; a word stands for its mirror image too."""
+    rng = np.random.default_rng((SEED, 4))
+    patches = []
+    for picture in painted:
+        x = normalised([squared(picture)])
+        for level in features.pyramid(x)[1]:
+            for top, left in rng.integers(0, level.shape[-1] - model.PATCH + 1, (12, 2)):
+                patches.append(level[0, :, top : top + model.PATCH, left : left + model.PATCH])
+    patches = torch.stack(patches)
+    patches = patches - patches.mean((2, 3), keepdim=True)
+    length = patches.flatten(1).norm(dim=1)
+    patches = patches[length > 0.3] / length[length > 0.3][:, None, None, None]
+    words = patches[torch.from_numpy(rng.choice(len(patches), model.WORDS // 2, replace=False))]
+    mirrored = patches.flip(3)
+    for _ in range(rounds):
+        as_is, turned = (kind.flatten(1) @ words.flatten(1).T for kind in (patches, mirrored))
+        best = torch.maximum(as_is, turned).argmax(1)
+        rows = torch.arange(len(patches))
+        chosen = torch.where((as_is[rows, best] >= turned[rows, best])[:, None, None, None], patches, mirrored)
+        words = torch.zeros_like(words).index_add_(0, best, chosen)
+        words = words / words.flatten(1).norm(dim=1).clamp(min=1e-6)[:, None, None, None]
+    features.words.set_book(words)
 
 
-def learning_rate(step, steps, peak):
-    """Warm-up, a plateau, and a linear descent over the last quarter."""
-    return peak * min(1, (step + 1) / 200) * min(1, (steps - step) / (steps * 0.25))
+def features_of(features, subjects, looks):
+    """[subject, look, feature]: the first look is the subject as it is, the others are altered ones."""
+    rng = np.random.default_rng((SEED, 3))
+    kept = np.empty((len(subjects), looks, features.length), np.float16)
+    began = time.time()
+    for number, picture in enumerate(subjects):
+        batch = [squared(picture)]
+        for _ in range(looks - 1):
+            batch.append(views.view(rng, picture, subjects[rng.integers(len(subjects))], model.SIDE))
+        kept[number] = features(normalised(batch)).numpy()
+        if (number + 1) % 500 == 0:
+            print(f"features of {number + 1} subjects, {time.time() - began:.0f} s", flush=True)
+    return kept
 
 
-def batch_of(painted, step, batch):
-    """Two views of `batch` pictures: a function of the seed and the step."""
-    rng = np.random.default_rng((SEED, 3, step))
-    chosen = rng.choice(len(painted), batch, replace=False)
-    others = rng.integers(0, len(painted), (batch, 2))
-    first = [views.view(rng, painted[i], painted[o[0]], SIDE, rng.random() < 0.3) for i, o in zip(chosen, others)]
-    second = [views.view(rng, painted[i], painted[o[1]], SIDE, True) for i, o in zip(chosen, others)]
-    return normalised(first), normalised(second)
+def discriminant(kept, shrink):
+    """Linear discriminant analysis: what differs between subjects, relative to what alterations of one do to it."""
+    size = kept.shape[2]
+    within, between, count = torch.zeros(size, size), torch.zeros(size, size), 0
+    mean = torch.from_numpy(kept.astype(np.float32).mean((0, 1)))
+    for start in range(0, len(kept), 200):
+        part = torch.from_numpy(kept[start : start + 200]).float() - mean
+        apart = (part[:, 1:] - part[:, :1]).reshape(-1, size)
+        within += apart.T @ apart / 2
+        flat = part.reshape(-1, size)
+        between += flat.T @ flat
+        count += len(apart)
+    within, between = within / count, between / (len(kept) * kept.shape[1])
+    within += torch.eye(size) * within.diagonal().mean() * shrink
+    whiten = torch.linalg.inv(torch.linalg.cholesky(within))
+    values, vectors = torch.linalg.eigh(whiten @ between @ whiten.T)
+    best = vectors[:, -model.DIMENSIONS :].flip(1)
+    weight = best.T @ whiten
+    return weight, -weight @ mean, values.flip(0)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for pictures and checkpoints")
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for pictures and what was learned")
     parser.add_argument("--pictures", type=int, default=4000)
-    parser.add_argument("--peak", type=float, default=2e-3, help="highest learning rate")
-    parser.add_argument("--resume", type=pathlib.Path, help="checkpoint to go on from; the result is that of an uninterrupted run")
+    parser.add_argument("--looks", type=int, default=6, help="per subject, the unaltered one counted")
+    parser.add_argument("--shrink", type=float, default=0.03, help="of the covariance within subjects, towards a sphere")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(SEED)
     arguments.work.mkdir(parents=True, exist_ok=True)
     painted = load_pictures(arguments.work, arguments.pictures)
-    net = model.Backbone().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=arguments.peak, weight_decay=0.02)
-    start = 0
-    if arguments.resume:
-        saved = torch.load(arguments.resume, weights_only=True)
-        net.load_state_dict(saved["net"])
-        optimizer.load_state_dict(saved["optimizer"])
-        start = saved["step"]
-    print(f"{sum(p.numel() for p in net.parameters())} parameters, {len(painted)} pictures", flush=True)
-    began, shown, hits = time.time(), 0.0, 0.0
-    for step in range(start, arguments.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, arguments.steps, arguments.peak)
-        first, second = batch_of(painted, step, arguments.batch)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = net(torch.cat([first, second]).contiguous(memory_format=torch.channels_last))
-        z = model.unit(out.float())
-        loss, hit = contrastive_loss(z[: len(first)], z[len(first) :])
-        total = loss + KOLEO * (koleo_loss(z[: len(first)]) + koleo_loss(z[len(first) :])) / 2
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        optimizer.step()
-        if not math.isfinite(total.item()):
-            raise SystemExit(f"step {step}: the loss is not finite")
-        shown, hits = shown + loss.item(), hits + hit
-        if (step + 1) % 20 == 0:
-            print(f"{step + 1} loss {shown / 20:.3f} hit {hits / 20:.3f} {time.time() - began:.0f} s cpu {time.process_time():.0f} s", flush=True)
-            shown, hits = 0.0, 0.0
-        if (step + 1) % 100 == 0 or step + 1 == arguments.steps:
-            state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            torch.save(state, arguments.work / f"checkpoint-{step + 1}.pt")
+    features = model.Features().eval()
+    with torch.no_grad():
+        learn_book(features, painted[:1500])
+        kept = features_of(features, subjects(painted), arguments.looks)
+        weight, bias, values = discriminant(kept, arguments.shrink)
+    print(f"{kept.shape} features, discriminants {values[0]:.1f} to {values[model.DIMENSIONS - 1]:.2f}", flush=True)
+    settings = {"pictures": len(painted), "subjects": len(kept), "looks": arguments.looks, "shrink": arguments.shrink}
+    torch.save({"features": features.state_dict(), "weight": weight, "bias": bias, "settings": settings}, arguments.work / "learned.pt")
 
 
 if __name__ == "__main__":

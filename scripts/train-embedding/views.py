@@ -78,34 +78,44 @@ def overlay(rng, picture, other):
     return picture
 
 
-def view(rng, picture, other, side, strong):
-    """One altered look at a picture, `side` x `side`. A weak view stands for the original in the index."""
-    if strong:
-        if rng.random() < 0.75:
-            picture = crop(rng, picture, 0.07)
-    elif rng.random() < 0.4:
-        picture = crop(rng, picture, 0.4)
-    if strong and rng.random() < 0.2:
-        picture = turn(rng, picture, rng.uniform(-14, 14))
-    between = int(rng.integers(side, side * 2)) if strong else side
+def caption(rng, picture):
+    """A bar above or below with a line of text."""
+    picture = picture.copy()
+    height, width = picture.shape[:2]
+    bar = int(height * rng.uniform(0.1, 0.28))
+    top = height - bar if rng.random() < 0.7 else 0
+    ground = int(rng.choice([0, 255, rng.integers(0, 256)]))
+    picture[top : top + bar] = ground
+    letters = "".join(chr(int(c)) for c in rng.integers(33, 126, int(rng.integers(5, 20))))
+    spot = (int(rng.integers(0, width // 4)), top + bar * 2 // 3)
+    cv2.putText(picture, letters, spot, int(rng.integers(0, 8)), bar / 50, (255 if ground < 128 else 0,) * 3, max(bar // 20, 1), cv2.LINE_AA)
+    return picture
+
+
+def view(rng, picture, other, side):
+    """One altered look at a picture, `side` x `side`: one to four things done to it."""
+    chance = rng.choice([0.5, 1.0, 1.5])
+    if rng.random() < 0.45 * chance:
+        picture = crop(rng, picture, 0.18)
+    if rng.random() < 0.15 * chance:
+        picture = turn(rng, picture, rng.uniform(-12, 12))
+    between = int(rng.integers(side, side * 2))
     shrink = cv2.INTER_AREA if picture.shape[0] > between else cv2.INTER_LINEAR
     picture = cv2.resize(picture, (between, between), interpolation=shrink)
-    if rng.random() < 0.5:
-        picture = picture[:, ::-1]
-    if strong and rng.random() < 0.06:
-        picture = picture[::-1]
-    picture = np.ascontiguousarray(picture)
-    if rng.random() < (0.3 if strong else 0.1):
+    if rng.random() < 0.2 * chance:
         picture = overlay(rng, picture, other)
-    if rng.random() < (0.55 if strong else 0.15):
+    if rng.random() < 0.12 * chance:
+        picture = caption(rng, picture)
+    kind = rng.random()
+    if kind < 0.4 * chance:
         picture = colours(rng, picture)
-    if strong and rng.random() < 0.25:
-        picture = cv2.GaussianBlur(picture, (0, 0), math.exp(rng.uniform(math.log(0.5), math.log(2.6))) * between / side)
-    if strong and rng.random() < 0.12:
-        picture = np.clip(picture + rng.normal(0, rng.uniform(3, 16), picture.shape), 0, 255).astype(np.uint8)
-    if strong and rng.random() < 0.3:
+    elif kind > 1 - 0.07 * chance:
+        picture = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    if rng.random() < 0.2 * chance:
+        picture = cv2.GaussianBlur(picture, (0, 0), math.exp(rng.uniform(math.log(0.5), math.log(2.2))) * between / side)
+    if rng.random() < 0.08 * chance:
+        picture = np.clip(picture + rng.normal(0, rng.uniform(3, 14), picture.shape), 0, 255).astype(np.uint8)
+    if rng.random() < 0.25 * chance:
         ok, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 70))])
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if picture.shape[0] != side:
-        picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
-    return picture
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
