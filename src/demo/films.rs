@@ -17,7 +17,8 @@ use crate::stories::story;
 
 /// How long `ffmpeg` may take for one film of five seconds.
 const FILM_TIMEOUT: Duration = Duration::from_secs(60);
-const PICTURES: u64 = 3;
+/// Painting is what takes time.
+const PICTURES: u64 = 2;
 const JPEG_QUALITY: u8 = 92;
 
 /// One film to be made.
@@ -33,16 +34,16 @@ const FILMS: [Film; 2] = [
     Film {
         author: "teo",
         scene: Scene::Sea,
-        width: 1440,
-        height: 810,
-        caption: "Three evenings, one anchorage. It moves! #sea #timelapse",
+        width: 1280,
+        height: 720,
+        caption: "Two evenings, one anchorage. It moves! #sea #timelapse",
     },
     Film {
         author: "mira",
         scene: Scene::Mountains,
-        width: 1080,
-        height: 1350,
-        caption: "The same pass on three mornings. #mountains #timelapse",
+        width: 960,
+        height: 1200,
+        caption: "The same pass on two mornings. #mountains #timelapse",
     },
 ];
 
@@ -74,7 +75,7 @@ pub(crate) async fn show(
             content_type: "video/mp4",
             bytes: made,
             caption: film.caption,
-            alt_text: format!("A short film. {}, in three lights.", story(film.scene).alt),
+            alt_text: format!("A short film. {}, in two lights.", story(film.scene).alt),
         };
         let post_id = post(client, &residents[author].token, new).await?;
         tracing::info!(caption = film.caption, "demo video posted");
@@ -112,11 +113,11 @@ async fn make(film: &Film, seed: u64) -> Result<Vec<u8>, String> {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-v", "error"]);
     for number in 0..PICTURES {
-        command.args(["-loop", "1", "-framerate", "24", "-t", "2.2", "-i"]);
+        command.args(["-loop", "1", "-framerate", "24", "-t", "2.9", "-i"]);
         command.arg(folder.path().join(format!("{number}.jpg")));
     }
     // The view drifts over the pictures while they fade. Halving them makes it drift by half pixels.
-    let filter = "[0][1]xfade=duration=0.8:offset=1.4[a];[a][2]xfade=duration=0.8:offset=2.8,\
+    let filter = "[0][1]xfade=duration=0.8:offset=2.1,\
                   crop=w=iw*0.9:h=ih*0.9:x=iw*0.1*t/5:y=ih*0.1*(1-t/5),scale=trunc(iw/4)*2:-2";
     command.args(["-filter_complex", filter]);
     command.args(["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p"]).arg(&output);
@@ -146,11 +147,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_film_is_an_mp4() {
-        for film in &FILMS {
-            let bytes = make(film, 1).await.expect("ffmpeg is installed");
-            assert_eq!(&bytes[4..8], b"ftyp");
-            assert!((20_000..3_000_000).contains(&bytes.len()), "{:?}: {} bytes", film.scene, bytes.len());
-        }
+    async fn a_film_is_an_mp4() {
+        let film = Film { width: 320, height: 400, ..FILMS[1] };
+        let bytes = make(&film, 1).await.expect("ffmpeg is installed");
+        assert_eq!(&bytes[4..8], b"ftyp");
+        assert!((10_000..2_000_000).contains(&bytes.len()), "{} bytes", bytes.len());
     }
 }

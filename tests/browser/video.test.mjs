@@ -94,6 +94,8 @@ test("a phone's video is shared on the page and plays upright", async () => {
     return [image.naturalWidth, image.naturalHeight];
   });
   assert.deepEqual(poster, [360, 640], "the poster stands upright");
+  const { height } = await video.boundingBox();
+  assert.ok(height > 600, `the player fills its place: ${height}`);
   const seen = await played(video);
   assert.equal(seen.error, null);
   assert.ok(seen.currentTime > 1, JSON.stringify(seen));
