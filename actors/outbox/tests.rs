@@ -94,6 +94,7 @@ async fn shown(timelines: &TimelineRef, user_id: UserId) -> Vec<PostId> {
         pulled: vec![],
         recommended: vec![],
         ads: vec![],
+        social_order: vec![],
         below: None,
         ratios: FeedRatios::default(),
         limit: 100,

@@ -197,6 +197,7 @@ impl TimelineActor {
             }
             TimelineMessage::Page(request, reply) => reply.send(Ok(self.core.page(request, now))),
             TimelineMessage::Served(post_ids) => self.core.served(&post_ids),
+            TimelineMessage::Newest(limit, reply) => reply.send(Ok(self.core.newest_unseen(limit))),
             TimelineMessage::Unseen(mut post_ids, reply) => {
                 post_ids.retain(|post_id| !self.core.seen().contains(*post_id));
                 reply.send(Ok(post_ids));
@@ -270,6 +271,7 @@ impl TimelineActor {
             match request {
                 TimelineMessage::Open(_, reply) => reply.send(Err(error.clone())),
                 TimelineMessage::Page(_, reply) => reply.send(Err(error.clone())),
+                TimelineMessage::Newest(_, reply) => reply.send(Err(error.clone())),
                 TimelineMessage::Unseen(_, reply) => reply.send(Err(error.clone())),
                 // The graph is read anew with the next load.
                 TimelineMessage::FollowChanged { reply: Some(reply), .. } => reply.send(Ok(())),

@@ -6,7 +6,7 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 use tessera_cluster::{Call, Reply};
-use tessera_domain::{PostId, UserId};
+use tessera_domain::{PostId, UserId, post::PostRef};
 use tessera_ports::StoreResult;
 
 impl Call<TimelineActor> for OpenFeed {
@@ -50,6 +50,26 @@ impl Call<TimelineActor> for MarkServed {
 
     fn into_message(self, _: Reply<()>) -> TimelineMessage {
         TimelineMessage::Served(self.0)
+    }
+}
+
+/// Asks for the newest posts that were pushed to the timeline and that the user has not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListNewest {
+    /// How many.
+    pub limit: usize,
+}
+
+impl Call<TimelineActor> for ListNewest {
+    type Answer = StoreResult<Vec<PostRef>>;
+    const METHOD: u16 = 15;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn into_message(self, reply: Reply<Self::Answer>) -> TimelineMessage {
+        TimelineMessage::Newest(self.limit, reply)
     }
 }
 

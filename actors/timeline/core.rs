@@ -2,7 +2,7 @@
 
 use super::message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use tessera_domain::{
     PostId, Timestamp, UserId,
     feed::{Candidate, FeedEntry, Source},
@@ -100,7 +100,8 @@ impl TimelineCore {
         };
         let recommended = fresh(request.recommended);
         let ads = fresh(request.ads);
-        let (seen_social, unseen_social) = self.split_by_seen(social);
+        let (seen_social, mut unseen_social) = self.split_by_seen(social);
+        put_in_order(&mut unseen_social, &request.social_order);
         let (seen_recommended, unseen_recommended) = self.split_by_seen(recommended);
 
         let unseen = stitch(&unseen_social, &unseen_recommended, &ads, request.ratios, feed_id, MAX_FEED_ENTRIES);
@@ -118,6 +119,15 @@ impl TimelineCore {
         self.feeds.push(feed);
         self.change += 1;
         page
+    }
+
+    /// The newest entries that were not seen, newest first.
+    pub(super) fn newest_unseen(&self, limit: usize) -> Vec<PostRef> {
+        let mut unseen: Vec<PostRef> =
+            self.entries().filter(|entry| !self.seen.contains(entry.post_id)).copied().collect();
+        unseen.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.post_id));
+        unseen.truncate(limit);
+        unseen
     }
 
     /// Reads on in an opened feed.
@@ -193,6 +203,15 @@ impl OpenedFeed {
             caught_up: to >= self.unseen as usize,
         }
     }
+}
+
+/// Brings those that `order` names to the front, in its order. The others stay behind them as they are.
+fn put_in_order(candidates: &mut [Candidate], order: &[PostId]) {
+    if order.is_empty() {
+        return;
+    }
+    let places: HashMap<PostId, usize> = order.iter().enumerate().map(|(place, post_id)| (*post_id, place)).collect();
+    candidates.sort_by_key(|candidate| places.get(&candidate.post_id).copied().unwrap_or(usize::MAX));
 }
 
 fn candidate(entry: &PostRef, source: Source) -> Candidate {

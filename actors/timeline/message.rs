@@ -21,6 +21,8 @@ pub struct OpenFeed {
     pub recommended: Vec<Candidate>,
     /// Ads, best first.
     pub ads: Vec<Candidate>,
+    /// Followed and celebrity posts in the order to show them; those that are not named follow, newest first.
+    pub social_order: Vec<PostId>,
     /// Leaves out social posts from this one on: continues a feed whose snapshot is gone.
     pub below: Option<PostId>,
     /// The mix, normalised.
@@ -92,6 +94,8 @@ pub enum TimelineMessage {
     Open(OpenFeed, Reply<StoreResult<FeedPage>>),
     /// Read on in a feed.
     Page(PageRequest, Reply<StoreResult<Option<FeedPage>>>),
+    /// Which are the newest unseen entries?
+    Newest(usize, Reply<StoreResult<Vec<PostRef>>>),
     /// These were shown to the user.
     Served(Vec<PostId>),
     /// Which of these were not shown to the user?

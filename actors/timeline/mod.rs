@@ -19,7 +19,7 @@ pub use core::{MAX_ENTRIES, MAX_FEED_ENTRIES};
 pub use message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice, TimelineMessage};
 pub use resident_index::ResidentIndex;
 
-use self::calls::{ChangeFollow, ListUnseen, MarkServed};
+use self::calls::{ChangeFollow, ListNewest, ListUnseen, MarkServed};
 use crate::{ActorError, UserKey};
 use tessera_cluster::{Deadline, Region};
 use tessera_domain::{PostId, UserId, post::PostRef};
@@ -35,6 +35,7 @@ impl TimelineRef {
         region.serve::<PageRequest>();
         region.serve::<MarkServed>();
         region.serve::<ListUnseen>();
+        region.serve::<ListNewest>();
         region.serve::<ChangeFollow>();
         Self(region)
     }
@@ -57,6 +58,16 @@ impl TimelineRef {
     /// Marks posts as seen: feeds opened later leave them out. Best effort.
     pub fn served(&self, user_id: UserId, post_ids: Vec<PostId>) {
         let _ = self.0.notify(UserKey(user_id), MarkServed(post_ids));
+    }
+
+    /// The newest `limit` posts that were pushed to the timeline and not marked as seen, newest first.
+    pub async fn newest_unseen(
+        &self,
+        user_id: UserId,
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<PostRef>, ActorError> {
+        Ok(self.0.call(UserKey(user_id), deadline, ListNewest { limit }).await??)
     }
 
     /// Those of `post_ids` that were not marked as seen, in their order. Of 1,000 posts that were never shown about one is

@@ -39,6 +39,7 @@ fn request(limit: usize) -> OpenFeed {
         pulled: vec![],
         recommended: vec![],
         ads: vec![],
+        social_order: Vec::new(),
         below: None,
         ratios: FeedRatios::default(),
         limit,
@@ -122,6 +123,17 @@ fn pulled_and_pushed_copies_show_once_and_no_source_repeats_another() {
     let unique: HashSet<u64> = ids.iter().copied().collect();
     assert_eq!(unique.len(), ids.len(), "{ids:?}");
     assert!([10, 11, 12, 14, 15, 98, 99].iter().all(|id| unique.contains(id)), "{ids:?}");
+}
+
+#[test]
+fn followed_posts_come_in_the_order_that_was_asked_for() {
+    let mut core = timeline([5, 4, 3, 2]);
+    let order = vec![PostId(3), PostId(99), PostId(5)];
+    let page = core.open(OpenFeed { social_order: order, ..request(10) }, 1, NOW);
+    let ids: Vec<u64> = page.entries.iter().map(|entry| entry.candidate.post_id.0).collect();
+    assert_eq!(ids, [3, 5, 4, 2], "those not named follow, newest first");
+    core.served(&[PostId(5)]);
+    assert_eq!(core.newest_unseen(2).iter().map(|post| post.post_id.0).collect::<Vec<_>>(), [4, 3]);
 }
 
 #[test]

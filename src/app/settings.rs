@@ -9,6 +9,8 @@ pub struct AppSettings {
     pub celebrity_rule: CelebrityRule,
     /// What a feed is mixed from, normalised.
     pub feed_ratios: FeedRatios,
+    /// Whether the ranking model orders followed posts too; else they are newest first.
+    pub ranks_followed: bool,
     /// Largest picture to be uploaded, in bytes.
     pub upload_max_bytes: u64,
     /// Largest video to be uploaded, in bytes; `None`: videos cannot be converted here.
@@ -32,6 +34,7 @@ impl Default for AppSettings {
         Self {
             celebrity_rule: CelebrityRule { threshold: 10_000 },
             feed_ratios: FeedRatios::default(),
+            ranks_followed: false,
             upload_max_bytes: 50 * 1024 * 1024,
             video_max_bytes: Some(512 * 1024 * 1024),
             daily_upload_quota: Some(500),

@@ -139,9 +139,11 @@ impl App {
     ) -> Result<PlacedPage, ActorError> {
         // Boxed: it is large, and every way here would carry it on the stack.
         let found = sources.insert(Box::pin(self.feed_sources(user_id)).await);
+        let social_order = self.order_of_followed(user_id, found).await;
         let open = OpenFeed {
             pulled: found.pulled.clone(),
             recommended: found.recommended.clone(),
+            social_order,
             ads: found.ads.clone(),
             below,
             ratios: self.settings.feed_ratios,

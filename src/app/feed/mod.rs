@@ -12,6 +12,7 @@
 mod fallback;
 mod get_feed;
 mod impressions;
+mod ranked;
 mod sources;
 mod walk;
 

@@ -95,7 +95,12 @@ impl App {
             let shown = self.show_entries(user_id, walk.upcoming()).await?;
             walk.pass(shown);
         }
-        Ok(walk.finish())
+        let mut feed = walk.finish();
+        if let Some(next) = feed.next.as_mut().filter(|_| self.settings.ranks_followed) {
+            // Posts are in no order of time: a feed that is lost continues with whatever is unseen.
+            next.oldest_social = PostId(0);
+        }
+        Ok(feed)
     }
 
     /// The posts of these entries that the reader may see in a feed.

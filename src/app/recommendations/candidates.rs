@@ -134,6 +134,33 @@ impl App {
         Ok(gathered)
     }
 
+    /// Followed posts as candidates of no source, with what is known of the person; without their taste where that cannot
+    /// be had.
+    pub(super) async fn gather_followed(&self, user_id: UserId, posts: &[PostRef]) -> Gathered {
+        let candidate =
+            |post: &PostRef| Candidate { post: *post, sources: CandidateSources::default(), popularity: None };
+        let (taste, followed) = tokio::join!(
+            self.taste(user_id),
+            in_time(Degraded::Hashtags, async { Ok(self.ledger.followed_hashtags(user_id).await?) }),
+        );
+        Gathered {
+            candidates: posts.iter().take(TARGET).map(candidate).collect(),
+            taste: taste.unwrap_or_default(),
+            followed_hashtags: followed.unwrap_or_default().into_iter().collect(),
+            ..Gathered::default()
+        }
+    }
+
+    /// What is known of a person's taste, through the recommenders' breaker.
+    async fn taste(&self, user_id: UserId) -> Result<TasteView, Degraded> {
+        let deadline = Deadline::after(SOURCE_TIMEOUT);
+        let asked = async { AppResult::Ok(self.actors.recommenders.taste(user_id, deadline).await?) };
+        self.breakers.recommenders.call(deadline, asked).await.map_err(|error| {
+            tracing::debug!(%error, "recommendations know nobody's taste");
+            Degraded::SimilarUsers
+        })
+    }
+
     /// Popular posts of the last day with their scores, strongest first. Where there are few, the newest public posts
     /// follow without a score.
     async fn popular_candidates(&self) -> AppResult<Vec<(PostRef, Option<f64>)>> {
@@ -153,14 +180,9 @@ impl App {
         &self,
         user_id: UserId,
     ) -> (Result<TasteView, Degraded>, Result<SimilarPeople, Degraded>, Result<Vec<PostRef>, Degraded>) {
-        let deadline = Deadline::after(SOURCE_TIMEOUT);
-        let asked = async { AppResult::Ok(self.actors.recommenders.taste(user_id, deadline).await?) };
-        let taste = match self.breakers.recommenders.call(deadline, asked).await {
+        let taste = match self.taste(user_id).await {
             Ok(taste) => taste,
-            Err(error) => {
-                tracing::debug!(%error, "recommendations know nobody's taste");
-                return (Err(Degraded::SimilarUsers), Ok(SimilarPeople::default()), Ok(Vec::new()));
-            }
+            Err(part) => return (Err(part), Ok(SimilarPeople::default()), Ok(Vec::new())),
         };
         let (similar, looks) = tokio::join!(
             in_time(Degraded::SimilarUsers, self.similar_candidates(&taste).boxed()),

@@ -22,6 +22,15 @@ const LOOKS_ALIKE: f32 = 0.9;
 /// The most mirrors of counts that one list fills: more follow with the next lists.
 const MIRRORS: usize = 50;
 
+/// What candidates are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// To be recommended.
+    Recommended,
+    /// They are followed, and in the feed anyway.
+    Followed,
+}
+
 /// A candidate that may be shown, as numbers.
 pub(super) struct Described {
     pub candidate: Candidate,
@@ -48,9 +57,14 @@ struct Facts<'a> {
 }
 
 impl App {
-    /// Those candidates that `viewer` may be shown, with all that the model wants to know. Left out are deleted posts, the
+    /// Candidates with all that the model wants to know. Left out are deleted posts; of what is to be recommended also the
     /// viewer's own and those they like, private authors, those blocked either way or muted, and those they follow.
-    pub(super) async fn describe_candidates(&self, viewer: UserId, gathered: &Gathered) -> AppResult<Vec<Described>> {
+    pub(super) async fn describe_candidates(
+        &self,
+        viewer: UserId,
+        gathered: &Gathered,
+        wanted: Wanted,
+    ) -> AppResult<Vec<Described>> {
         let ids: Vec<PostId> = gathered.candidates.iter().map(|candidate| candidate.post.post_id).collect();
         let authors: Vec<UserId> = gathered.candidates.iter().map(|candidate| candidate.post.author_id).collect();
         let likes = &gathered.taste.likes;
@@ -84,9 +98,11 @@ impl App {
         let liked_ever: HashSet<PostId> = liked_ever.into_iter().collect();
         let wanted = gathered.candidates.iter().filter(|candidate| {
             let post = candidate.post;
-            post.author_id != viewer
-                && !liked_ever.contains(&post.post_id)
-                && facts.may_be_shown(viewer, post.author_id)
+            let may_be_recommended = || {
+                let is_new = post.author_id != viewer && !liked_ever.contains(&post.post_id);
+                is_new && facts.may_be_shown(viewer, post.author_id)
+            };
+            wanted == Wanted::Followed || may_be_recommended()
         });
         Ok(wanted.filter_map(|candidate| facts.describe(candidate)).collect())
     }

@@ -1,7 +1,7 @@
 //! The ranked list of a person (`get_recommendations`).
 
-use super::facts::Described;
-use crate::{App, AppResult, feed::Degraded};
+use super::facts::{Described, Wanted};
+use crate::{App, AppError, AppResult, feed::Degraded};
 use futures::FutureExt;
 use std::{
     collections::HashMap,
@@ -13,8 +13,9 @@ use tessera_domain::{
     PostId, UserId,
     features::{Feature, FeatureBatch, FeatureRow},
     post::PostRef,
-    ranking::MAX_PER_AUTHOR,
+    ranking::{FRESH_HOURS, FRESHNESS_BONUS, MAX_PER_AUTHOR},
     recommendation::{Reason, ScoredCandidate, apply_business_rules},
+    time::HOUR_MS,
 };
 
 /// How long a list may take: without it a feed is poorer, not wrong.
@@ -107,7 +108,7 @@ impl App {
     async fn make_list(&self, user_id: UserId) -> AppResult<RecommendedList> {
         let began = Instant::now();
         let gathered = self.gather_candidates(user_id).boxed().await?;
-        let described = self.describe_candidates(user_id, &gathered).boxed().await?;
+        let described = self.describe_candidates(user_id, &gathered, Wanted::Recommended).boxed().await?;
         metrics::histogram!("tessera_recommendation_candidates").record(gathered.candidates.len() as f64);
         let mut missing = gathered.missing;
         let scores = match self.score(&described).await {
@@ -138,6 +139,27 @@ impl App {
         metrics::histogram!("tessera_recommendation_seconds").record(began.elapsed().as_secs_f64());
         rows.retain(|post_id, _| items.iter().any(|item| item.post.post_id == *post_id));
         Ok(RecommendedList { id: rand::random(), items, rows, missing })
+    }
+
+    /// Posts by people whom `user_id` follows, most worth showing first: by the model, with the bonus for fresh posts.
+    ///
+    /// # Errors
+    /// Where the model or what it wants to know cannot be had.
+    pub(crate) async fn rank_followed(&self, user_id: UserId, posts: &[PostRef]) -> AppResult<Vec<PostId>> {
+        let gathered = self.gather_followed(user_id, posts).await;
+        let described = self.describe_candidates(user_id, &gathered, Wanted::Followed).boxed().await?;
+        let failed = || AppError::Unavailable("the ranking model does not answer".to_owned());
+        let scores = self.score(&described).await.ok_or_else(failed)?;
+        let now = self.now();
+        let mut scored: Vec<(PostId, f64)> = (described.iter().zip(scores))
+            .map(|(described, score)| {
+                let post_id = described.candidate.post.post_id;
+                let is_fresh = now.since_ms(post_id.created_at()) < FRESH_HOURS * HOUR_MS;
+                (post_id, if is_fresh { score + FRESHNESS_BONUS } else { score })
+            })
+            .collect();
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
+        Ok(scored.into_iter().map(|(post_id, _)| post_id).collect())
     }
 
     /// The model's scores; `None` where it failed now or too often lately.

@@ -12,7 +12,7 @@ const FRESH_TTL: Duration = Duration::from_secs(10);
 /// How long an older list is remembered, for the reasons on feeds that are still open and as a fallback.
 const LAST_IDLE: Duration = Duration::from_secs(3_600);
 /// Recommended posts remembered, over all people.
-const REMEMBERED_ITEMS: u64 = 1_000_000;
+const REMEMBERED_ITEMS: u64 = 300_000;
 /// How long an embedding is believed; it changes only with the model.
 const VECTOR_TTL: Duration = Duration::from_secs(600);
 /// Bytes of embeddings kept.
@@ -45,7 +45,7 @@ impl Default for RecommendationMemory {
             (lists.newest.items.len() + before + 1) as u32
         };
         Self {
-            fresh: Cache::builder().max_capacity(10_000).time_to_live(FRESH_TTL).build(),
+            fresh: Cache::builder().max_capacity(2_000).time_to_live(FRESH_TTL).build(),
             last: Cache::builder().max_capacity(REMEMBERED_ITEMS).weigher(weight).time_to_idle(LAST_IDLE).build(),
             shown: Cache::builder().max_capacity(SHOWN_ENTRIES).time_to_idle(LAST_IDLE).build(),
             popular: RwLock::new(Arc::from([])),

@@ -142,3 +142,24 @@ async fn a_list_asks_the_stores_a_fixed_number_of_questions() {
     assert!(asked <= MOST_ROUND_TRIPS, "{asked} questions, of the ledger {listed:?}");
     assert!(listed.contains_key("recent_likes"), "similar people were asked for: {listed:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn followed_posts_are_ranked_where_the_operator_wants_that() {
+    let edge = Edge::start_with(|_, settings| settings.ranks_followed = true).await;
+    let (author_id, author) = edge.person("author").await;
+    let (_, grace) = edge.person("grace").await;
+    let posts = edge.publish_many(&author, 6).await;
+    for number in 0..12 {
+        let (_, fan) = edge.person(&format!("fan{number}")).await;
+        edge.like(&fan, &posts[5]).await;
+    }
+    edge.follow(&grace, &author_id).await;
+    let first = edge.feed(&grace, "limit=3").await;
+    assert_eq!(post_ids(&first).first(), Some(&posts[5]), "the oldest, which many like, comes first: {first}");
+    let second = edge.feed(&grace, &format!("limit=3&cursor={}", text(&first["next_cursor"]))).await;
+    let mut all = [post_ids(&first), post_ids(&second)].concat();
+    all.sort();
+    let mut expected = posts.clone();
+    expected.sort();
+    assert_eq!(all, expected, "each once");
+}

@@ -121,6 +121,7 @@ impl Node {
             ranking_log_share: config.ranking_log_share,
             max_queued_jobs: config.max_queued_jobs,
             feed_ratios: config.feed_ratios,
+            ranks_followed: config.ranks_followed,
             ..AppSettings::default()
         };
         let actors_refs = actors.refs().clone();

@@ -46,6 +46,7 @@ fn mistakes_are_named_and_the_nearest_setting_is_offered() {
     check("feed.ratios=[0.1, 0.1, 5.0]", &["at most half"]);
     check("breaker.failure_rate=0.0", &["breaker.failure_rate", "above 0"]);
     check("breaker.failure_rate=1.5", &["breaker.failure_rate", "at most 1"]);
+    check("feed.order=random", &["feed.order", "\"newest\" or \"ranked\""]);
     check("ranking.log_share=1.5", &["ranking.log_share", "from 0 to 1"]);
     check("breaker.open_seconds=0", &["breaker.open_seconds", "at least 1"]);
     check("http=1", &["section"]);

@@ -66,6 +66,7 @@ struct RawBreaker {
 #[serde(deny_unknown_fields)]
 struct RawFeed {
     ratios: Vec<f64>,
+    order: String,
     celebrity_threshold: u64,
 }
 
@@ -167,6 +168,8 @@ pub struct Config {
     pub breakers: BreakerPolicy,
     /// The mix of a feed, normalised.
     pub feed_ratios: FeedRatios,
+    /// Whether the ranking model orders followed posts.
+    pub ranks_followed: bool,
     /// Who is a celebrity.
     pub celebrity_rule: CelebrityRule,
     /// Largest upload in bytes.
@@ -243,6 +246,11 @@ impl RawConfig {
             cdn_purge_url: self.cdn.validate(),
             breakers: self.breaker.validate()?,
             feed_ratios: feed_ratios(&self.feed.ratios)?,
+            ranks_followed: match self.feed.order.as_str() {
+                "newest" => false,
+                "ranked" => true,
+                other => return fail(format!("feed.order: expected \"newest\" or \"ranked\", found {other:?}")),
+            },
             data_dir: self.data_dir,
             chaos: self.chaos,
             log_level: self.log.level,
