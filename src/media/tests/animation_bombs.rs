@@ -22,7 +22,7 @@ fn blocks(gif: &[u8]) -> (&[u8], &[u8]) {
     (start, &rest[..rest.len() - 1])
 }
 
-fn gif(picture: &RgbImage) -> Vec<u8> {
+pub(super) fn gif(picture: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (width, height) = picture.dimensions();
     let mut encoder = GifEncoder::new_with_speed(&mut bytes, 30);
