@@ -37,6 +37,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("turbojpeg", &["tessera-media"]),
     ("libaom-sys", &["tessera-media"]),
     ("webp", &["tessera-media"]),
+    ("instant-distance", &["tessera"]),
     ("tract-onnx", &["tessera-visual"]),
     ("clap", &["tessera"]),
 ];

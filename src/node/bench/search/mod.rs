@@ -4,6 +4,7 @@
 //! Queries are made like the vectors and are none of them. What is compared is measured in turns. One thread asks, as soon as it
 //! has its answer, so "per CPU second" is what one core does.
 
+mod library;
 mod rival;
 mod steps;
 mod surface;
@@ -14,6 +15,8 @@ use clap::Args;
 use std::{path::PathBuf, time::Duration};
 use steps::Bench;
 
+/// The nearest that most searches ask for.
+const NEAREST: usize = 10;
 /// Candidates of hnswlib's searches.
 const RIVAL_EFS: [usize; 3] = [32, 64, 128];
 
@@ -41,6 +44,9 @@ pub struct SearchArguments {
     /// A Python that has hnswlib and numpy: it is measured beside the index
     #[arg(long, value_name = "PROGRAM")]
     hnswlib: Option<PathBuf>,
+    /// Measure the crate instant-distance beside the index, too; building its graph takes minutes
+    #[arg(long)]
+    instant_distance: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -68,7 +74,11 @@ pub async fn run(arguments: &SearchArguments) -> Result<Report, Failure> {
             None => None,
         };
         let span = Duration::from_millis(arguments.milliseconds);
-        bench.search(arguments.rounds, span, rival.map(|rival| (rival, runtime)), &mut report)?;
+        let library = match arguments.instant_distance {
+            true => Some(bench.library(arguments.seed)?),
+            false => None,
+        };
+        bench.search(arguments.rounds, span, library, rival.map(|rival| (rival, runtime)), &mut report)?;
         bench.filter(span, &mut report)?;
         bench.insert(span, &mut report)?;
         bench.build_meanwhile(span * arguments.rounds, &mut report)?;

@@ -1,7 +1,8 @@
 //! The steps of the bench, each of which adds its lines to the report.
 
 use super::{
-    RIVAL_EFS, SearchArguments,
+    NEAREST, RIVAL_EFS, SearchArguments,
+    library::{self, Library},
     rival::{Rival, Turn},
     surface::Surface,
 };
@@ -22,7 +23,6 @@ use tessera_domain::{PostId, UserId, hash::SeededRandom, post::PostRef};
 use tessera_visual::index::{Hit, IndexSettings, VectorIndex};
 use tokio::runtime::Handle;
 
-const NEAREST: usize = 10;
 /// What the application asks a shard for.
 const CANDIDATES: usize = 100;
 /// Vectors that come on top, into the buffer: half of what it takes.
@@ -55,11 +55,11 @@ impl Line {
     }
 
     /// Asks one query after the other until it is enough.
-    fn ask(
+    fn ask<T>(
         &mut self,
         queries: &[Vec<f32>],
         is_enough: impl Fn(Duration) -> bool,
-        search: impl Fn(&[f32]) -> Vec<Hit>,
+        search: impl Fn(&[f32]) -> T,
     ) -> Result<(), Failure> {
         let (cpu, started) = (process::thread_cpu_seconds()?, Instant::now());
         for query in queries.iter().cycle() {
@@ -132,38 +132,58 @@ impl Bench {
         Ok(())
     }
 
-    /// The index, the floor and hnswlib, in turns.
+    /// The crate `instant-distance` with a graph of the same vectors.
+    pub fn library(&self, seed: u64) -> Result<Library, Failure> {
+        Library::build(&self.vectors, self.ef_construction(), seed)
+    }
+
+    /// How much of the truth a search finds.
+    fn recall(&self, search: impl Fn(&[f32]) -> Vec<u64>) -> f64 {
+        let found = self.queries.iter().zip(&self.truth).map(|(query, truth)| {
+            let hits = search(query);
+            truth.iter().filter(|number| hits.contains(number)).count()
+        });
+        found.sum::<usize>() as f64 / self.truth.iter().map(Vec::len).sum::<usize>() as f64
+    }
+
+    /// The index, the floor, instant-distance and hnswlib, in turns.
     pub fn search(
         &self,
         rounds: u32,
         span: Duration,
+        library: Option<Library>,
         mut rival: Option<(Rival, Handle)>,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let Self { index, queries, truth, .. } = self;
-        let found = queries.iter().zip(truth).map(|(query, truth)| {
-            let hits = numbers(&index.search(query, NEAREST, |_| true));
-            truth.iter().filter(|number| hits.contains(number)).count()
-        });
-        let recall = found.sum::<usize>() as f64 / truth.iter().map(Vec::len).sum::<usize>() as f64;
-        let [mut ten, mut hundred, mut floor] = [Line::new()?, Line::new()?, Line::new()?];
+        let Self { index, queries, .. } = self;
+        let [mut ten, mut hundred, mut floor, mut crated] = [Line::new()?, Line::new()?, Line::new()?, Line::new()?];
         let mut turns: Vec<Vec<Turn>> = RIVAL_EFS.iter().map(|_| Vec::new()).collect();
         for _ in 0..rounds {
             let is_enough = |elapsed| elapsed >= span;
             ten.ask(queries, is_enough, |query| index.search(query, NEAREST, |_| true))?;
             hundred.ask(queries, is_enough, |query| index.search(query, CANDIDATES, |_| true))?;
             floor.ask(queries, is_enough, |query| index.search_exactly(query, NEAREST, |_| true))?;
+            if let Some(library) = &library {
+                crated.ask(queries, is_enough, |query| library.nearest(query))?;
+            }
             if let Some((rival, runtime)) = &mut rival {
                 for (ef, turns) in RIVAL_EFS.iter().zip(&mut turns) {
                     turns.push(runtime.block_on(rival.search(*ef, span))?);
                 }
             }
         }
+        let recall = self.recall(|query| numbers(&index.search(query, NEAREST, |_| true)));
         report.fact(&format!("recall@{NEAREST}"), recall);
         let row = ten.report("index", report)?;
         hundred.report(&format!("index, {CANDIDATES} nearest"), report)?;
         let floor = floor.report("floor: scan of all vectors", report)?;
         report.compare("", &row, &floor);
+        if let Some(library) = &library {
+            let name = format!("instant-distance, ef {}", library::EF_SEARCH);
+            report.fact(&format!("{name}: recall@{NEAREST}"), self.recall(|query| library.nearest(query)));
+            report.fact("instant-distance: building, s of CPU", library.build_cpu_seconds);
+            crated.report(&name, report)?;
+        }
         if let Some((rival, _)) = &rival {
             report.fact("hnswlib: building, s of CPU", rival.build_cpu_seconds);
             for (ef, turns) in RIVAL_EFS.iter().zip(&turns) {
