@@ -210,6 +210,11 @@ impl IntoResponse for Problem {
             // Whole seconds, rounded up: a client that waits so long is early for nothing.
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1_000).max(1) as u64));
         }
+        if matches!(kind.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE) {
+            // Answered before the body was read, which ends the connection: a client that is not told would send its
+            // next request into the end.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if kind.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -20,6 +20,8 @@ use tessera_domain::{
 
 /// How long a list may take: without it a feed is poorer, not wrong.
 const LIST_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a list may wait until it is made.
+const TURN_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long the model may take; it computes for a fraction of a millisecond.
 const MODEL_TIMEOUT: Duration = Duration::from_millis(50);
 /// Posts that are kept of a list.
@@ -68,9 +70,24 @@ impl App {
     pub(crate) async fn recommended(&self, user_id: UserId) -> Arc<RecommendedList> {
         let deadline = Deadline::after(LIST_TIMEOUT);
         // Boxed, here and below: the futures of all these questions are large, and everybody who awaits holds them.
-        let list = self.recommendation_memory.fresh(user_id, self.make_list(user_id).boxed());
+        let list = async {
+            if let Some(list) = self.recommendation_memory.made(user_id).await {
+                return Ok(Some(list));
+            }
+            // As many at once as there are cores: under load some are ready in time, instead of none. That there is no turn
+            // says nothing of what lists are made from, so the breaker does not count it against them.
+            let turn = tokio::time::timeout(TURN_TIMEOUT, self.recommendation_memory.making.acquire()).await;
+            match turn {
+                Ok(_turn) => self.recommendation_memory.fresh(user_id, self.make_list(user_id).boxed()).await.map(Some),
+                Err(_) => AppResult::Ok(None),
+            }
+        };
         match self.breakers.recommendations.call(deadline, list.boxed()).await {
-            Ok(list) => list,
+            Ok(Some(list)) => list,
+            Ok(None) => {
+                metrics::counter!("tessera_recommendations_crowded_out_total").increment(1);
+                Arc::new(self.fallback(user_id).await)
+            }
             Err(error) => {
                 match error {
                     // The breaker said so when it opened.

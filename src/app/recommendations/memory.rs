@@ -6,6 +6,7 @@ use moka::future::Cache;
 use parking_lot::RwLock;
 use std::{sync::Arc, time::Duration};
 use tessera_domain::{PostId, UserId, post::PostRef, recommendation::Reason};
+use tokio::sync::Semaphore;
 
 /// How long a list is given to everybody who asks.
 const FRESH_TTL: Duration = Duration::from_secs(10);
@@ -35,6 +36,8 @@ pub(crate) struct RecommendationMemory {
     last: Cache<UserId, Remembered>,
     shown: Cache<UserId, Arc<[PostId]>>,
     popular: RwLock<Arc<[PostRef]>>,
+    /// Turns at making lists.
+    pub(super) making: Semaphore,
     pub(super) vectors: NodeCache<PostId, Arc<[f32]>>,
 }
 
@@ -49,12 +52,18 @@ impl Default for RecommendationMemory {
             last: Cache::builder().max_capacity(REMEMBERED_ITEMS).weigher(weight).time_to_idle(LAST_IDLE).build(),
             shown: Cache::builder().max_capacity(SHOWN_ENTRIES).time_to_idle(LAST_IDLE).build(),
             popular: RwLock::new(Arc::from([])),
+            making: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             vectors: NodeCache::new(VECTOR_BYTES, VECTOR_TTL, |vector: &Arc<[f32]>| (4 * vector.len() + 200) as u32),
         }
     }
 }
 
 impl RecommendationMemory {
+    /// The list of a person that was made in the last seconds.
+    pub(super) async fn made(&self, user_id: UserId) -> Option<Arc<RecommendedList>> {
+        self.fresh.get(&user_id).await
+    }
+
     /// The list of a person: one of the last seconds, or the one that `make` makes, which is made once for all who ask.
     /// One that lacks something is given to those who wait for it and not kept.
     pub(super) async fn fresh(
