@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -17,6 +17,9 @@ const CRASHES: usize = 5;
 const UPLOADERS: usize = 6;
 /// Videos that each uploader sends, among the pictures: they take a hundred times as long.
 const VIDEOS: usize = 2;
+/// Files that each uploader has acknowledged between two crashes, at most: however slow the machine is at starting nodes, the
+/// workers can finish them all.
+const FILES_PER_LIFE: usize = 8;
 
 /// What one uploader was told.
 #[derive(Default)]
@@ -29,12 +32,23 @@ struct Uploads {
     refused: BTreeSet<String>,
 }
 
-/// Uploads one file after the other until told to stop, a few videos first, then photos and animations; every fourth is a text
-/// that claims to be a JPEG.
-async fn upload_storm(person: Person, seed: u64, film: Arc<Vec<u8>>, stop: Arc<AtomicBool>) -> Uploads {
+/// What all uploaders see of the crashes.
+#[derive(Default)]
+struct Storm {
+    lives: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+/// Uploads one file after the other until the storm is over, a few videos first, then photos and animations; every fourth is a
+/// text that claims to be a JPEG.
+async fn upload_storm(person: Person, seed: u64, film: Arc<Vec<u8>>, storm: Arc<Storm>) -> Uploads {
     let mut random = StdRng::seed_from_u64(seed);
     let mut told = Uploads::default();
-    while !stop.load(Ordering::Relaxed) {
+    while !storm.is_over.load(Ordering::Relaxed) {
+        if told.acknowledged.len() >= FILES_PER_LIFE * (1 + storm.lives.load(Ordering::Relaxed)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        }
         let is_picture = random.random_ratio(3, 4);
         let is_video = is_picture && told.acknowledged.len() < VIDEOS;
         let (content_type, bytes) = match (is_picture, is_video) {
@@ -104,18 +118,19 @@ async fn every_acknowledged_upload_ends_in_one_post_or_one_stated_failure() {
     for person in &people {
         follower.follow(person).await;
     }
-    let stop = Arc::new(AtomicBool::new(false));
+    let storm = Arc::new(Storm::default());
     let film = Arc::new(tiny_film());
     let storms = people.iter().enumerate().map(|(number, person)| {
-        tokio::spawn(upload_storm(person.clone(), seed + number as u64, film.clone(), stop.clone()))
+        tokio::spawn(upload_storm(person.clone(), seed + number as u64, film.clone(), storm.clone()))
     });
     let storms: Vec<_> = storms.collect();
     for _ in 0..CRASHES {
         tokio::time::sleep(Duration::from_millis(random.random_range(500..1_500))).await;
         node.kill();
         node.restart();
+        storm.lives.fetch_add(1, Ordering::Relaxed);
     }
-    stop.store(true, Ordering::Relaxed);
+    storm.is_over.store(true, Ordering::Relaxed);
     let mut all_posts = BTreeSet::new();
     for (person, storm) in people.iter().zip(storms) {
         let told = storm.await.expect("the storm ends well");
