@@ -1,7 +1,7 @@
 //! What a new feed is mixed from, besides the timeline.
 
 use super::Degraded;
-use crate::{App, AppError, AppResult, hydrate::RECENT_PER_AUTHOR};
+use crate::{App, AppError, AppResult, hydrate::RECENT_PER_AUTHOR, recommendations::WantedFor};
 use moka::future::Cache;
 use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Duration};
 use tessera_actors::Deadline;
@@ -59,7 +59,7 @@ impl App {
     pub(super) async fn feed_sources(&self, user_id: UserId) -> Sources {
         let (pulled, recommended, ads) = tokio::join!(
             in_time(Degraded::Celebrities, PULLED_TIMEOUT, self.pulled_posts(user_id)),
-            self.recommended(user_id),
+            self.recommended(user_id, WantedFor::Feed),
             in_time(Degraded::Ads, EXTRAS_TIMEOUT, self.ad_candidates(user_id)),
         );
         let mut sources = Sources::default();

@@ -26,6 +26,21 @@ const TURN_TIMEOUT: Duration = Duration::from_millis(100);
 const MODEL_TIMEOUT: Duration = Duration::from_millis(50);
 /// Posts that are kept of a list.
 const KEPT: usize = 200;
+/// How old a list may be that somebody asks for.
+const ASKED_AGE: Duration = Duration::from_secs(10);
+/// How old a list may be that a feed takes from.
+const FEED_AGE: Duration = Duration::from_secs(60);
+/// How old a list may be that a feed takes from while the node has no turn to make another.
+const CROWDED_FEED_AGE: Duration = Duration::from_secs(600);
+
+/// Who wants a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WantedFor {
+    /// A feed that is opened: quick before new, as its recommendations are a few among many posts.
+    Feed,
+    /// Somebody who asks for nothing else.
+    List,
+}
 
 /// A recommended post.
 #[derive(Debug, Clone)]
@@ -39,10 +54,12 @@ pub(crate) struct Recommended {
 }
 
 /// What is recommended to a person, best first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RecommendedList {
     /// Tells lists apart.
     pub id: u64,
+    /// When the first question for it was asked.
+    pub begun: Instant,
     /// The posts.
     pub items: Vec<Recommended>,
     /// By what they were ranked, of people whose lists are logged.
@@ -67,22 +84,9 @@ impl App {
     /// What is recommended to `user_id`: at once and within a fifth of a second. Where it cannot be had in time, or failed
     /// too often lately, it is the last good list, or else what was popular when that was last known, and says so in
     /// [`RecommendedList::missing`].
-    pub(crate) async fn recommended(&self, user_id: UserId) -> Arc<RecommendedList> {
+    pub(crate) async fn recommended(&self, user_id: UserId, wanted_for: WantedFor) -> Arc<RecommendedList> {
         let deadline = Deadline::after(LIST_TIMEOUT);
-        // Boxed, here and below: the futures of all these questions are large, and everybody who awaits holds them.
-        let list = async {
-            if let Some(list) = self.recommendation_memory.made(user_id).await {
-                return Ok(Some(list));
-            }
-            // As many at once as there are cores: under load some are ready in time, instead of none. That there is no turn
-            // says nothing of what lists are made from, so the breaker does not count it against them.
-            let turn = tokio::time::timeout(TURN_TIMEOUT, self.recommendation_memory.making.acquire()).await;
-            match turn {
-                Ok(_turn) => self.recommendation_memory.fresh(user_id, self.make_list(user_id).boxed()).await.map(Some),
-                Err(_) => AppResult::Ok(None),
-            }
-        };
-        match self.breakers.recommendations.call(deadline, list.boxed()).await {
+        match self.breakers.recommendations.call(deadline, self.known_or_made(user_id, wanted_for).boxed()).await {
             Ok(Some(list)) => list,
             Ok(None) => {
                 metrics::counter!("tessera_recommendations_crowded_out_total").increment(1);
@@ -99,6 +103,31 @@ impl App {
         }
     }
 
+    /// A list that is new enough, or one made now; `None` where there was no turn to make it.
+    async fn known_or_made(&self, user_id: UserId, wanted_for: WantedFor) -> AppResult<Option<Arc<RecommendedList>>> {
+        let memory = &self.recommendation_memory;
+        let known = memory.current(user_id).await;
+        let is_within = |age: Duration| known.as_ref().is_some_and(|list| list.begun.elapsed() <= age);
+        let is_feed = wanted_for == WantedFor::Feed;
+        if is_within(if is_feed { FEED_AGE } else { ASKED_AGE }) {
+            return Ok(known);
+        }
+        // As many at once as there are cores: under load some are ready in time, instead of none. That there is no turn
+        // says nothing of what lists are made from, so the breaker does not count it against them.
+        let turn = match memory.making.try_acquire() {
+            Ok(turn) => turn,
+            Err(_) if is_feed && is_within(CROWDED_FEED_AGE) => return Ok(known),
+            Err(_) => match tokio::time::timeout(TURN_TIMEOUT, memory.making.acquire()).await {
+                Ok(Ok(turn)) => turn,
+                _ => return Ok(None),
+            },
+        };
+        // Boxed, here and below: the futures of all these questions are large, and everybody who awaits holds them.
+        let list = memory.fresh(user_id, self.make_list(user_id).boxed()).await;
+        drop(turn);
+        list.map(Some)
+    }
+
     /// Tells what depends on somebody's taste that they like a post now, or no longer do.
     pub(crate) async fn taste_changed(&self, user_id: UserId, change: LikeChanged) {
         self.actors.recommenders.like_changed(user_id, change);
@@ -108,7 +137,8 @@ impl App {
     async fn fallback(&self, user_id: UserId) -> RecommendedList {
         let missing = vec![Degraded::Recommendations];
         if let Some(last) = self.recommendation_memory.last(user_id).await {
-            return RecommendedList { id: last.id, items: last.items.clone(), rows: HashMap::new(), missing };
+            let items = last.items.clone();
+            return RecommendedList { id: last.id, begun: last.begun, items, rows: HashMap::new(), missing };
         }
         // Who may see which of them is decided when they are shown.
         let mut per_author: HashMap<UserId, usize> = HashMap::new();
@@ -119,11 +149,12 @@ impl App {
             post.author_id != user_id && *count <= MAX_PER_AUTHOR
         });
         let items = items.map(|post| Recommended { post: *post, score: 0.0, reason: Reason::Popular });
-        RecommendedList { items: items.take(KEPT).collect(), missing, ..RecommendedList::default() }
+        let items = items.take(KEPT).collect();
+        RecommendedList { id: 0, begun: Instant::now(), items, rows: HashMap::new(), missing }
     }
 
     async fn make_list(&self, user_id: UserId) -> AppResult<RecommendedList> {
-        let began = Instant::now();
+        let begun = Instant::now();
         let gathered = self.gather_candidates(user_id).boxed().await?;
         let described = self.describe_candidates(user_id, &gathered, Wanted::Recommended).boxed().await?;
         metrics::histogram!("tessera_recommendation_candidates").record(gathered.candidates.len() as f64);
@@ -153,9 +184,9 @@ impl App {
         let items: Vec<Recommended> = (ranked.into_iter())
             .map(|ranked| Recommended { post: ranked.post, score: ranked.score, reason: ranked.reason })
             .collect();
-        metrics::histogram!("tessera_recommendation_seconds").record(began.elapsed().as_secs_f64());
+        metrics::histogram!("tessera_recommendation_seconds").record(begun.elapsed().as_secs_f64());
         rows.retain(|post_id, _| items.iter().any(|item| item.post.post_id == *post_id));
-        Ok(RecommendedList { id: rand::random(), items, rows, missing })
+        Ok(RecommendedList { id: rand::random(), begun, items, rows, missing })
     }
 
     /// Posts by people whom `user_id` follows, most worth showing first: by the model, with the bonus for fresh posts.

@@ -1,6 +1,6 @@
 //! What is recommended to somebody.
 
-use super::{Reason, Recommended};
+use super::{Reason, Recommended, WantedFor};
 use crate::{
     App, AppResult,
     feed::Degraded,
@@ -41,7 +41,7 @@ impl App {
     /// # Errors
     /// Those of the ledger. Other failures give what can be had ([`Recommendations::degraded`]).
     pub async fn list_recommendations(&self, user_id: UserId, limit: usize) -> AppResult<Recommendations> {
-        let list = self.recommended(user_id).await;
+        let list = self.recommended(user_id, WantedFor::List).await;
         let mut degraded = list.missing.clone();
         let ids: Vec<PostId> = list.items.iter().map(|item| item.post.post_id).collect();
         let unseen = match self.actors.timelines.unseen(user_id, ids.clone(), Deadline::after(SEEN_TIMEOUT)).await {

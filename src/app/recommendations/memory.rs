@@ -4,12 +4,17 @@ use super::RecommendedList;
 use crate::{AppError, AppResult, hydrate::NodeCache};
 use moka::future::Cache;
 use parking_lot::RwLock;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tessera_domain::{PostId, UserId, post::PostRef, recommendation::Reason};
 use tokio::sync::Semaphore;
 
-/// How long a list is given to everybody who asks.
+/// How long a new list is given to those who asked for one to be made.
 const FRESH_TTL: Duration = Duration::from_secs(10);
+/// How long it is remembered that somebody's taste changed: longer than lists are believed.
+const CHANGED_TTL: Duration = Duration::from_secs(900);
 /// How long an older list is remembered, for the reasons on feeds that are still open and as a fallback.
 const LAST_IDLE: Duration = Duration::from_secs(3_600);
 /// Recommended posts remembered, over all people.
@@ -35,6 +40,8 @@ pub(crate) struct RecommendationMemory {
     fresh: Cache<UserId, Arc<RecommendedList>>,
     last: Cache<UserId, Remembered>,
     shown: Cache<UserId, Arc<[PostId]>>,
+    /// When what a person likes or follows last changed, as far as this node knows.
+    changed: Cache<UserId, Instant>,
     popular: RwLock<Arc<[PostRef]>>,
     /// Turns at making lists.
     pub(super) making: Semaphore,
@@ -50,6 +57,7 @@ impl Default for RecommendationMemory {
         Self {
             fresh: Cache::builder().max_capacity(2_000).time_to_live(FRESH_TTL).build(),
             last: Cache::builder().max_capacity(REMEMBERED_ITEMS).weigher(weight).time_to_idle(LAST_IDLE).build(),
+            changed: Cache::builder().max_capacity(SHOWN_ENTRIES).time_to_live(CHANGED_TTL).build(),
             shown: Cache::builder().max_capacity(SHOWN_ENTRIES).time_to_idle(LAST_IDLE).build(),
             popular: RwLock::new(Arc::from([])),
             making: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
@@ -59,13 +67,18 @@ impl Default for RecommendationMemory {
 }
 
 impl RecommendationMemory {
-    /// The list of a person that was made in the last seconds.
-    pub(super) async fn made(&self, user_id: UserId) -> Option<Arc<RecommendedList>> {
-        self.fresh.get(&user_id).await
+    /// The last whole list of a person, unless what they like or follow has changed since it was begun.
+    pub(super) async fn current(&self, user_id: UserId) -> Option<Arc<RecommendedList>> {
+        let list = self.last(user_id).await?;
+        self.is_current(user_id, &list).await.then_some(list)
+    }
+
+    async fn is_current(&self, user_id: UserId, list: &RecommendedList) -> bool {
+        self.changed.get(&user_id).await.is_none_or(|changed| list.begun > changed)
     }
 
     /// The list of a person: one of the last seconds, or the one that `make` makes, which is made once for all who ask.
-    /// One that lacks something is given to those who wait for it and not kept.
+    /// One that lacks something, or was overtaken by a change, is given to those who wait for it and not kept.
     pub(super) async fn fresh(
         &self,
         user_id: UserId,
@@ -75,7 +88,8 @@ impl RecommendationMemory {
         let list = self.fresh.try_get_with(user_id, made).await.map_err(|error: Arc<AppError>| (*error).clone())?;
         if list.is_whole() {
             self.remember(user_id, &list).await;
-        } else {
+        }
+        if !list.is_whole() || !self.is_current(user_id, &list).await {
             self.fresh.invalidate(&user_id).await;
         }
         Ok(list)
@@ -105,6 +119,7 @@ impl RecommendationMemory {
 
     /// Makes the next list a new one: what the person likes or follows changed.
     pub(crate) async fn outdate(&self, user_id: UserId) {
+        self.changed.insert(user_id, Instant::now()).await;
         self.fresh.invalidate(&user_id).await;
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! gather: popular │ similar people's posts and likes │ hashtags │ look-alikes     side by side, each with its time-out
 //!    └─► facts: everything about up to 1,000 candidates in one batch per question; who may not be shown is dropped
-//!           └─► ranking model (or popularity, where it fails) ─► business rules ─► list, kept for some seconds
+//!           └─► ranking model (or popularity, where it fails) ─► business rules ─► list, kept for a minute
 //! ```
 //! The feed mixes the list in, `list_recommendations` shows it. A source that fails is left out and named; where
 //! the whole fails or is slow, its breaker opens and callers get the last good list at once.
@@ -15,7 +15,7 @@ mod list_recommendations;
 mod log;
 mod memory;
 
-pub(crate) use list::{Recommended, RecommendedList};
+pub(crate) use list::{Recommended, RecommendedList, WantedFor};
 pub use list_recommendations::{Recommendations, RecommendedPost};
 pub(crate) use memory::RecommendationMemory;
 pub use tessera_domain::recommendation::Reason;

@@ -48,7 +48,8 @@ pub trait DiscoveryLedger: Send + Sync + 'static {
     /// Posts that have `tag`, before `before`, newest first, whoever may see them.
     async fn hashtag_posts(&self, tag: &str, before: Option<PostId>, limit: usize) -> StoreResult<Vec<PostRef>>;
 
-    /// The newest posts of public accounts after `after` that have one of `tags`, newest first, each once.
+    /// The newest posts of public accounts after `after` that have one of `tags`, newest first, each once. A bounded number
+    /// of posts is looked at, so there may be fewer than `limit` where many have several of the hashtags or are not public.
     async fn public_hashtag_posts(&self, tags: &[String], after: PostId, limit: usize) -> StoreResult<Vec<PostRef>>;
 
     /// Use of hashtags in posts of public accounts since `since`, most used first.

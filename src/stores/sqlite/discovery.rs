@@ -12,6 +12,9 @@ use tessera_ports::{
     },
 };
 
+/// Posts looked at for each one that is wanted: some have several of the hashtags, and some are not public.
+const HASHTAG_STEPS_PER_POST: usize = 2;
+
 #[async_trait]
 impl DiscoveryLedger for SqliteLedger {
     async fn hashtag_posts(&self, tag: &str, before: Option<PostId>, page: usize) -> StoreResult<Vec<PostRef>> {
@@ -24,14 +27,25 @@ impl DiscoveryLedger for SqliteLedger {
     }
 
     async fn public_hashtag_posts(&self, tags: &[String], after: PostId, page: usize) -> StoreResult<Vec<PostRef>> {
+        // Steps from one post to the next older of its hashtag, so that a busy one costs no more than a quiet one.
         let query = sqlx::query_as(
-            "SELECT p.id, p.author_id FROM (
-                 SELECT DISTINCT t.post_id FROM json_each(?1) AS wanted
-                 CROSS JOIN post_hashtags t ON t.tag = wanted.value AND t.post_id > ?2) AS found
+            "WITH RECURSIVE wanted (tag) AS (SELECT DISTINCT value FROM json_each(?1)), merged (post_id, tag) AS (
+                 SELECT (SELECT max(t.post_id) FROM post_hashtags t INDEXED BY post_hashtags_by_tag
+                         WHERE t.tag = wanted.tag AND t.post_id > ?2),
+                        tag
+                 FROM wanted
+                 UNION ALL
+                 SELECT (SELECT max(t.post_id) FROM post_hashtags t INDEXED BY post_hashtags_by_tag
+                         WHERE t.tag = merged.tag AND t.post_id > ?2 AND t.post_id < merged.post_id),
+                        tag
+                 FROM merged WHERE post_id IS NOT NULL
+                 ORDER BY 1 DESC LIMIT ?3)
+             SELECT p.id, p.author_id FROM (SELECT DISTINCT post_id FROM merged WHERE post_id IS NOT NULL) AS found
              CROSS JOIN posts p ON p.id = found.post_id CROSS JOIN users u ON u.id = p.author_id
-             WHERE u.private = 0 AND u.deleted_at IS NULL ORDER BY p.id DESC LIMIT ?3",
+             WHERE u.private = 0 AND u.deleted_at IS NULL ORDER BY p.id DESC LIMIT ?4",
         );
-        let query = query.bind(text_list(tags)?).bind(after.to_i64()).bind(limit(page));
+        let steps = tags.len() + HASHTAG_STEPS_PER_POST * page;
+        let query = query.bind(text_list(tags)?).bind(after.to_i64()).bind(limit(steps)).bind(limit(page));
         Ok(self.fetch_all(query).await?.into_iter().map(post_ref).collect())
     }
 
