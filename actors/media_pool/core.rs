@@ -13,6 +13,11 @@ use tessera_ports::ledger::MediaJob;
 const FIRST_RETRY_MS: u64 = 1_000;
 /// The longest delay before another attempt.
 const MAX_RETRY_MS: u64 = 60_000;
+/// How often a job is tried whose file may be what takes too much of this machine.
+pub(super) const MAX_STARVED_ATTEMPTS: u32 = 5;
+/// The delay before its second attempt, at most; before the third it is twice as long, and so on. All in all more than half
+/// an hour, in which other work may end.
+const STARVED_RETRY_MS: u64 = 5 * 60_000;
 
 /// One lease of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -138,6 +143,16 @@ impl FeederCore {
 /// follows from the upload, so that jobs that failed together do not come back together.
 pub(super) fn retry_delay_ms(upload_id: UploadId, attempt: u32) -> i64 {
     let longest = FIRST_RETRY_MS.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX_RETRY_MS);
+    with_jitter(longest, upload_id, attempt)
+}
+
+/// The same where time or memory was wanting; `None` once that is enough.
+pub(super) fn starved_delay_ms(upload_id: UploadId, attempt: u32) -> Option<i64> {
+    (attempt < MAX_STARVED_ATTEMPTS).then(|| with_jitter(STARVED_RETRY_MS * u64::from(attempt), upload_id, attempt))
+}
+
+/// From half of `longest` to the whole.
+fn with_jitter(longest: u64, upload_id: UploadId, attempt: u32) -> i64 {
     let seed = stable_hash(upload_id.0.as_bytes()).wrapping_add(u64::from(attempt));
     let share = 0.5 + 0.5 * SeededRandom::new(seed).next_f64();
     (longest as f64 * share) as i64

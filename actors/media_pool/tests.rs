@@ -2,7 +2,7 @@
 
 mod pool;
 
-use super::core::{FeederCore, JobKey, Wanted, retry_delay_ms};
+use super::core::{FeederCore, JobKey, MAX_STARVED_ATTEMPTS, Wanted, retry_delay_ms, starved_delay_ms};
 use tessera_domain::{
     Timestamp, UploadId, UserId,
     upload::{Upload, UploadStatus},
@@ -104,4 +104,14 @@ fn retries_back_off_within_bounds_and_apart() {
         assert!(delays.iter().all(|delay| (longest / 2..=longest).contains(delay)), "{attempt}: {delays:?}");
         assert!(delays.iter().max() > delays.iter().min());
     }
+}
+
+#[test]
+fn what_the_machine_lacks_is_waited_for_and_not_for_ever() {
+    let id = job(1).upload.id;
+    let delays: Vec<_> = (1..MAX_STARVED_ATTEMPTS).map_while(|attempt| starved_delay_ms(id, attempt)).collect();
+    assert_eq!(delays.len(), 4);
+    let whole: i64 = delays.iter().sum();
+    assert!((25 * 60_000..=50 * 60_000).contains(&whole), "{delays:?}");
+    assert_eq!(starved_delay_ms(id, MAX_STARVED_ATTEMPTS), None);
 }

@@ -14,7 +14,7 @@ use tessera_domain::{
     media::{MediaDetails, MediaFile, MediaKind, MediaRecord, VideoRecord, file_key},
     upload::{Upload, UploadStatus},
 };
-use tessera_media::video::{CancelFlag, ProcessedVideo, VideoError, VideoFile, VideoLimits, process_video};
+use tessera_media::video::{CancelFlag, ProcessedVideo, VideoError, VideoFile, process_video};
 use tokio::sync::watch;
 
 /// How often it is asked whether an upload was called off.
@@ -35,7 +35,8 @@ pub(super) async fn make_video(
     download(tools, upload, &folder).await?;
     progress.send_replace(5);
     let limits = args.settings.video_limits.clone();
-    let longest = longest(&limits);
+    // The children's time, and the poster.
+    let longest = limits.longest() + limits.base_time;
     let work = {
         let (folder, declared) = (folder.clone(), upload.content_type.clone());
         let (progress, cancel, embedder) = (progress.clone(), cancel.clone(), args.embedder.clone());
@@ -60,12 +61,6 @@ pub(super) async fn make_video(
     let record = record(upload.id, &video);
     let ProcessedVideo { poster, files, .. } = video;
     Ok(Made { record, embedding, pictures: poster, video: Some(MadeVideo { files, _folder: folder }) })
-}
-
-/// Longer than it ever takes by its own limits.
-fn longest(limits: &VideoLimits) -> Duration {
-    let seconds = limits.max_duration.as_secs_f64();
-    limits.probe_limit + limits.base_time * 2 + limits.time_per_second.mul_f64(seconds)
 }
 
 fn record(upload_id: UploadId, video: &ProcessedVideo) -> MediaRecord {
@@ -102,6 +97,10 @@ async fn download(tools: &WorkerTools, upload: &Upload, folder: &Folder) -> Resu
 fn refusal(upload: &Upload, error: &VideoError) -> Failure {
     match error {
         VideoError::Cancelled => Failure::LeaseLost,
+        VideoError::Starved { detail } => {
+            tracing::warn!(upload_id = %upload.id, detail, "a video wanted more than this machine had");
+            Failure::Starved("The video could not be converted.")
+        }
         error if error.is_retryable() => passing(upload, &format!("{error:?}"), "The video could not be converted."),
         error => {
             tracing::info!(upload_id = %upload.id, code = error.code(), ?error, "an upload was refused");

@@ -2,7 +2,7 @@
 
 use super::{
     MediaPoolArgs,
-    core::retry_delay_ms,
+    core::{retry_delay_ms, starved_delay_ms},
     made::{Made, make_picture, put_pictures},
     message::{AttemptEnd, FactoryKey, Ticket},
     video::{make_video, put_video},
@@ -87,6 +87,9 @@ pub(super) enum Failure {
     Final(String),
     /// A store's or the machine's: another attempt may do better.
     Passing(&'static str),
+    /// The machine had too little time or memory, or the file takes too much: a few attempts tell. The original stays, so
+    /// that an operator can have it tried again.
+    Starved(&'static str),
     /// The lease is somebody else's.
     LeaseLost,
 }
@@ -102,8 +105,13 @@ async fn attempt(tools: &WorkerTools, ticket: &Ticket) -> AttemptEnd {
             return AttemptEnd::Posted;
         }
         Err(Failure::LeaseLost) => return AttemptEnd::LeaseLost,
-        Err(Failure::Final(reason)) => fail(tools, job, &reason, true).await,
-        Err(Failure::Passing(reason)) => fail(tools, job, reason, false).await,
+        Err(Failure::Final(reason)) => refuse(tools, job, &reason).await,
+        Err(Failure::Passing(reason)) => {
+            fail(tools, job, reason, Some(retry_delay_ms(job.upload.id, job.attempt))).await.map(|_| ())
+        }
+        Err(Failure::Starved(reason)) => {
+            fail(tools, job, reason, starved_delay_ms(job.upload.id, job.attempt)).await.map(|_| ())
+        }
     };
     if let Err(error) = end {
         tracing::warn!(upload_id = %job.upload.id, %error, "cannot record a failed attempt; its lease will run out");
@@ -197,14 +205,20 @@ async fn finish(
     }
 }
 
-/// Tells the ledger of a failed attempt; a final one takes the original along, as nothing will read it again.
-async fn fail(tools: &WorkerTools, job: &MediaJob, reason: &str, is_final: bool) -> StoreResult<()> {
-    let MediaPoolArgs { ledger, objects, settings, .. } = &*tools.args;
-    let (upload, now) = (&job.upload, clock::now());
-    let retry_at = (!is_final).then(|| now.plus_ms(retry_delay_ms(upload.id, job.attempt)));
-    let work = ledger.fail_job(upload.id, job.lease_token, reason, retry_at, now);
-    let was_ours = limited("ledger", settings.store_limit, work).await?;
-    if is_final && was_ours {
+/// Tells the ledger of a failed attempt, after which the job waits for so long or is dead; false where the lease was lost.
+async fn fail(tools: &WorkerTools, job: &MediaJob, reason: &str, delay_ms: Option<i64>) -> StoreResult<bool> {
+    let MediaPoolArgs { ledger, settings, .. } = &*tools.args;
+    let now = clock::now();
+    let retry_at = delay_ms.map(|delay_ms| now.plus_ms(delay_ms));
+    let work = ledger.fail_job(job.upload.id, job.lease_token, reason, retry_at, now);
+    limited("ledger", settings.store_limit, work).await
+}
+
+/// Refuses a file for good; its original goes, as nothing will read it again.
+async fn refuse(tools: &WorkerTools, job: &MediaJob, reason: &str) -> StoreResult<()> {
+    let MediaPoolArgs { objects, settings, .. } = &*tools.args;
+    let upload = &job.upload;
+    if fail(tools, job, reason, None).await? {
         let keys = [upload.object_key.clone()];
         if let Err(error) = limited("object store", settings.store_limit, objects.delete(&keys)).await {
             tracing::warn!(upload_id = %upload.id, %error, "cannot delete a refused original");

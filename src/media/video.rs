@@ -26,12 +26,12 @@ pub use sniff::{VideoFormat, sniff_video};
 pub use tools::VideoTools;
 
 use crate::{Limits, ProcessedImage, process_image};
-use child::Sandbox;
+use child::{Sandbox, by_the_clock};
 use std::{
     fs,
     io::Read,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// What a video may be and what making it ready may cost.
@@ -51,11 +51,11 @@ pub struct VideoLimits {
     pub max_bit_rate: u64,
     /// Frames per second that the container claims. Default 1,000; more than 60 are thinned out.
     pub max_frame_rate: u32,
-    /// How long looking at the file may take. Default 20 s.
+    /// Processor time for looking at the file. Default 20 s. By the clock it may take a few times as long, as may all below.
     pub probe_limit: Duration,
-    /// How long making the results may take: this, and [`VideoLimits::time_per_second`] for each second of the video.
+    /// Processor time for making the results: this, and [`VideoLimits::time_per_second`] for each second of the video.
     pub base_time: Duration,
-    /// Time per second of the video. Default 20 s: 8K on a small machine.
+    /// Processor time per second of the video. Default 20 s: 8K on a small machine.
     pub time_per_second: Duration,
     /// One result in bytes, and each file that the children write. Default 1 GiB.
     pub max_output_bytes: u64,
@@ -82,6 +82,17 @@ impl Default for VideoLimits {
             memory_bytes: 4 * 1024 * 1024 * 1024,
             threads: 2,
         }
+    }
+}
+
+impl VideoLimits {
+    /// The longest that a video may take by the clock.
+    pub fn longest(&self) -> Duration {
+        by_the_clock(self.probe_limit + self.time_of(self.max_duration))
+    }
+
+    fn time_of(&self, duration: Duration) -> Duration {
+        self.base_time + self.time_per_second.mul_f64(duration.as_secs_f64())
     }
 }
 
@@ -133,7 +144,7 @@ pub fn process_video(
     cancel: &CancelFlag,
 ) -> Result<ProcessedVideo, VideoError> {
     let format = check_file(source, declared_content_type, limits)?;
-    let sandbox = Sandbox { tools, folder, limits, cancel, deadline: Instant::now() + limits.probe_limit };
+    let sandbox = Sandbox::new(tools, folder, limits, cancel, limits.probe_limit);
     let (facts, measured) = match probe::probe(&sandbox, source, format) {
         Err(error) if format == VideoFormat::WebM && error == VideoError::unknown_length() => {
             let path = transcode::measure(&sandbox, source, format)?;
@@ -143,8 +154,7 @@ pub fn process_video(
     };
     let source = measured.as_deref().unwrap_or(source);
     progress(5);
-    let allowed = limits.base_time + limits.time_per_second.mul_f64(facts.duration.as_secs_f64());
-    let sandbox = Sandbox { deadline: Instant::now() + allowed, ..sandbox };
+    let sandbox = Sandbox::new(tools, folder, limits, cancel, limits.time_of(facts.duration));
     let planned = plan::plan(&facts);
     let renditions = transcode::transcode(&sandbox, source, &facts, planned, &|percent| {
         progress(5 + (u32::from(percent) * 8 / 10) as u8)

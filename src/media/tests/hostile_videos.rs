@@ -4,6 +4,7 @@ use super::video::{Studio, check_mp4};
 use crate::video::{CancelFlag, ProcessedVideo, VideoError, VideoLimits, process_video};
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     time::{Duration, Instant},
 };
@@ -184,9 +185,10 @@ fn time_limits_and_cancelling_leave_no_process_behind() {
         let done = process_video(&studio.tools, &long, &folder, "video/mp4", limits, &|_| {}, cancel);
         done.map(|_| ()).expect_err("it does not end by itself")
     };
-    let hurried = Duration::from_millis(300);
+    let hurried = Duration::from_millis(100);
     let limits = VideoLimits { base_time: hurried, time_per_second: Duration::ZERO, ..VideoLimits::default() };
-    assert_eq!(run(&limits, &CancelFlag::default()), VideoError::TooSlow);
+    let told = run(&limits, &CancelFlag::default());
+    assert!(matches!(told, VideoError::Starved { .. }), "the clock says nothing about the file: {told:?}");
     assert_eq!(running_in(&folder), 0);
 
     let cancel = CancelFlag::default();
@@ -202,4 +204,28 @@ fn time_limits_and_cancelling_leave_no_process_behind() {
         assert_eq!(run(&VideoLimits::default(), &cancel), VideoError::Cancelled);
     });
     assert_eq!(running_in(&folder), 0);
+}
+
+/// What a child dies of decides whether its file is refused for good; programs that die on purpose stand in for `ffprobe`.
+#[test]
+fn what_the_machine_lacked_is_tried_again_and_what_the_file_wanted_is_not() {
+    let mut studio = Studio::open();
+    let film = studio.film("film.mp4", "64x48", "10", "1", &["-c:v", "libx264", "-preset", "ultrafast"]);
+    studio.tools.ffprobe = studio.path("ffprobe");
+    let limits = VideoLimits { probe_limit: Duration::from_secs(2), ..VideoLimits::default() };
+    for (script, code, is_retryable) in [
+        ("[ $(ulimit -t) = 2 ] && kill -XCPU $$", "too_slow", false),
+        ("kill -XFSZ $$", "too_slow", false),
+        ("echo film.mp4: Input/output error >&2; exit 1", "corrupt_file", false),
+        ("echo moov atom not found >&2; exit 1", "corrupt_file", false),
+        ("kill -KILL $$", "starved", true),
+        ("exec sleep 60", "starved", true),
+        ("echo film.mp4: Cannot allocate memory >&2; exit 1", "starved", true),
+        ("echo pthread_create: Resource temporarily unavailable >&2; exit 1", "starved", true),
+    ] {
+        fs::write(&studio.tools.ffprobe, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(&studio.tools.ffprobe, fs::Permissions::from_mode(0o755)).expect("made executable");
+        let error = studio.process_as(&film, "video/mp4", &limits).map(|_| ()).expect_err(script);
+        assert_eq!((error.code(), error.is_retryable()), (code, is_retryable), "{script}: {error:?}");
+    }
 }

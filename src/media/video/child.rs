@@ -41,6 +41,14 @@ impl CancelFlag {
     }
 }
 
+/// By the clock a child may take so many times the processor time that it has: the machine may have other work.
+const PATIENCE: u32 = 3;
+
+/// The longest that work with so much processor time may take by the clock.
+pub(super) fn by_the_clock(time: Duration) -> Duration {
+    time * PATIENCE
+}
+
 /// The fences around every child of one video.
 #[derive(Clone, Copy)]
 pub(super) struct Sandbox<'a> {
@@ -49,11 +57,24 @@ pub(super) struct Sandbox<'a> {
     pub folder: &'a Path,
     pub limits: &'a VideoLimits,
     pub cancel: &'a CancelFlag,
-    /// When a child is killed.
-    pub deadline: Instant,
+    /// Processor time of a child. One that needs more has itself to blame.
+    time: Duration,
+    /// When a child is killed, to be tried again on a machine that has more time for it.
+    deadline: Instant,
 }
 
-impl Sandbox<'_> {
+impl<'a> Sandbox<'a> {
+    /// Fences with `time` on a processor for each child, and a few times that by the clock for all of them.
+    pub fn new(
+        tools: &'a VideoTools,
+        folder: &'a Path,
+        limits: &'a VideoLimits,
+        cancel: &'a CancelFlag,
+        time: Duration,
+    ) -> Self {
+        Self { tools, folder, limits, cancel, time, deadline: Instant::now() + by_the_clock(time) }
+    }
+
     /// Runs a program to its end; hands every line that it says to `line` as it comes, and keeps none.
     pub fn run(&self, program: &Path, arguments: &[OsString], line: &mut dyn FnMut(&str)) -> Result<(), VideoError> {
         let mut child = Killed(self.command(program, arguments).spawn().map_err(VideoError::machine)?);
@@ -70,7 +91,7 @@ impl Sandbox<'_> {
                 return Err(VideoError::Cancelled);
             }
             if Instant::now() >= self.deadline {
-                return Err(VideoError::TooSlow);
+                return Err(VideoError::starved("it took too long by the clock"));
             }
             thread::sleep(POLL_INTERVAL);
         };
@@ -91,12 +112,13 @@ impl Sandbox<'_> {
             // Root of a namespace may do what others may not; nothing of that is needed.
             privileges.push("--bounding-set=-all");
         }
-        let seconds = self.deadline.saturating_duration_since(Instant::now()).as_secs() + 1;
+        // A limit of no seconds would be met at once.
+        let seconds = (self.time.as_secs_f64().ceil() as u64).max(1);
         words.push(prlimit.into());
         words.extend(
             [
                 format!("--as={}", self.limits.memory_bytes),
-                format!("--cpu={}", seconds.saturating_mul(u64::from(self.limits.threads))),
+                format!("--cpu={seconds}"),
                 format!("--fsize={}", self.limits.max_output_bytes),
                 format!("--nofile={MAX_OPEN_FILES}"),
                 "--core=0".to_owned(),
@@ -116,12 +138,16 @@ impl Sandbox<'_> {
     }
 }
 
-/// Whose fault it is that a child failed: the file's, its size's, or the machine's.
+/// Whose fault it is that a child failed: the file's, its size's, the machine's, or that of the machine's other work.
 fn failure(status: ExitStatus, complaint: &str) -> VideoError {
     const FENCES: [&str; 3] = ["unshare:", "prlimit:", "setpriv:"];
+    // ENOMEM and EAGAIN as programs say them. Not EIO: that is also what they say of a file that breaks off.
+    const STARVED: [&str; 2] = ["Cannot allocate memory", "Resource temporarily unavailable"];
     match (status.signal(), status.code()) {
-        // XCPU, XFSZ, or KILL by the kernel for memory.
-        (Some(24 | 25 | 9), _) => VideoError::TooSlow,
+        // XCPU and XFSZ: the file had its share and wanted more.
+        (Some(24 | 25), _) => VideoError::TooSlow,
+        // KILL is the kernel's where memory runs out, and may have met this child for the sake of others.
+        (Some(9), _) => VideoError::starved("it was killed"),
         // A program that is missing or may not be run.
         (_, Some(126 | 127)) => VideoError::Failed { detail: complaint.to_owned() },
         _ if complaint.lines().any(|line| FENCES.iter().any(|fence| line.starts_with(fence)))
@@ -129,7 +155,7 @@ fn failure(status: ExitStatus, complaint: &str) -> VideoError {
         {
             VideoError::Failed { detail: complaint.to_owned() }
         }
-        _ if complaint.contains("Cannot allocate memory") => VideoError::TooSlow,
+        _ if STARVED.iter().any(|words| complaint.contains(words)) => VideoError::starved(complaint),
         _ => VideoError::corrupt(complaint),
     }
 }

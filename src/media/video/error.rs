@@ -67,9 +67,15 @@ pub enum VideoError {
         /// The tool's words, for the log; not shown to the uploader.
         detail: String,
     },
-    /// More time or memory than allowed.
+    /// More processor time than allowed, or larger results.
     #[error("The video takes too long to convert.")]
     TooSlow,
+    /// Not enough time or memory was to be had: it may be the file that takes too much, or the machine's other work.
+    #[error("The video could not be converted.")]
+    Starved {
+        /// What was missing, for the log; not shown to the uploader.
+        detail: String,
+    },
     /// The caller called it off.
     #[error("The upload was cancelled.")]
     Cancelled,
@@ -95,6 +101,7 @@ impl VideoError {
             Self::UnsupportedCodec { .. } => "unsupported_codec",
             Self::Corrupt { .. } => "corrupt_file",
             Self::TooSlow => "too_slow",
+            Self::Starved { .. } => "starved",
             Self::Cancelled => "cancelled",
             Self::Failed { .. } => "conversion_failed",
         }
@@ -102,7 +109,7 @@ impl VideoError {
 
     /// Whether another attempt on the same bytes may succeed.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Cancelled)
+        matches!(self, Self::Failed { .. } | Self::Starved { .. } | Self::Cancelled)
     }
 
     /// A container without a length, as browsers record them.
@@ -112,6 +119,10 @@ impl VideoError {
 
     pub(super) fn machine(error: std::io::Error) -> Self {
         Self::Failed { detail: error.to_string() }
+    }
+
+    pub(super) fn starved(detail: impl Into<String>) -> Self {
+        Self::Starved { detail: detail.into() }
     }
 
     pub(super) fn corrupt(detail: impl Into<String>) -> Self {

@@ -10,14 +10,13 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Instant,
 };
 
 /// Where the programs are, and what the machine offers to fence them in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoTools {
     pub(super) ffmpeg: PathBuf,
-    pub(super) ffprobe: PathBuf,
+    pub(crate) ffprobe: PathBuf,
     pub(super) prlimit: PathBuf,
     pub(super) setpriv: PathBuf,
     /// `unshare`, where it may make a network namespace without any network in it.
@@ -48,8 +47,7 @@ impl VideoTools {
     /// What `ffmpeg` says that it has, asked within the fences: a system that forbids those forbids videos, and better at once.
     fn filters(&self) -> Result<HashSet<String>, VideoError> {
         let (limits, cancel) = (VideoLimits::default(), CancelFlag::default());
-        let deadline = Instant::now() + limits.probe_limit;
-        let sandbox = Sandbox { tools: self, folder: Path::new("/"), limits: &limits, cancel: &cancel, deadline };
+        let sandbox = Sandbox::new(self, Path::new("/"), &limits, &cancel, limits.probe_limit);
         let mut names = HashSet::new();
         sandbox.run(&self.ffmpeg, &words(["-hide_banner", "-filters"]), &mut |line| {
             names.extend(line.split_whitespace().nth(1).map(str::to_owned));
