@@ -115,11 +115,11 @@ impl Breakers {
             ..BreakerSettings::default()
         };
         // A short window, because a feed without recommendations is a poor one: it must open for what lasts, not for a
-        // moment under load. Calls are cut off at a fifth of a second, and a feed waits for those that nearly take that
-        // long: where most do, it is better off without.
+        // moment under load. Calls are cut off at a quarter of a second, as many are under way as there are cores, and a
+        // feed waits for those that nearly take that long: where most do, it is better off without.
         let recommendations = BreakerSettings {
             window: WindowSize::Seconds(10),
-            minimum_calls: 20,
+            minimum_calls: 10,
             half_open_permits: 5,
             slow_call_rate: 0.8,
             slow_call: Duration::from_millis(150),

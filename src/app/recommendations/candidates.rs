@@ -5,7 +5,7 @@ use futures::{FutureExt, future::OptionFuture};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tessera_actors::{
     Deadline,
@@ -38,6 +38,10 @@ pub(super) const LIKES_WITH_LOOKS: usize = 10;
 const LOOK_ALIKES: u16 = 100;
 /// How long one source may take.
 const SOURCE_TIMEOUT: Duration = Duration::from_millis(120);
+/// How long the sources may take that begin with the person's taste: that and the source after it.
+const TASTE_TIMEOUT: Duration = Duration::from_millis(160);
+/// So long before its time is up a source gives what it has.
+const MARGIN: Duration = Duration::from_millis(20);
 
 /// A post that may be recommended.
 #[derive(Debug, Clone, Copy)]
@@ -180,13 +184,16 @@ impl App {
         &self,
         user_id: UserId,
     ) -> (Result<TasteView, Degraded>, Result<SimilarPeople, Degraded>, Result<Vec<PostRef>, Degraded>) {
+        let began = Instant::now();
         let taste = match self.taste(user_id).await {
             Ok(taste) => taste,
             Err(part) => return (Err(part), Ok(SimilarPeople::default()), Ok(Vec::new())),
         };
+        let left = TASTE_TIMEOUT.saturating_sub(began.elapsed());
+        let looks = self.look_alike_candidates(user_id, &taste, Deadline::after(left.saturating_sub(MARGIN)));
         let (similar, looks) = tokio::join!(
-            in_time(Degraded::SimilarUsers, self.similar_candidates(&taste).boxed()),
-            in_time(Degraded::VisualSearch, self.look_alike_candidates(user_id, &taste).boxed()),
+            within(left, Degraded::SimilarUsers, self.similar_candidates(&taste).boxed()),
+            within(left, Degraded::VisualSearch, looks.boxed()),
         );
         (Ok(taste), similar, looks)
     }
@@ -238,7 +245,12 @@ impl App {
     }
 
     /// Posts that look like what the person liked last, through the breaker of the visual index. One search for all.
-    async fn look_alike_candidates(&self, user_id: UserId, taste: &TasteView) -> AppResult<Vec<PostRef>> {
+    async fn look_alike_candidates(
+        &self,
+        user_id: UserId,
+        taste: &TasteView,
+        deadline: Deadline,
+    ) -> AppResult<Vec<PostRef>> {
         let Some(model) = self.embedder.as_ref().map(Embedder::version) else { return Ok(Vec::new()) };
         let liked: Vec<PostId> = taste.likes.iter().take(LIKES_WITH_LOOKS).map(|(post, _)| post.post_id).collect();
         let vectors = self.vectors(&liked).await?;
@@ -251,7 +263,6 @@ impl App {
             excluded_posts: taste.likes.iter().map(|(post, _)| post.post_id).collect(),
             excluded_authors: vec![user_id],
         };
-        let deadline = Deadline::after(SOURCE_TIMEOUT);
         let search = async { AppResult::Ok(self.actors.visual.search(&query, deadline).await?) };
         let found = self.breakers.visual_index.call(deadline, search).await;
         let found = found.map_err(|error| AppError::Unavailable(format!("the visual index: {error}")))?;
@@ -273,7 +284,11 @@ impl App {
 
 /// The source's answer, or its name where it fails or takes too long.
 async fn in_time<T>(part: Degraded, work: impl Future<Output = AppResult<T>>) -> Result<T, Degraded> {
-    match tokio::time::timeout(SOURCE_TIMEOUT, work).await {
+    within(SOURCE_TIMEOUT, part, work).await
+}
+
+async fn within<T>(limit: Duration, part: Degraded, work: impl Future<Output = AppResult<T>>) -> Result<T, Degraded> {
+    match tokio::time::timeout(limit, work).await {
         Ok(Ok(found)) => return Ok(found),
         Ok(Err(error)) => tracing::debug!(part = part.as_str(), %error, "recommendations lack a source"),
         Err(_) => tracing::debug!(part = part.as_str(), "recommendations lack a source that is slow"),

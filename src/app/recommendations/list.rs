@@ -4,7 +4,7 @@ use super::facts::{Described, Wanted};
 use crate::{App, AppError, AppResult, feed::Degraded};
 use futures::FutureExt;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,9 +19,11 @@ use tessera_domain::{
 };
 
 /// How long a list may take: without it a feed is poorer, not wrong.
-const LIST_TIMEOUT: Duration = Duration::from_millis(200);
-/// How long a list may wait until it is made.
+const LIST_TIMEOUT: Duration = Duration::from_millis(250);
+/// How long a list may wait until it is its turn to be made.
 const TURN_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long finding out what was seen may take.
+const SEEN_TIMEOUT: Duration = Duration::from_millis(80);
 /// How long the model may take; it computes for a fraction of a millisecond.
 const MODEL_TIMEOUT: Duration = Duration::from_millis(50);
 /// Posts that are kept of a list.
@@ -32,6 +34,18 @@ const ASKED_AGE: Duration = Duration::from_secs(10);
 const FEED_AGE: Duration = Duration::from_secs(60);
 /// How old a list may be that a feed takes from while the node has no turn to make another.
 const CROWDED_FEED_AGE: Duration = Duration::from_secs(600);
+
+/// Why no list was made.
+#[derive(Debug)]
+enum NoList {
+    /// The node makes others.
+    Crowded,
+    /// It failed, was slow, or failed too often lately.
+    Failed(BreakerError<AppError>),
+}
+
+/// From so many posts on a list may be older.
+const LONG_LIST: usize = 50;
 
 /// Who wants a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,51 +95,53 @@ impl RecommendedList {
 }
 
 impl App {
-    /// What is recommended to `user_id`: at once and within a fifth of a second. Where it cannot be had in time, or failed
+    /// What is recommended to `user_id`: at once and within a third of a second. Where it cannot be had in time, or failed
     /// too often lately, it is the last good list, or else what was popular when that was last known, and says so in
     /// [`RecommendedList::missing`].
     pub(crate) async fn recommended(&self, user_id: UserId, wanted_for: WantedFor) -> Arc<RecommendedList> {
-        let deadline = Deadline::after(LIST_TIMEOUT);
-        match self.breakers.recommendations.call(deadline, self.known_or_made(user_id, wanted_for).boxed()).await {
-            Ok(Some(list)) => list,
-            Ok(None) => {
-                metrics::counter!("tessera_recommendations_crowded_out_total").increment(1);
-                Arc::new(self.fallback(user_id).await)
-            }
-            Err(error) => {
-                match error {
-                    // The breaker said so when it opened.
-                    BreakerError::Open { .. } => tracing::debug!("recommendations are old ones"),
-                    error => tracing::warn!(%error, "recommendations are old ones"),
-                }
-                Arc::new(self.fallback(user_id).await)
-            }
-        }
-    }
-
-    /// A list that is new enough, or one made now; `None` where there was no turn to make it.
-    async fn known_or_made(&self, user_id: UserId, wanted_for: WantedFor) -> AppResult<Option<Arc<RecommendedList>>> {
         let memory = &self.recommendation_memory;
         let known = memory.current(user_id).await;
-        let is_within = |age: Duration| known.as_ref().is_some_and(|list| list.begun.elapsed() <= age);
-        let is_feed = wanted_for == WantedFor::Feed;
-        if is_within(if is_feed { FEED_AGE } else { ASKED_AGE }) {
-            return Ok(known);
+        let is_within = |age: Duration| known.as_ref().filter(|list| list.begun.elapsed() <= age).cloned();
+        // Where there is little to recommend, what is new is missed, and a list costs little.
+        let is_feed = wanted_for == WantedFor::Feed && known.as_ref().is_some_and(|list| list.items.len() >= LONG_LIST);
+        if let Some(list) = is_within(if is_feed { FEED_AGE } else { ASKED_AGE }) {
+            return list;
         }
-        // As many at once as there are cores: under load some are ready in time, instead of none. That there is no turn
-        // says nothing of what lists are made from, so the breaker does not count it against them.
-        let turn = match memory.making.try_acquire() {
+        let old = if is_feed { is_within(CROWDED_FEED_AGE) } else { None };
+        let turn = if old.is_some() { Duration::ZERO } else { TURN_TIMEOUT };
+        // Boxed, here and below: the futures of all these questions are large, and everybody who awaits holds them.
+        let refusal = match memory.fresh(user_id, self.make_in_turn(user_id, turn).boxed()).await {
+            Ok(list) => return list,
+            Err(refusal) => refusal,
+        };
+        match &*refusal {
+            NoList::Crowded => {
+                metrics::counter!("tessera_recommendations_crowded_out_total").increment(1);
+                if let Some(old) = old {
+                    return old;
+                }
+            }
+            // The breaker said so when it opened.
+            NoList::Failed(BreakerError::Open { .. }) => tracing::debug!("recommendations are old ones"),
+            NoList::Failed(error) => tracing::warn!(%error, "recommendations are old ones"),
+        }
+        Arc::new(self.fallback(user_id).await)
+    }
+
+    /// A list made now, through the breaker, by the node's next turn. As many are made at once as there are cores: under
+    /// load some are ready in time, instead of none. That there is no turn says nothing of what lists are made from, so
+    /// the breaker does not count it against them.
+    async fn make_in_turn(&self, user_id: UserId, patience: Duration) -> Result<RecommendedList, NoList> {
+        let making = &self.recommendation_memory.making;
+        let _turn = match making.try_acquire() {
             Ok(turn) => turn,
-            Err(_) if is_feed && is_within(CROWDED_FEED_AGE) => return Ok(known),
-            Err(_) => match tokio::time::timeout(TURN_TIMEOUT, memory.making.acquire()).await {
+            Err(_) => match tokio::time::timeout(patience, making.acquire()).await {
                 Ok(Ok(turn)) => turn,
-                _ => return Ok(None),
+                _ => return Err(NoList::Crowded),
             },
         };
-        // Boxed, here and below: the futures of all these questions are large, and everybody who awaits holds them.
-        let list = memory.fresh(user_id, self.make_list(user_id).boxed()).await;
-        drop(turn);
-        list.map(Some)
+        let deadline = Deadline::after(LIST_TIMEOUT);
+        self.breakers.recommendations.call(deadline, self.make_list(user_id)).await.map_err(NoList::Failed)
     }
 
     /// Tells what depends on somebody's taste that they like a post now, or no longer do.
@@ -156,7 +172,12 @@ impl App {
     async fn make_list(&self, user_id: UserId) -> AppResult<RecommendedList> {
         let begun = Instant::now();
         let gathered = self.gather_candidates(user_id).boxed().await?;
-        let described = self.describe_candidates(user_id, &gathered, Wanted::Recommended).boxed().await?;
+        let ids: Vec<PostId> = gathered.candidates.iter().map(|candidate| candidate.post.post_id).collect();
+        let (described, unseen) = tokio::join!(
+            self.describe_candidates(user_id, &gathered, Wanted::Recommended).boxed(),
+            self.unseen(user_id, ids).boxed(),
+        );
+        let described = described?;
         metrics::histogram!("tessera_recommendation_candidates").record(gathered.candidates.len() as f64);
         let mut missing = gathered.missing;
         let scores = match self.score(&described).await {
@@ -168,18 +189,27 @@ impl App {
         };
         let mut rows: HashMap<PostId, FeatureRow> = HashMap::new();
         let is_logged = self.is_logged(user_id);
-        let scored = described.into_iter().zip(scores).map(|(described, score)| {
-            if is_logged {
-                rows.insert(described.candidate.post.post_id, described.row);
-            }
-            ScoredCandidate {
-                post: described.candidate.post,
-                score,
-                reason: described.reason,
-                is_similar_to_seen: described.is_similar_to_seen,
-            }
-        });
-        let mut ranked = apply_business_rules(scored.collect(), self.now());
+        let scored: Vec<ScoredCandidate> = described
+            .into_iter()
+            .zip(scores)
+            .map(|(described, score)| {
+                if is_logged {
+                    rows.insert(described.candidate.post.post_id, described.row);
+                }
+                ScoredCandidate {
+                    post: described.candidate.post,
+                    score,
+                    reason: described.reason,
+                    is_similar_to_seen: described.is_similar_to_seen,
+                }
+            })
+            .collect();
+        // What was seen comes last, for feeds that show it, so that those who saw the best of it still get new posts.
+        let is_new =
+            |candidate: &ScoredCandidate| unseen.as_ref().is_none_or(|ids| ids.contains(&candidate.post.post_id));
+        let (new, seen): (Vec<_>, Vec<_>) = scored.into_iter().partition(is_new);
+        let mut ranked = apply_business_rules(new, self.now());
+        ranked.extend(apply_business_rules(seen, self.now()));
         ranked.truncate(KEPT);
         let items: Vec<Recommended> = (ranked.into_iter())
             .map(|ranked| Recommended { post: ranked.post, score: ranked.score, reason: ranked.reason })
@@ -187,6 +217,17 @@ impl App {
         metrics::histogram!("tessera_recommendation_seconds").record(begun.elapsed().as_secs_f64());
         rows.retain(|post_id, _| items.iter().any(|item| item.post.post_id == *post_id));
         Ok(RecommendedList { id: rand::random(), begun, items, rows, missing })
+    }
+
+    /// Those of `post_ids` that `user_id` has not seen; `None` where that cannot be known in time.
+    async fn unseen(&self, user_id: UserId, post_ids: Vec<PostId>) -> Option<HashSet<PostId>> {
+        match self.actors.timelines.unseen(user_id, post_ids, Deadline::after(SEEN_TIMEOUT)).await {
+            Ok(unseen) => Some(unseen.into_iter().collect()),
+            Err(error) => {
+                tracing::debug!(%error, "recommendations may have been seen");
+                None
+            }
+        }
     }
 
     /// Posts by people whom `user_id` follows, most worth showing first: by the model, with the bonus for fresh posts.

@@ -56,7 +56,7 @@ impl App {
         let mut items = Vec::with_capacity(limit);
         for ids in unseen.chunks(limit.max(1)) {
             let posts = self.hydrator.hydrate(user_id, ids, Context::Feed).await?;
-            items.extend(posts.into_iter().filter(|post| !post.author.private).filter_map(|post| {
+            items.extend(posts.into_iter().filter(|post| !post.author.private && !post.liked).filter_map(|post| {
                 let found = by_id.get(&post.post.id)?;
                 Some(RecommendedPost { post, score: found.score, reason: found.reason.clone() })
             }));

@@ -1,7 +1,7 @@
 //! What recommendations remember on this node. All of it is bounded, and none of it is missed when it is gone.
 
 use super::RecommendedList;
-use crate::{AppError, AppResult, hydrate::NodeCache};
+use crate::hydrate::NodeCache;
 use moka::future::Cache;
 use parking_lot::RwLock;
 use std::{
@@ -78,18 +78,18 @@ impl RecommendationMemory {
     }
 
     /// The list of a person: one of the last seconds, or the one that `make` makes, which is made once for all who ask.
-    /// One that lacks something, or was overtaken by a change, is given to those who wait for it and not kept.
-    pub(super) async fn fresh(
+    /// One that lacks something is kept for those seconds only; one that was overtaken by a change is not kept.
+    pub(super) async fn fresh<E: Send + Sync + 'static>(
         &self,
         user_id: UserId,
-        make: impl Future<Output = AppResult<RecommendedList>>,
-    ) -> AppResult<Arc<RecommendedList>> {
+        make: impl Future<Output = Result<RecommendedList, E>>,
+    ) -> Result<Arc<RecommendedList>, Arc<E>> {
         let made = async { make.await.map(Arc::new) };
-        let list = self.fresh.try_get_with(user_id, made).await.map_err(|error: Arc<AppError>| (*error).clone())?;
+        let list = self.fresh.try_get_with(user_id, made).await?;
         if list.is_whole() {
             self.remember(user_id, &list).await;
         }
-        if !list.is_whole() || !self.is_current(user_id, &list).await {
+        if !self.is_current(user_id, &list).await {
             self.fresh.invalidate(&user_id).await;
         }
         Ok(list)
@@ -110,8 +110,9 @@ impl RecommendationMemory {
 
     /// Why each of these posts was recommended to a person, as far as that is remembered here.
     pub(crate) async fn reasons(&self, user_id: UserId, post_ids: &[PostId]) -> Vec<Option<Reason>> {
-        let known = self.last.get(&user_id).await;
-        let lists = known.iter().flat_map(|known| std::iter::once(&known.newest).chain(&known.before));
+        let (fresh, known) = (self.fresh.get(&user_id).await, self.last.get(&user_id).await);
+        let older = known.iter().flat_map(|known| std::iter::once(&known.newest).chain(&known.before));
+        let lists = fresh.iter().chain(older);
         let lists: Vec<_> = lists.collect();
         let reason = |post_id: &PostId| lists.iter().find_map(|list| Some(list.find(*post_id)?.reason.clone()));
         post_ids.iter().map(reason).collect()

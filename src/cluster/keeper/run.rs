@@ -181,7 +181,11 @@ impl Shared {
                 Ok(SuspectOutcome::Gone) => watch.must_read = true,
                 Ok(SuspectOutcome::Noted) => tracing::warn!(%suspect, "a node is suspected to be dead"),
                 Ok(SuspectOutcome::NotAMember) => watch.renewed_at = None,
-                Err(error) => tracing::warn!(%suspect, %error, "a suspicion cannot be written"),
+                Err(error) => {
+                    // The others would have to wait as long, and this node's own lease with them.
+                    tracing::warn!(%suspect, %error, "a suspicion cannot be written");
+                    return;
+                }
             }
         }
     }
@@ -208,13 +212,26 @@ impl Shared {
                     if !drain {
                         self.hooks.forget_copies();
                     }
-                    self.phase.send_replace(next);
+                    if !self.enter(next) {
+                        self.node.set_at_work(false);
+                    }
                 }
                 Err(error) => tracing::warn!(%error, "the membership table cannot be read"),
             },
             Ok(false) => watch.renewed_at = None,
             Err(error) => tracing::warn!(%error, "the node's status cannot be written"),
         }
+    }
+
+    /// Goes on to the next phase, unless the node was told to leave meanwhile, which is for good.
+    fn enter(&self, next: Phase) -> bool {
+        self.phase.send_if_modified(|phase| {
+            let goes_on = *phase != Phase::Left;
+            if goes_on {
+                *phase = next;
+            }
+            goes_on
+        })
     }
 
     /// Whether every member that is at work is linked.
@@ -239,9 +256,7 @@ impl Shared {
     async fn step_aside(&self, incarnation: &Incarnation, reason: &str) {
         tracing::error!(node = %incarnation.name, reason, "this node steps aside and joins anew");
         self.node.set_at_work(false);
-        if *self.phase.borrow() != Phase::Left {
-            self.phase.send_replace(Phase::Outside);
-        }
+        self.enter(Phase::Outside);
         self.node.set_transport(None);
         *self.incarnation.lock() = None;
         // It may still be a member where it steps aside by itself.
@@ -298,7 +313,10 @@ impl Shared {
         let incarnation = Incarnation { id, name, link };
         *self.incarnation.lock() = Some(incarnation.clone());
         self.node.set_transport(Some(Arc::new(incarnation.link.clone())));
-        self.phase.send_replace(Phase::Joining);
+        if !self.enter(Phase::Joining) {
+            self.step_aside(&incarnation, "it was told to leave while it joined").await;
+            return Ok(());
+        }
         tracing::info!(node = %incarnation.name, number, "joined the cluster");
         match in_time(self.membership.members()).await {
             Ok(table) => self.follow(&incarnation, table),

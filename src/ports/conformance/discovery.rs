@@ -114,6 +114,12 @@ async fn hashtags_are_found_by_their_beginning(world: Arc<World>) {
     assert_eq!(world.ledger.search_hashtags("fog", 1).await.expect("search_hashtags"), [row("fogbow", 2)]);
     assert_eq!(world.ledger.search_hashtags("é", 10).await.expect("search_hashtags"), [row("été", 1)]);
     assert_eq!(world.ledger.search_hashtags("fogg", 10).await.expect("search_hashtags"), []);
+    let private = world.user().await;
+    let change = ProfileChange { private: Some(true), ..ProfileChange::default() };
+    world.ledger.update_profile(private, change).await.expect("update_profile");
+    tagged(&world, private, &["fog", "fogsecret"]).await;
+    let found = world.ledger.search_hashtags("fog", 10).await.expect("search_hashtags");
+    assert_eq!(found, [row("fogbow", 2), row("fog", 1)], "what private accounts tag is theirs");
 }
 
 async fn accounts_are_found_by_the_words_of_their_names(world: Arc<World>) {

@@ -27,7 +27,7 @@ pub enum FollowHashtagOutcome {
 pub struct HashtagRow {
     /// The hashtag, lower case, without `#`.
     pub tag: String,
-    /// Its posts, counted up to [`COUNTED_HASHTAG_POSTS`].
+    /// Its posts by public accounts; of the first [`COUNTED_HASHTAG_POSTS`] posts.
     pub post_count: usize,
 }
 
@@ -64,7 +64,7 @@ pub trait DiscoveryLedger: Send + Sync + 'static {
     /// The hashtags that an account follows, in alphabetical order.
     async fn followed_hashtags(&self, user_id: UserId) -> StoreResult<Vec<String>>;
 
-    /// Hashtags that begin with `prefix` and have posts, most posts first; of the first [`SEARCHED_HASHTAGS`] in
+    /// Hashtags that begin with `prefix` and have posts of public accounts, most posts first; of the first [`SEARCHED_HASHTAGS`] in
     /// alphabetical order.
     async fn search_hashtags(&self, prefix: &str, limit: usize) -> StoreResult<Vec<HashtagRow>>;
 

@@ -76,9 +76,13 @@ impl DiscoveryLedger for PostgresLedger {
                  UNION ALL
                  SELECT (SELECT min(t.tag) FROM post_hashtags t WHERE t.tag > tags.tag AND t.tag < $1 || $2), place + 1
                  FROM tags WHERE tag IS NOT NULL AND place < $3)
-             SELECT tag, (SELECT count(*) FROM (
-                        SELECT 1 FROM post_hashtags t WHERE t.tag = tags.tag LIMIT $4) AS counted) AS posts
-             FROM tags WHERE tag IS NOT NULL ORDER BY posts DESC, tag LIMIT $5",
+             SELECT tag, posts FROM (
+                 SELECT tag, (SELECT count(*)
+                              FROM (SELECT post_id FROM post_hashtags t WHERE t.tag = tags.tag LIMIT $4) AS found
+                              JOIN posts p ON p.id = found.post_id JOIN users u ON u.id = p.author_id
+                              WHERE NOT u.private AND u.deleted_at IS NULL) AS posts
+                 FROM tags WHERE tag IS NOT NULL) AS counted
+             WHERE posts > 0 ORDER BY posts DESC, tag LIMIT $5",
         );
         let query = query
             .bind(prefix)

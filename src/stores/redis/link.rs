@@ -34,7 +34,10 @@ use std::{
     time::Duration,
 };
 use tessera_ports::{Determinacy, StoreError, StoreResult};
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -136,6 +139,7 @@ impl Link {
 pub(super) async fn keep(link: Arc<Link>) {
     let mut pause = FIRST_PAUSE;
     loop {
+        let began = Instant::now();
         let restored = link.restore().await;
         let settled = match link.session() {
             Ok(mut session) => session.settle().await,
@@ -144,6 +148,8 @@ pub(super) async fn keep(link: Arc<Link>) {
         if restored.is_ok() && settled {
             pause = FIRST_PAUSE;
             link.wake.notified().await;
+            // While slots move, every call may find the map outdated: it is read now and then, not for each of them.
+            tokio::time::sleep_until(began + FIRST_PAUSE).await;
             continue;
         }
         if let Err(failure) = restored {
