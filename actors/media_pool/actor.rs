@@ -227,7 +227,7 @@ async fn prolong(args: &MediaPoolArgs, key: JobKey, cancel: &CancelFlag) {
 
 async fn release(args: &MediaPoolArgs, keys: Vec<JobKey>) -> usize {
     let calls = keys.into_iter().map(|key| async move {
-        let work = args.ledger.release_job(key.upload_id, key.lease_token, clock::now());
+        let work = args.ledger.release_job(key.upload_id, key.lease_token, clock::now(), None);
         limited("ledger", args.settings.store_limit, work).await
     });
     join_all(calls).await.into_iter().filter(|result| matches!(result, Ok(true))).count()

@@ -5,6 +5,7 @@ use tessera_domain::{
     UploadId,
     hash::{SeededRandom, stable_hash},
     media::is_video,
+    time::HOUR_MS,
 };
 use tessera_media::video::CancelFlag;
 use tessera_ports::ledger::MediaJob;
@@ -18,6 +19,8 @@ pub(super) const MAX_STARVED_ATTEMPTS: u32 = 5;
 /// The delay before its second attempt, at most; before the third it is twice as long, and so on. All in all more than half
 /// an hour, in which other work may end.
 const STARVED_RETRY_MS: u64 = 5 * 60_000;
+/// How long a store may be away before the jobs that wait for it are dead: as long as the outbox waits for one.
+const LONGEST_OUTAGE_MS: i64 = 12 * HOUR_MS;
 
 /// One lease of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,17 +146,25 @@ impl FeederCore {
 /// follows from the upload, so that jobs that failed together do not come back together.
 pub(super) fn retry_delay_ms(upload_id: UploadId, attempt: u32) -> i64 {
     let longest = FIRST_RETRY_MS.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX_RETRY_MS);
-    with_jitter(longest, upload_id, attempt)
+    with_jitter(longest, upload_id, attempt.into())
 }
 
 /// The same where time or memory was wanting; `None` once that is enough.
 pub(super) fn starved_delay_ms(upload_id: UploadId, attempt: u32) -> Option<i64> {
-    (attempt < MAX_STARVED_ATTEMPTS).then(|| with_jitter(STARVED_RETRY_MS * u64::from(attempt), upload_id, attempt))
+    let attempt = u64::from(attempt);
+    (attempt < MAX_STARVED_ATTEMPTS.into()).then(|| with_jitter(STARVED_RETRY_MS * attempt, upload_id, attempt))
+}
+
+/// The same where a store failed a job that was queued `age_ms` ago: in proportion to that, so that a hiccup holds a job up for
+/// a moment, and a long outage does not wear the store out.
+pub(super) fn outage_delay_ms(upload_id: UploadId, age_ms: i64) -> Option<i64> {
+    let age = age_ms.max(0) as u64;
+    (age_ms < LONGEST_OUTAGE_MS).then(|| with_jitter((age / 2).clamp(FIRST_RETRY_MS, MAX_RETRY_MS), upload_id, age))
 }
 
 /// From half of `longest` to the whole.
-fn with_jitter(longest: u64, upload_id: UploadId, attempt: u32) -> i64 {
-    let seed = stable_hash(upload_id.0.as_bytes()).wrapping_add(u64::from(attempt));
+fn with_jitter(longest: u64, upload_id: UploadId, salt: u64) -> i64 {
+    let seed = stable_hash(upload_id.0.as_bytes()).wrapping_add(salt);
     let share = 0.5 + 0.5 * SeededRandom::new(seed).next_f64();
     (longest as f64 * share) as i64
 }

@@ -4,7 +4,7 @@ use super::{
     MediaPoolArgs,
     checksum::check_bytes,
     scratch::Folder,
-    worker::{Failure, WorkerTools, passing, unreadable},
+    worker::{Failure, WorkerTools, passing, store_failed, unreadable},
 };
 use crate::{limited::limited, visual_search::Embedder};
 use bytes::Bytes;
@@ -146,5 +146,5 @@ pub(super) async fn put_pictures(tools: &WorkerTools, upload: &Upload, image: Pr
         limited("object store", settings.store_limit, put).await
     });
     let stored = try_join_all(puts).await;
-    stored.map(|_| ()).map_err(|error| passing(upload, &error, "The pictures could not be stored."))
+    stored.map(|_| ()).map_err(|error| store_failed(upload, &error, "The pictures could not be stored."))
 }

@@ -13,9 +13,9 @@
 //!
 //! A job runs at least once and makes exactly one post: keys of variants follow from the upload, and the
 //! ledger's `finish_job` is idempotent by upload. Whatever dies, the lease runs out and the job is claimed
-//! again, here or on another node, until its attempts are spent. A job's failure is one of three:
-//! the file's fault (final, the uploader is told why, the original is deleted), a store's or the machine's
-//! (tried again later), or a lost lease (somebody else has it).
+//! again, here or on another node, until its attempts are spent. A job's failure is one of four:
+//! the file's fault (final, the uploader is told why, the original is deleted), the machine's (tried again later), a store's
+//! (put off for up to half a day, which costs no attempt), or a lost lease (somebody else has it).
 
 mod actor;
 mod checksum;

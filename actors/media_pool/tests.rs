@@ -2,7 +2,9 @@
 
 mod pool;
 
-use super::core::{FeederCore, JobKey, MAX_STARVED_ATTEMPTS, Wanted, retry_delay_ms, starved_delay_ms};
+use super::core::{
+    FeederCore, JobKey, MAX_STARVED_ATTEMPTS, Wanted, outage_delay_ms, retry_delay_ms, starved_delay_ms,
+};
 use tessera_domain::{
     Timestamp, UploadId, UserId,
     upload::{Upload, UploadStatus},
@@ -27,7 +29,7 @@ fn job(number: u64) -> MediaJob {
         created_at: Timestamp(0),
         expires_at: Timestamp(1),
     };
-    MediaJob { upload, attempt: 2, lease_token: number }
+    MediaJob { upload, attempt: 2, queued_at: Timestamp(0), lease_token: number }
 }
 
 fn video(number: u64) -> MediaJob {
@@ -114,4 +116,15 @@ fn what_the_machine_lacks_is_waited_for_and_not_for_ever() {
     let whole: i64 = delays.iter().sum();
     assert!((25 * 60_000..=50 * 60_000).contains(&whole), "{delays:?}");
     assert_eq!(starved_delay_ms(id, MAX_STARVED_ATTEMPTS), None);
+}
+
+#[test]
+fn an_outage_of_half_a_day_is_waited_for_in_growing_steps() {
+    let id = job(1).upload.id;
+    let (mut age, mut tries) = (-5, 0);
+    while let Some(delay) = outage_delay_ms(id, age) {
+        assert!((500..=60_000).contains(&delay) && delay <= 1_000.max(age / 2), "{delay} after {age}");
+        (age, tries) = (age + delay, tries + 1);
+    }
+    assert!((12 * 60..12 * 60 + 2).contains(&(age / 60_000)) && tries < 1_500, "{tries} tries in {age} ms");
 }

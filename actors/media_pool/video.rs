@@ -5,7 +5,7 @@ use super::{
     made::{Made, MadeVideo, compute, embed},
     message::Ticket,
     scratch::{Folder, transfer_time},
-    worker::{Failure, WorkerTools, passing, unreadable},
+    worker::{Failure, WorkerTools, passing, store_failed, unreadable},
 };
 use crate::limited::limited;
 use std::{convert::Infallible, future, sync::Arc, time::Duration};
@@ -118,7 +118,7 @@ pub(super) async fn put_video(tools: &WorkerTools, upload: &Upload, video: &Made
         let key = file_key(upload.user_id, upload.id, file);
         let limit = tools.args.settings.store_limit + transfer_time(*size_bytes);
         let stored = limited("object store", limit, tools.args.objects.put_file(&key, content_type, path)).await;
-        stored.map_err(|error| passing(upload, &error, "The video could not be stored."))?;
+        stored.map_err(|error| store_failed(upload, &error, "The video could not be stored."))?;
     }
     Ok(())
 }

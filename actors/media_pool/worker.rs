@@ -2,7 +2,7 @@
 
 use super::{
     MediaPoolArgs,
-    core::{retry_delay_ms, starved_delay_ms},
+    core::{outage_delay_ms, retry_delay_ms, starved_delay_ms},
     made::{Made, make_picture, put_pictures},
     message::{AttemptEnd, FactoryKey, Ticket},
     video::{make_video, put_video},
@@ -85,8 +85,10 @@ impl Worker for MediaWorker {
 pub(super) enum Failure {
     /// The file's fault: no attempt will do better.
     Final(String),
-    /// A store's or the machine's: another attempt may do better.
+    /// The machine's, or a defect: another attempt may do better.
     Passing(&'static str),
+    /// A store cannot be reached: says nothing about the file, and costs no attempt. Like the next one it spares the original.
+    Outage(&'static str),
     /// The machine had too little time or memory, or the file takes too much: a few attempts tell. The original stays, so
     /// that an operator can have it tried again.
     Starved(&'static str),
@@ -97,6 +99,7 @@ pub(super) enum Failure {
 /// One attempt: whatever happens, the ledger is told.
 async fn attempt(tools: &WorkerTools, ticket: &Ticket) -> AttemptEnd {
     let job = &ticket.job;
+    let (id, attempt) = (job.upload.id, job.attempt);
     let progress = report_progress(tools, job.upload.id);
     let end = match make_post(tools, ticket, &progress).await {
         Ok(post_id) => {
@@ -106,12 +109,9 @@ async fn attempt(tools: &WorkerTools, ticket: &Ticket) -> AttemptEnd {
         }
         Err(Failure::LeaseLost) => return AttemptEnd::LeaseLost,
         Err(Failure::Final(reason)) => refuse(tools, job, &reason).await,
-        Err(Failure::Passing(reason)) => {
-            fail(tools, job, reason, Some(retry_delay_ms(job.upload.id, job.attempt))).await.map(|_| ())
-        }
-        Err(Failure::Starved(reason)) => {
-            fail(tools, job, reason, starved_delay_ms(job.upload.id, job.attempt)).await.map(|_| ())
-        }
+        Err(Failure::Passing(reason)) => fail(tools, job, reason, Some(retry_delay_ms(id, attempt))).await.map(drop),
+        Err(Failure::Starved(reason)) => fail(tools, job, reason, starved_delay_ms(id, attempt)).await.map(drop),
+        Err(Failure::Outage(reason)) => put_off(tools, job, reason).await.map(drop),
     };
     if let Err(error) = end {
         tracing::warn!(upload_id = %job.upload.id, %error, "cannot record a failed attempt; its lease will run out");
@@ -176,7 +176,7 @@ pub(super) async fn unreadable(tools: &WorkerTools, upload: &Upload, error: Stor
             return Failure::Final(error.to_string());
         }
     }
-    passing(upload, &error, "The uploaded file could not be read.")
+    store_failed(upload, &error, "The uploaded file could not be read.")
 }
 
 async fn finish(
@@ -198,7 +198,7 @@ async fn finish(
             Ok(FinishJobOutcome::LeaseLost) => return Err(Failure::LeaseLost),
             // Idempotent by upload, hence safe to send again whatever happened.
             Err(error) if error.is_transient() && tries < FINISH_TRIES => tokio::time::sleep(pause).await,
-            Err(error) => return Err(passing(upload, &error, "The post could not be stored.")),
+            Err(error) => return Err(store_failed(upload, &error, "The post could not be stored.")),
         }
         tries += 1;
         pause *= 2;
@@ -214,6 +214,17 @@ async fn fail(tools: &WorkerTools, job: &MediaJob, reason: &str, delay_ms: Optio
     limited("ledger", settings.store_limit, work).await
 }
 
+/// Gives a job back unspent, to be tried again when the store may be back; a very old one is dead.
+async fn put_off(tools: &WorkerTools, job: &MediaJob, reason: &str) -> StoreResult<bool> {
+    let MediaPoolArgs { ledger, settings, .. } = &*tools.args;
+    let (id, now) = (job.upload.id, clock::now());
+    let Some(delay_ms) = outage_delay_ms(id, now.since_ms(job.queued_at)) else {
+        return fail(tools, job, reason, None).await;
+    };
+    let work = ledger.release_job(id, job.lease_token, now.plus_ms(delay_ms), Some(reason));
+    limited("ledger", settings.store_limit, work).await
+}
+
 /// Refuses a file for good; its original goes, as nothing will read it again.
 async fn refuse(tools: &WorkerTools, job: &MediaJob, reason: &str) -> StoreResult<()> {
     let MediaPoolArgs { objects, settings, .. } = &*tools.args;
@@ -225,6 +236,15 @@ async fn refuse(tools: &WorkerTools, job: &MediaJob, reason: &str) -> StoreResul
         }
     }
     Ok(())
+}
+
+/// What a store's failure means: an outage, or a defect of ours or of what is stored.
+pub(super) fn store_failed(upload: &Upload, error: &StoreError, reason: &'static str) -> Failure {
+    if !error.is_transient() {
+        return passing(upload, error, reason);
+    }
+    tracing::warn!(upload_id = %upload.id, %error, reason, "a store failed a media job; it is put off");
+    Failure::Outage(reason)
 }
 
 pub(super) fn passing(upload: &Upload, error: &dyn std::fmt::Display, reason: &'static str) -> Failure {

@@ -18,11 +18,12 @@ use tessera_cluster::Deadline;
 use tessera_domain::{
     Timestamp,
     media::{Variant, variant_key},
+    time::HOUR_MS,
     upload::{Upload, UploadStatus},
 };
 use tessera_media::{encode_jpeg, video::VideoTools};
 use tessera_ports::{
-    ObjectStore, StoreResult,
+    ObjectStore, StoreError, StoreResult, clock,
     ledger::{CompleteUploadOutcome, JobState},
     object_store::{ObjectBody, ObjectInfo, PresignedPut, StoredPart},
 };
@@ -33,6 +34,7 @@ use tessera_stores::{local_s3::LocalS3, s3::S3ObjectStore};
 struct Trap {
     panics: AtomicUsize,
     hangs: AtomicUsize,
+    outages: AtomicUsize,
 }
 
 /// The real store with a trap in front of its reads.
@@ -100,6 +102,9 @@ impl ObjectStore for Trapped {
     async fn get(&self, key: &str, max_bytes: u64) -> StoreResult<Option<Bytes>> {
         if take_one(&self.trap.hangs) {
             std::future::pending::<()>().await;
+        }
+        if take_one(&self.trap.outages) {
+            return Err(StoreError::Overloaded { store: "a store that is away" });
         }
         self.inner.get(key, max_bytes).await
     }
@@ -252,4 +257,33 @@ async fn a_drain_gives_back_what_does_not_end_in_time() {
     assert_eq!(studio.pool.drain(Deadline::after(Duration::from_millis(100))).await, 1);
     let jobs = studio.ground.ledger.jobs(Some(JobState::Queued), 10).await.expect("jobs");
     assert_eq!(jobs.iter().map(|job| (job.upload_id, job.attempts)).collect::<Vec<_>>(), [(upload.id, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_object_store_costs_no_attempt() {
+    let studio = Studio::open().await;
+    studio.ground.world.advance(clock::now().since_ms(studio.ground.world.now()));
+    studio.trap.outages.store(2, Ordering::SeqCst);
+    let upload = studio.queue(Some(photo())).await;
+    studio.start().await;
+    let waiting = eventually("the job is put off", || async {
+        let waiting = studio.ground.ledger.jobs(Some(JobState::Queued), 10).await.expect("jobs").pop()?;
+        waiting.last_error.is_some().then_some(waiting)
+    })
+    .await;
+    assert_eq!(waiting.attempts, 0);
+    assert_eq!(studio.settled(&upload).await.status, UploadStatus::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_waited_half_a_day_for_a_store_is_dead_and_can_be_tried_again() {
+    let studio = Studio::open().await;
+    studio.ground.world.advance(clock::now().since_ms(studio.ground.world.now()) - 13 * HOUR_MS);
+    studio.trap.outages.store(1, Ordering::SeqCst);
+    let upload = studio.queue(Some(photo())).await;
+    studio.start().await;
+    let dead = studio.settled(&upload).await;
+    assert_eq!(dead.error.as_deref(), Some("The uploaded file could not be read."));
+    assert!(studio.ground.ledger.retry_job(upload.id, clock::now()).await.expect("retry_job"));
+    eventually("the photo is a post", || async { studio.ground.world.upload(upload.id).await.post_id }).await;
 }

@@ -127,7 +127,10 @@ async fn a_dead_job_can_be_queued_anew(world: Arc<World>) {
     let job = world.claim_one().await;
     assert!(!retry().await, "a job under way is not dead");
     world.ledger.fail_job(upload.id, job.lease_token, "Torn", None, world.now()).await.expect("fail_job");
+    world.advance(1_000);
     assert!(retry().await, "a dead job is queued anew");
+    let queued_at = world.ledger.jobs(None, 10).await.expect("jobs").remove(0).created_at;
+    assert_eq!(queued_at, world.now(), "as new as others that are queued now");
     assert!(!retry().await, "once");
     let stands = world.upload(upload.id).await;
     assert_eq!(stands.status, UploadStatus::Processing, "its upload is processing again");

@@ -62,7 +62,10 @@ async fn a_stale_token_is_refused(world: Arc<World>) {
     assert!(!extended, "a stale token extends nothing");
     let failed = world.ledger.fail_job(id, token, "Stale", None, now).await.expect("fail_job");
     assert!(!failed, "a stale token fails nothing");
-    assert!(!world.ledger.release_job(id, token, now).await.expect("release_job"), "a stale token releases nothing");
+    assert!(
+        !world.ledger.release_job(id, token, now, None).await.expect("release_job"),
+        "a stale token releases nothing"
+    );
     let finished = world.ledger.finish_job(id, token, world.finished(&stale)).await.expect("finish_job");
     assert_eq!(finished, FinishJobOutcome::LeaseLost, "a stale token finishes nothing");
     assert_eq!(world.upload(id).await.status, UploadStatus::Processing, "the upload is under way still");
@@ -230,13 +233,26 @@ async fn a_late_finisher_gets_the_first_ones_post(world: Arc<World>) {
 
 async fn a_released_job_is_due_at_once_and_unspent(world: Arc<World>) {
     world.queue(world.user().await).await;
+    let release = |job: MediaJob, delay_ms: i64, reason: Option<&'static str>| {
+        let world = Arc::clone(&world);
+        async move {
+            let due_at = world.now().plus_ms(delay_ms);
+            world.ledger.release_job(job.upload.id, job.lease_token, due_at, reason).await.expect("release_job")
+        }
+    };
     let job = world.claim_one().await;
-    let released = world.ledger.release_job(job.upload.id, job.lease_token, world.now()).await.expect("release_job");
-    assert!(released, "the holder may give the job back");
-    let again = world.ledger.release_job(job.upload.id, job.lease_token, world.now()).await.expect("release_job");
-    assert!(!again, "once");
+    assert!(release(job.clone(), 0, None).await, "the holder may give the job back");
+    assert!(!release(job.clone(), 0, None).await, "once");
     let next = world.claim_one().await;
     assert_eq!((next.upload.id, next.attempt), (job.upload.id, 1), "due at once, and the attempt was not counted");
+    assert!(release(next, 5_000, Some("The store is away")).await, "or put it off");
+    let seen = world.ledger.jobs(Some(JobState::Queued), 10).await.expect("jobs").remove(0);
+    assert_eq!((seen.attempts, seen.last_error.as_deref()), (0, Some("The store is away")), "and say why");
+    world.advance(4_999);
+    assert!(world.claim(10).await.is_empty(), "it is not due before its time");
+    world.advance(2);
+    let last = world.claim_one().await;
+    assert_eq!((last.attempt, last.queued_at), (1, job.queued_at), "no attempt was counted, and it grows old");
 }
 
 async fn operators_see_where_jobs_stand(world: Arc<World>) {

@@ -81,7 +81,7 @@ over_faulty!(UploadLedger {
     fn extend_lease(id: UploadId, lease_token: u64, lease_until: Timestamp) -> bool;
     fn finish_job(id: UploadId, lease_token: u64, finished: FinishedMedia) -> FinishJobOutcome;
     fn fail_job(id: UploadId, lease_token: u64, reason: &str, retry_at: Option<Timestamp>, now: Timestamp) -> bool;
-    fn release_job(id: UploadId, lease_token: u64, now: Timestamp) -> bool;
+    fn release_job(id: UploadId, lease_token: u64, due_at: Timestamp, reason: Option<&str>) -> bool;
     fn sweep_uploads(expired_before: Timestamp, limit: usize) -> Vec<Upload>;
     fn jobs(state: Option<JobState>, limit: usize) -> Vec<JobView>;
     fn job_counts() -> JobCounts;

@@ -10,7 +10,7 @@ use tessera_domain::{
 };
 
 /// How often a media job is tried before it is dead. Attempts are spent at the claim, so that a job
-/// that kills its worker dies too.
+/// that kills its worker dies too. Those that a store spoiled are given back ([`UploadLedger::release_job`]).
 /// High enough that a few crashes of the process in a row do not fail the uploads that were under way.
 pub const MAX_JOB_ATTEMPTS: u32 = 10;
 
@@ -71,6 +71,8 @@ pub struct MediaJob {
     pub upload: Upload,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// When it was queued, or last queued anew.
+    pub queued_at: Timestamp,
     /// Proves the lease; acknowledgements with another token are refused.
     pub lease_token: u64,
 }
@@ -123,7 +125,7 @@ pub struct JobView {
     pub attempts: u32,
     /// The last failure, if any.
     pub last_error: Option<String>,
-    /// When it was queued.
+    /// When it was queued, or last queued anew.
     pub created_at: Timestamp,
 }
 
@@ -199,8 +201,15 @@ pub trait UploadLedger: Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreResult<bool>;
 
-    /// Gives a job back unspent (the node is draining): it is due at once and its attempt is not counted.
-    async fn release_job(&self, id: UploadId, lease_token: u64, now: Timestamp) -> StoreResult<bool>;
+    /// Gives a job back unspent (the node is draining, or a store is away): it is due at `due_at` and its attempt is not
+    /// counted. A `reason` becomes the last error. False where the lease was lost.
+    async fn release_job(
+        &self,
+        id: UploadId,
+        lease_token: u64,
+        due_at: Timestamp,
+        reason: Option<&str>,
+    ) -> StoreResult<bool>;
 
     /// Fails up to `limit` pending uploads whose URL ran out before `expired_before`, giving their quota
     /// back, and returns them so that their objects can be deleted.
@@ -212,7 +221,7 @@ pub trait UploadLedger: Send + Sync + 'static {
     /// How many jobs stand where.
     async fn job_counts(&self) -> StoreResult<JobCounts>;
 
-    /// Queues a dead job anew with all its attempts, the upload processing again and holding a unit of its
+    /// Queues a dead job anew with all its attempts and as new as if it had just been queued, the upload processing again and holding a unit of its
     /// day's quota again, whatever the limit; false where it is not dead.
     async fn retry_job(&self, id: UploadId, now: Timestamp) -> StoreResult<bool>;
 }

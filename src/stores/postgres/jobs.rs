@@ -60,6 +60,7 @@ pub(super) struct Claim {
 #[derive(sqlx::FromRow)]
 struct LeasedRow {
     attempts: i64,
+    queued_at: i64,
     lease_token: i64,
     #[sqlx(flatten)]
     upload: UploadRow,
@@ -87,8 +88,8 @@ pub(super) async fn claim(scope: &mut Scope, claim: &Claim) -> StoreResult<Vec<M
              UPDATE media_jobs AS job SET state = 'leased', attempts = attempts + 1, due_at = $3,
                  lease_token = $4 + floor(random() * 281474976710656)::bigint
              FROM due WHERE job.id = due.id AND job.due_at <= $1 AND job.state <> 'dead'
-             RETURNING job.id AS job_id, due.turn, job.upload_id, job.attempts, job.lease_token)
-         SELECT leased.attempts, leased.lease_token, uploads.*
+             RETURNING job.id AS job_id, due.turn, job.upload_id, job.attempts, job.created_at AS queued_at, job.lease_token)
+         SELECT leased.attempts, leased.queued_at, leased.lease_token, uploads.*
          FROM leased JOIN uploads ON uploads.id = leased.upload_id ORDER BY leased.turn, leased.job_id",
     );
     let lease = lease
@@ -102,6 +103,7 @@ pub(super) async fn claim(scope: &mut Scope, claim: &Claim) -> StoreResult<Vec<M
         Ok(MediaJob {
             upload: row.upload.into_upload()?,
             attempt: small(row.attempts),
+            queued_at: Timestamp(row.queued_at),
             lease_token: row.lease_token as u64,
         })
     };
@@ -192,7 +194,8 @@ pub(super) async fn fail(
 /// Queues a dead job anew; its upload holds a unit of quota again, whatever the limit is.
 pub(super) async fn retry(scope: &mut Scope, id: UploadId, now: Timestamp) -> StoreResult<bool> {
     let revive = sqlx::query(
-        "UPDATE media_jobs SET state = 'queued', attempts = 0, due_at = $2 WHERE upload_id = $1 AND state = 'dead'",
+        "UPDATE media_jobs SET state = 'queued', attempts = 0, due_at = $2, created_at = $2
+         WHERE upload_id = $1 AND state = 'dead'",
     );
     if scope.execute(revive.bind(upload_key(&id)).bind(now.0)).await? == 0 {
         return Ok(false);

@@ -91,12 +91,19 @@ impl UploadLedger for PostgresLedger {
         .await
     }
 
-    async fn release_job(&self, id: UploadId, lease_token: u64, now: Timestamp) -> StoreResult<bool> {
+    async fn release_job(
+        &self,
+        id: UploadId,
+        lease_token: u64,
+        due_at: Timestamp,
+        reason: Option<&str>,
+    ) -> StoreResult<bool> {
         let update = sqlx::query(
-            "UPDATE media_jobs SET state = 'queued', attempts = attempts - 1, lease_token = NULL, due_at = $3
+            "UPDATE media_jobs SET state = 'queued', attempts = attempts - 1, lease_token = NULL, due_at = $3,
+                 last_error = coalesce($4, last_error)
              WHERE upload_id = $1 AND lease_token = $2",
         );
-        let update = update.bind(upload_key(&id)).bind(lease_token as i64).bind(now.0);
+        let update = update.bind(upload_key(&id)).bind(lease_token as i64).bind(due_at.0).bind(reason);
         let released = self.back.execute(update).await? == 1;
         self.announcer.announce(false, released);
         Ok(released)

@@ -107,16 +107,17 @@ pub(super) async fn claim(
     }
     let lease = sqlx::query_as(
         "UPDATE media_jobs SET state = 'leased', attempts = attempts + 1, lease_token = random(), due_at = ?2
-         WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id, attempts, lease_token",
+         WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id, attempts, lease_token, created_at",
     );
     let lease = lease.bind(json_list(due.iter().map(|row| row.job_id))).bind(now.plus_ms(lease_ms).0);
-    let leased: Vec<(i64, u32, i64)> = scope.fetch_all(lease).await?;
-    let mut leases: HashMap<i64, (u32, i64)> =
-        leased.into_iter().map(|(id, attempt, token)| (id, (attempt, token))).collect();
+    let leased: Vec<(i64, u32, i64, i64)> = scope.fetch_all(lease).await?;
+    let mut leases: HashMap<i64, (u32, i64, i64)> =
+        leased.into_iter().map(|(id, attempt, token, queued_at)| (id, (attempt, token, queued_at))).collect();
     let mut claimed = Vec::with_capacity(due.len());
     for row in due {
-        if let Some((attempt, token)) = leases.remove(&row.job_id) {
-            claimed.push(MediaJob { upload: row.upload.into_upload()?, attempt, lease_token: token as u64 });
+        if let Some((attempt, token, queued_at)) = leases.remove(&row.job_id) {
+            let (upload, queued_at) = (row.upload.into_upload()?, Timestamp(queued_at));
+            claimed.push(MediaJob { upload, attempt, queued_at, lease_token: token as u64 });
         }
     }
     Ok(claimed)
@@ -222,13 +223,15 @@ pub(super) async fn release(
     scope: &mut WriteScope,
     id: UploadId,
     lease_token: u64,
-    now: Timestamp,
+    due_at: Timestamp,
+    reason: Option<&str>,
 ) -> StoreResult<bool> {
     let update = sqlx::query(
-        "UPDATE media_jobs SET state = 'queued', attempts = attempts - 1, lease_token = NULL, due_at = ?3
+        "UPDATE media_jobs SET state = 'queued', attempts = attempts - 1, lease_token = NULL, due_at = ?3,
+             last_error = coalesce(?4, last_error)
          WHERE upload_id = ?1 AND lease_token = ?2",
     );
-    let update = update.bind(&id.0.as_bytes()[..]).bind(lease_token as i64).bind(now.0);
+    let update = update.bind(&id.0.as_bytes()[..]).bind(lease_token as i64).bind(due_at.0).bind(reason);
     scope.wake_media_jobs();
     Ok(scope.execute(update).await? == 1)
 }
@@ -236,7 +239,8 @@ pub(super) async fn release(
 /// Queues a dead job anew; its upload holds a unit of quota again, whatever the limit is.
 pub(super) async fn retry(scope: &mut WriteScope, id: UploadId, now: Timestamp) -> StoreResult<bool> {
     let revive = sqlx::query(
-        "UPDATE media_jobs SET state = 'queued', attempts = 0, due_at = ?2 WHERE upload_id = ?1 AND state = 'dead'",
+        "UPDATE media_jobs SET state = 'queued', attempts = 0, due_at = ?2, created_at = ?2
+         WHERE upload_id = ?1 AND state = 'dead'",
     );
     if scope.execute(revive.bind(&id.0.as_bytes()[..]).bind(now.0)).await? == 0 {
         return Ok(false);

@@ -100,8 +100,18 @@ impl UploadLedger for SqliteLedger {
             .await
     }
 
-    async fn release_job(&self, id: UploadId, lease_token: u64, now: Timestamp) -> StoreResult<bool> {
-        self.write(move |scope| Box::pin(jobs::release(scope, id, lease_token, now))).await
+    async fn release_job(
+        &self,
+        id: UploadId,
+        lease_token: u64,
+        due_at: Timestamp,
+        reason: Option<&str>,
+    ) -> StoreResult<bool> {
+        let reason = reason.map(str::to_owned);
+        self.write(move |scope| {
+            Box::pin(async move { jobs::release(scope, id, lease_token, due_at, reason.as_deref()).await })
+        })
+        .await
     }
 
     async fn sweep_uploads(&self, expired_before: Timestamp, page: usize) -> StoreResult<Vec<Upload>> {
