@@ -125,10 +125,11 @@ impl App {
                 gathered.candidates[index].popularity = score;
             }
         }
+        // The longest last: the others fit, and of what similar people like the best comes first.
         let lists = [
-            (similar.posts, CandidateSources::SIMILAR_USERS),
-            (hashtags.posts, CandidateSources::TRENDING),
             (looks.unwrap_or_default(), CandidateSources::VISUAL),
+            (hashtags.posts, CandidateSources::TRENDING),
+            (similar.posts, CandidateSources::SIMILAR_USERS),
         ];
         for (posts, source) in lists {
             for post in posts {
