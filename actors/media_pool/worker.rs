@@ -129,7 +129,7 @@ async fn make_post(tools: &WorkerTools, ticket: &Ticket, progress: &watch::Sende
     let keys = made.record.keys(upload.user_id);
     let published = publish(tools, &ticket.job, made, progress).await;
     if matches!(published, Err(Failure::LeaseLost)) {
-        delete_if_called_off(tools, upload, keys).await;
+        delete_made(tools, upload, &keys).await;
     }
     published
 }
@@ -151,16 +151,16 @@ async fn publish(
     finish(tools, job, record, embedding).await
 }
 
-/// Deletes what was stored for an upload that was called off meanwhile: there is no post that would take it along.
-async fn delete_if_called_off(tools: &WorkerTools, upload: &Upload, mut keys: Vec<String>) {
+/// Deletes what was stored for an upload that is over: there is no post that would take it along. Not the original: who
+/// called the upload off has done so, and where its job is dead an operator may have it tried again.
+async fn delete_made(tools: &WorkerTools, upload: &Upload, keys: &[String]) {
     let MediaPoolArgs { ledger, objects, settings, .. } = &*tools.args;
     let now = limited("ledger", settings.store_limit, ledger.upload(upload.id)).await;
     if !matches!(now, Ok(Some(now)) if now.status == UploadStatus::Failed) {
         return;
     }
-    keys.push(upload.object_key.clone());
-    if let Err(error) = limited("object store", settings.store_limit, objects.delete(&keys)).await {
-        tracing::warn!(upload_id = %upload.id, %error, "cannot delete what was made of a cancelled upload");
+    if let Err(error) = limited("object store", settings.store_limit, objects.delete(keys)).await {
+        tracing::warn!(upload_id = %upload.id, %error, "cannot delete what was made of an upload that is over");
     }
 }
 

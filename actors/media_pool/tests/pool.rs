@@ -28,6 +28,7 @@ use tessera_ports::{
     object_store::{ObjectBody, ObjectInfo, PresignedPut, StoredPart},
 };
 use tessera_stores::{local_s3::LocalS3, s3::S3ObjectStore};
+use tokio::sync::Notify;
 
 /// What the next reads of originals do instead of reading.
 #[derive(Default)]
@@ -35,6 +36,8 @@ struct Trap {
     panics: AtomicUsize,
     hangs: AtomicUsize,
     outages: AtomicUsize,
+    waits: AtomicUsize,
+    go_on: Notify,
 }
 
 /// The real store with a trap in front of its reads.
@@ -102,6 +105,9 @@ impl ObjectStore for Trapped {
     async fn get(&self, key: &str, max_bytes: u64) -> StoreResult<Option<Bytes>> {
         if take_one(&self.trap.hangs) {
             std::future::pending::<()>().await;
+        }
+        if take_one(&self.trap.waits) {
+            self.trap.go_on.notified().await;
         }
         if take_one(&self.trap.outages) {
             return Err(StoreError::Overloaded { store: "a store that is away" });
@@ -285,5 +291,25 @@ async fn a_job_that_waited_half_a_day_for_a_store_is_dead_and_can_be_tried_again
     let dead = studio.settled(&upload).await;
     assert_eq!(dead.error.as_deref(), Some("The uploaded file could not be read."));
     assert!(studio.ground.ledger.retry_job(upload.id, clock::now()).await.expect("retry_job"));
+    eventually("the photo is a post", || async { studio.ground.world.upload(upload.id).await.post_id }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_lost_a_dead_job_leaves_the_original_for_another_try() {
+    let studio = Studio::open().await;
+    studio.trap.waits.store(1, Ordering::SeqCst);
+    let upload = studio.queue(Some(photo())).await;
+    studio.start().await;
+    eventually("the job is taken", || async { (studio.trap.waits.load(Ordering::SeqCst) == 0).then_some(()) }).await;
+    // Somebody else takes it over once its lease ran out, and fails as well.
+    let ledger = &studio.ground.ledger;
+    let late = clock::now().plus_ms(HOUR_MS);
+    let held = ledger.claim_jobs(1, 1, HOUR_MS, late).await.expect("claim_jobs").remove(0);
+    assert!(ledger.fail_job(upload.id, held.lease_token, "No room", None, late).await.expect("fail_job"));
+    studio.trap.go_on.notify_one();
+    eventually("the first worker gives up", || async { (studio.pool.stats().busy == 0).then_some(()) }).await;
+    let large = variant_key(upload.user_id, upload.id, Variant::Large);
+    assert!(studio.objects.head(&large).await.expect("head").is_none(), "what it made is gone");
+    assert!(ledger.retry_job(upload.id, clock::now()).await.expect("retry_job"));
     eventually("the photo is a post", || async { studio.ground.world.upload(upload.id).await.post_id }).await;
 }
