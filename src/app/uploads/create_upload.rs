@@ -7,7 +7,10 @@ use tessera_domain::{
     Invalid, Timestamp, UploadId, UserId, media, text,
     upload::{self, MULTIPART_OVER_BYTES, MULTIPART_SECONDS, PRESIGN_SECONDS, Upload, UploadStatus},
 };
-use tessera_ports::ledger::{CreateUploadOutcome, NewUpload};
+use tessera_ports::{
+    Determinacy,
+    ledger::{CreateUploadOutcome, NewUpload},
+};
 
 const MAX_FILENAME_CHARS: usize = 255;
 /// How many uploads of one user may be open at a time, where limits hold.
@@ -87,11 +90,7 @@ impl App {
             // Before the ledger knows of it: what is left behind here is thrown away as an old one by upkeep.
             upload.multipart_id = Some(self.objects.begin_multipart(&upload.object_key, &upload.content_type).await?);
         }
-        let created = self.open_upload(&upload, idempotency_key, now).await;
-        if !matches!(&created, Ok(created) if created.upload_id == id) {
-            self.abort_parts(&upload).await;
-        }
-        created
+        self.open_upload(&upload, idempotency_key, now).await
     }
 
     /// Whether this node can convert videos; where not, it opens no uploads of any.
@@ -110,7 +109,16 @@ impl App {
         let daily_quota = self.settings.daily_upload_quota;
         let max_pending = daily_quota.map(|_| MAX_PENDING_UPLOADS);
         let new = NewUpload { upload: upload.clone(), idempotency_key, daily_quota, max_pending };
-        match self.ledger.create_upload(new).await? {
+        let outcome = self.ledger.create_upload(new).await;
+        let may_be_open = match &outcome {
+            Ok(outcome) => *outcome == CreateUploadOutcome::Created,
+            // Then the client's next try is given this very upload, and needs its parts.
+            Err(error) => error.determinacy() == Determinacy::Unknown,
+        };
+        if !may_be_open {
+            self.abort_parts(upload).await;
+        }
+        match outcome? {
             CreateUploadOutcome::Created => Ok(signed),
             CreateUploadOutcome::Existing(first) => self.sign_again(upload, *first, now).await,
             CreateUploadOutcome::QuotaExceeded => {

@@ -91,6 +91,11 @@ impl Edge {
 
     /// An edge without rate limits (unless `change` brings them back).
     pub(super) async fn start_with(change: impl FnOnce(&mut EdgeSettings, &mut AppSettings)) -> Self {
+        Self::start_over(FaultPlan::quiet(0), change).await
+    }
+
+    /// The same over a ledger that fails by `plan`, for as long as its faults are enabled.
+    pub(super) async fn start_over(plan: FaultPlan, change: impl FnOnce(&mut EdgeSettings, &mut AppSettings)) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let credentials = LocalCredentials::random();
         let any_port = "127.0.0.1:0".parse().expect("address");
@@ -131,7 +136,7 @@ impl Edge {
             timeline_memory_bytes: 64 * 1024 * 1024,
         });
         let actors = actors.await.expect("actors");
-        let ledger = Arc::new(Faulty::new(ledger, FaultPlan::quiet(0)));
+        let ledger = Arc::new(Faulty::new(ledger, plan));
         let hot = Arc::new(Faulty::new(hot, FaultPlan::quiet(0)));
         let parts = AppParts {
             ledger: ledger.clone(),

@@ -1,9 +1,14 @@
 //! Uploads up to the queued job.
 
 use super::support::{Edge, request};
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tessera_domain::time::DAY_MS;
+use tessera_ports::{
+    ObjectStore, clock,
+    faults::{FateOutcome, FaultPlan},
+};
 
 fn ask(size: u64) -> Value {
     json!({ "filename": "sunset.jpeg", "file_size": size, "content_type": "image/jpeg" })
@@ -132,4 +137,32 @@ async fn a_node_without_ffmpeg_refuses_videos_at_once_and_says_so() {
     let ready = edge.admin_call(Method::GET, "/readyz", None).await;
     assert_eq!(ready.status, 200, "the rest is served");
     assert!(ready.json()["degraded"][0].as_str().is_some_and(|what| what.starts_with("videos:")), "{}", ready.json());
+}
+
+/// The parts of an upload that may be open are kept for the client's next try; those of one that certainly is not are thrown away.
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_outlive_a_ledger_that_answers_too_late() {
+    for outcome in [FateOutcome::FailsAfter, FateOutcome::FailsBefore] {
+        // Rare faults, of which one meets the first upload.
+        let plan = |seed| FaultPlan { before_rate: 0.01, after_rate: 0.01, ..FaultPlan::quiet(seed) };
+        let seed = (0..).find(|seed| plan(*seed).fate("create_upload", 0).outcome == outcome).expect("a seed");
+        let edge = Edge::start_over(plan(seed), |_, _| ()).await;
+        edge.ledger.set_enabled(false);
+        let (_, token) = edge.person("ada").await;
+        let create = || {
+            let headers = [("idempotency-key", "one-upload")];
+            edge.send(request(Method::POST, "/v1/uploads", &token, &headers, Some(ask(20 << 20))))
+        };
+        edge.ledger.set_enabled(true);
+        create().await.is_problem(503, "unavailable");
+        edge.ledger.set_enabled(false);
+        if outcome == FateOutcome::FailsAfter {
+            let upload = create().await.json();
+            let path = format!("/v1/uploads/{}/parts", upload["upload_id"].as_str().expect("id"));
+            assert_eq!(edge.get(&path, &token).await.status, StatusCode::OK, "{upload}");
+        } else {
+            let later = clock::now().plus_ms(DAY_MS);
+            assert_eq!(edge.objects.abort_old_multiparts("uploads/", later).await.expect("a listing"), 0);
+        }
+    }
 }
