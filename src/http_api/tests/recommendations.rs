@@ -116,6 +116,26 @@ async fn own_seen_private_muted_and_blocked_posts_are_never_recommended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_seen_makes_room_for_more_of_the_same_author() {
+    let edge = Edge::start().await;
+    let (_, author) = edge.person("author").await;
+    let (_, grace) = edge.person("grace").await;
+    let posts = edge.publish_many(&author, 3).await;
+    let shown = post_ids(&edge.feed(&grace, "").await);
+    assert_eq!(shown.len(), 2, "a list has two of one author: {shown:?}");
+    let left: Vec<String> = posts.into_iter().filter(|post| !shown.contains(post)).collect();
+    eventually("the third post", || async {
+        assert_eq!(
+            edge.put("/v1/hashtags/lake/follow", &grace).await.status,
+            204,
+            "which makes the next list a new one"
+        );
+        (post_ids(&edge.recommendations(&grace).await) == left).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_asks_the_stores_a_fixed_number_of_questions() {
     let edge = Edge::start().await;
     let (_, author) = edge.person("author").await;
