@@ -20,6 +20,8 @@ pub struct Maintenance {
     added: Added,
     settings: IndexSettings,
     dimensions: usize,
+    /// Of which index.
+    identity: Arc<()>,
 }
 
 /// What is put into the graph.
@@ -34,6 +36,7 @@ pub struct Maintained {
     base: Option<u64>,
     replaces: Option<u64>,
     segment: Segment,
+    identity: Arc<()>,
 }
 
 /// What is most worth doing.
@@ -69,7 +72,8 @@ impl Maintenance {
                 Err(_) => self.build(),
             }
         });
-        Maintained { base: self.base.map(|(number, _)| number), replaces: self.replaces, segment }
+        let base = self.base.map(|(number, _)| number);
+        Maintained { base, replaces: self.replaces, segment, identity: self.identity }
     }
 
     fn build(&self) -> Segment {
@@ -120,7 +124,8 @@ impl VectorIndex {
         };
         let base = base.map(|sealed| (sealed.number, sealed.segment.clone()));
         self.maintaining = true;
-        Some(Maintenance { base, replaces, added, settings: self.settings.clone(), dimensions: self.dimensions })
+        let (settings, identity) = (self.settings.clone(), self.identity.clone());
+        Some(Maintenance { base, replaces, added, settings, dimensions: self.dimensions, identity })
     }
 
     fn choose(&self) -> Option<Upkeep> {
@@ -142,10 +147,13 @@ impl VectorIndex {
         sealed.segment.len() + vectors <= self.settings.largest_segment
     }
 
-    /// Puts in what came of maintenance.
+    /// Puts in what came of maintenance. That of another index, in whose place this one came meanwhile, is dropped.
     pub fn install(&mut self, done: Maintained) {
+        let Maintained { base, replaces, segment, identity } = done;
+        if !Arc::ptr_eq(&identity, &self.identity) {
+            return;
+        }
         self.maintaining = false;
-        let Maintained { base, replaces, segment } = done;
         let base = base.and_then(|base| self.segments.iter().position(|sealed| sealed.number == base));
         let at = base.unwrap_or_else(|| {
             self.segments.push(Sealed::new(self.next_segment, self.dimensions, &self.settings));

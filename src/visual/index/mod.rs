@@ -212,6 +212,8 @@ pub struct VectorIndex {
     next_segment: u64,
     /// Maintenance is under way: what it works on stays.
     maintaining: bool,
+    /// Nothing but itself: maintenance carries a copy, which tells this index from another in its place.
+    identity: Arc<()>,
 }
 
 impl VectorIndex {
@@ -227,6 +229,7 @@ impl VectorIndex {
             segments: Vec::new(),
             next_segment: 0,
             maintaining: false,
+            identity: Arc::new(()),
         }
     }
 

@@ -109,6 +109,29 @@ fn whatever_is_done_to_it_the_index_finds_what_a_list_finds() {
 }
 
 #[test]
+fn maintenance_of_an_index_that_was_thrown_away_changes_nothing() {
+    let mut random = SeededRandom::new(5);
+    let mut filled = |ids: std::ops::Range<u64>| {
+        let mut index = VectorIndex::new(DIMENSIONS, small());
+        for id in ids {
+            index.insert(post(id), &vector(&mut random), id).expect("it fits");
+        }
+        index
+    };
+    let mut old = filled(0..200);
+    let plan = old.plan_maintenance().expect("the buffer is full");
+    let mut new = filled(1_000..1_100);
+    let plan_of_new = new.plan_maintenance().expect("the buffer is full");
+    let before = new.stats();
+    new.install(plan.run());
+    assert_eq!(new.stats(), before);
+    assert!(new.plan_maintenance().is_none(), "its own is still under way");
+    new.install(plan_of_new.run());
+    assert_eq!(new.posts().count(), 100);
+    assert!(new.stats().segments >= 1);
+}
+
+#[test]
 fn equal_pictures_share_a_vector_and_are_all_found() {
     let mut random = SeededRandom::new(1);
     let mut index = VectorIndex::new(DIMENSIONS, small());
