@@ -46,6 +46,8 @@ pub struct RecommenderActor {
     /// A like changed while a load is under way: it may have missed that.
     changed_since: bool,
     comparisons: usize,
+    /// Those of their likes that stand.
+    compared: Vec<StandingLike>,
     waiting: Vec<Reply<Result<TasteView, ActorError>>>,
 }
 
@@ -57,7 +59,8 @@ impl Entity for RecommenderActor {
 
     fn activate(_: UserKey, args: &Arc<RecommenderArgs>, _: &EntityContext<Self>) -> Self {
         let args = args.clone();
-        Self { args, taste: None, loading: false, changed_since: false, comparisons: 0, waiting: Vec::new() }
+        let (compared, waiting) = (Vec::new(), Vec::new());
+        Self { args, taste: None, loading: false, changed_since: false, comparisons: 0, compared, waiting }
     }
 
     fn handle(&mut self, message: RecommenderMessage, context: &EntityContext<Self>) {
@@ -70,8 +73,10 @@ impl Entity for RecommenderActor {
             RecommenderMessage::Loaded(result) => self.loaded(result, context),
             RecommenderMessage::Compared { like, likers } => {
                 self.comparisons -= 1;
+                let standing = self.compared.iter().position(|compared| *compared == like);
+                let stands = standing.map(|at| self.compared.swap_remove(at)).is_some();
                 let likers = likers.unwrap_or_default();
-                if let Some(taste) = &mut self.taste {
+                if let Some(taste) = self.taste.as_mut().filter(|_| stands) {
                     let likers: Vec<UserId> = likers.into_iter().map(|(_, liker)| liker).collect();
                     taste.liked(like, &likers, clock::now());
                 }
@@ -136,6 +141,9 @@ impl RecommenderActor {
 
     fn like_changed(&mut self, change: LikeChanged, context: &EntityContext<Self>) {
         self.changed_since = true;
+        if let LikeChanged::Unliked(post_id) = change {
+            self.compared.retain(|like| like.post.post_id != post_id);
+        }
         let Some(taste) = &mut self.taste else { return };
         match change {
             LikeChanged::Unliked(post_id) => taste.unliked(post_id),
@@ -143,6 +151,7 @@ impl RecommenderActor {
             LikeChanged::Liked { post, at } => {
                 self.comparisons += 1;
                 let like = StandingLike { user_id: context.key().0, post, at };
+                self.compared.push(like);
                 let args = self.args.clone();
                 context.spawn(async move {
                     let posts = [post.post_id];

@@ -89,6 +89,15 @@ async fn taste_comes_from_the_ledger_and_follows_likes() {
         (taste.likes.len() == 1).then_some(())
     })
     .await;
+    let post = PostRef { post_id: posts[0], author_id: author };
+    for change in [LikeChanged::Liked { post, at: tessera_ports::clock::now() }, LikeChanged::Unliked(posts[0])] {
+        recommenders.like_changed(ada, change);
+    }
+    for _ in 0..30 {
+        let taste = recommenders.taste(ada, soon()).await.expect("a taste");
+        assert!(taste.likes.len() <= 1, "taken back before it was compared: {:?}", taste.likes);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
