@@ -127,6 +127,10 @@ impl ObjectStore for GuardedObjects {
         self.call(DELETE_TIMEOUT, self.inner.delete(keys)).await
     }
 
+    async fn delete_folder(&self, folder: &str) -> StoreResult<()> {
+        self.inner.delete_folder(folder).await
+    }
+
     async fn check(&self) -> StoreResult<()> {
         self.inner.check().await
     }

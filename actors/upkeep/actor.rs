@@ -2,10 +2,13 @@
 
 use super::{core::UpkeepCore, message::UpkeepMessage};
 use crate::limited::limited;
+use futures::{StreamExt, stream};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{ChildSpec, ClusterNode};
 use tessera_domain::{
+    UploadId,
+    media::media_folder,
     time::DAY_MS,
     upload::{MULTIPART_SECONDS, SWEEP_GRACE_MS, Upload},
 };
@@ -15,8 +18,8 @@ use tessera_ports::{Ledger, ObjectStore, StoreResult, clock};
 const SWEEP_PAGE: usize = 200;
 /// Transactions in one round; more wait for the next.
 const SWEEP_PAGES: usize = 50;
-/// Objects deleted in one call.
-const DELETE_PAGE: usize = 500;
+/// Uploads whose objects are deleted side by side.
+const UPLOADS_AT_ONCE: usize = 8;
 /// Every so many rounds, the first included, the store is asked for uploads in parts that the ledger knows nothing of.
 const LISTING_ROUNDS: u64 = 60;
 /// Where originals lie.
@@ -45,7 +48,7 @@ pub struct UpkeepArgs {
     pub node: Arc<ClusterNode>,
     /// What is kept in order.
     pub ledger: Arc<dyn Ledger>,
-    /// Where the originals of swept uploads lie.
+    /// Where the files of uploads lie.
     pub objects: Arc<dyn ObjectStore>,
     /// Timing.
     pub settings: UpkeepSettings,
@@ -94,21 +97,21 @@ impl Actor for Upkeep {
                 if !state.args.node.is_in_standing() {
                     return Ok(());
                 }
-                let Some(undeleted) = state.core.begin() else { return Ok(()) };
+                if !state.core.begin() {
+                    return Ok(());
+                }
                 let args = state.args.clone();
                 let lists_parts = state.rounds.is_multiple_of(LISTING_ROUNDS);
                 state.rounds += 1;
                 tokio::spawn(async move {
-                    let undeleted = round(&args, undeleted, lists_parts).await;
-                    let _ = myself.cast(UpkeepMessage::RoundEnded { undeleted });
+                    // In a task of its own, so that the actor hears of its end whatever happens.
+                    if let Err(panic) = tokio::spawn(async move { round(&args, lists_parts).await }).await {
+                        tracing::error!(%panic, "a round of upkeep ended early");
+                    }
+                    let _ = myself.cast(UpkeepMessage::RoundEnded);
                 });
             }
-            UpkeepMessage::RoundEnded { undeleted } => {
-                let given_up = state.core.end(undeleted);
-                if given_up > 0 {
-                    tracing::error!(given_up, "objects of swept uploads stay in the object store");
-                }
-            }
+            UpkeepMessage::RoundEnded => state.core.end(),
         }
         Ok(())
     }
@@ -121,14 +124,17 @@ pub struct UpkeepState {
     rounds: u64,
 }
 
-/// One round; returns the keys of objects that could not be deleted.
-async fn round(args: &UpkeepArgs, undeleted: Vec<String>, lists_parts: bool) -> Vec<String> {
+/// One round.
+async fn round(args: &UpkeepArgs, lists_parts: bool) {
     let limit = args.settings.call_limit;
-    let mut keys = undeleted;
-    match sweep(args, &mut keys).await {
+    match sweep(args).await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "swept uploads that were never completed"),
         Err(error) => tracing::warn!(%error, "cannot sweep uploads; trying again"),
+    }
+    match clear(args).await {
+        Ok(count) => tracing::debug!(count, "deleted the objects of uploads that ended without a post"),
+        Err(error) => tracing::warn!(%error, "cannot delete the objects of uploads that ended; trying again"),
     }
     if lists_parts {
         // No upload is open for longer; what a node left behind between the object store and the ledger is older one day.
@@ -143,41 +149,62 @@ async fn round(args: &UpkeepArgs, undeleted: Vec<String>, lists_parts: bool) -> 
         Ok(rows) => tracing::debug!(rows, "purged saved replies and sessions"),
         Err(error) => tracing::warn!(%error, "cannot purge saved replies and sessions; trying again"),
     }
-    let mut left = Vec::new();
-    for page in keys.chunks(DELETE_PAGE) {
-        if let Err(error) = limited("object store", limit, args.objects.delete(page)).await {
-            tracing::warn!(%error, count = page.len(), "cannot delete objects of swept uploads; trying again");
-            left.extend_from_slice(page);
-        }
-    }
-    left
 }
 
-/// Sweeps page by page and adds the originals' keys to `keys`, also of the pages before an error.
-async fn sweep(args: &UpkeepArgs, keys: &mut Vec<String>) -> StoreResult<usize> {
+/// Fails uploads that were never completed, page by page.
+async fn sweep(args: &UpkeepArgs) -> StoreResult<usize> {
     let expired_before = clock::now().plus_ms(-SWEEP_GRACE_MS);
     let mut swept = 0;
     for _ in 0..SWEEP_PAGES {
         let work = args.ledger.sweep_uploads(expired_before, SWEEP_PAGE);
-        let page = limited("ledger", args.settings.call_limit, work).await?;
-        swept += page.len();
-        let is_last = page.len() < SWEEP_PAGE;
-        abort_parts(args, &page).await;
-        keys.extend(page.into_iter().map(|upload| upload.object_key));
-        if is_last {
+        let page = limited("ledger", args.settings.call_limit, work).await?.len();
+        swept += page;
+        if page < SWEEP_PAGE {
             break;
         }
     }
     Ok(swept)
 }
 
-/// Throws the parts of swept uploads away; where that fails, they are met again as old ones.
-async fn abort_parts(args: &UpkeepArgs, swept: &[Upload]) {
-    for upload in swept {
-        let Some(multipart_id) = &upload.multipart_id else { continue };
-        let work = args.objects.abort_multipart(&upload.object_key, multipart_id);
-        if let Err(error) = limited("object store", args.settings.call_limit, work).await {
-            tracing::warn!(upload_id = %upload.id, %error, "cannot throw the parts of a swept upload away");
+/// Deletes the objects of uploads that are over, page by page. The ledger names them until their deletion is known to it,
+/// whichever node dies on the way.
+async fn clear(args: &UpkeepArgs) -> StoreResult<usize> {
+    let limit = args.settings.call_limit;
+    let mut cleared = 0;
+    for _ in 0..SWEEP_PAGES {
+        let page = limited("ledger", limit, args.ledger.ended_uploads(clock::now(), SWEEP_PAGE)).await?;
+        let outcomes: Vec<StoreResult<UploadId>> = stream::iter(page)
+            .map(|upload| async move { delete_objects(args, &upload).await.map(|()| upload.id) })
+            .buffer_unordered(UPLOADS_AT_ONCE)
+            .collect()
+            .await;
+        let (count, mut done, mut failure) = (outcomes.len(), Vec::with_capacity(outcomes.len()), None);
+        for outcome in outcomes {
+            match outcome {
+                Ok(id) => done.push(id),
+                Err(error) => failure = Some(error),
+            }
+        }
+        limited("ledger", limit, args.ledger.objects_deleted(&done)).await?;
+        cleared += done.len();
+        match failure {
+            Some(error) => return Err(error),
+            None if count < SWEEP_PAGE => break,
+            None => {}
         }
     }
+    Ok(cleared)
+}
+
+/// Deletes everything that may have been stored for an upload: its parts, its original, and what was made of it.
+async fn delete_objects(args: &UpkeepArgs, upload: &Upload) -> StoreResult<()> {
+    let UpkeepArgs { objects, settings, .. } = args;
+    let work = async {
+        if let Some(multipart_id) = &upload.multipart_id {
+            objects.abort_multipart(&upload.object_key, multipart_id).await?;
+        }
+        objects.delete(std::slice::from_ref(&upload.object_key)).await?;
+        objects.delete_folder(&media_folder(upload.user_id, upload.id)).await
+    };
+    limited("object store", settings.call_limit, work).await
 }

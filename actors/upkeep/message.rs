@@ -5,11 +5,8 @@
 pub enum UpkeepMessage {
     /// It is time for a round.
     RoundDue,
-    /// A round ended; these objects could not be deleted yet.
-    RoundEnded {
-        /// Their keys.
-        undeleted: Vec<String>,
-    },
+    /// A round ended.
+    RoundEnded,
 }
 
 impl ractor::Message for UpkeepMessage {}

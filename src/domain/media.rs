@@ -95,7 +95,12 @@ pub fn variant_key(user_id: UserId, upload_id: UploadId, variant: Variant) -> St
 
 /// The key of any file that is served: `media/{user}/{upload}/{file name}`.
 pub fn file_key(user_id: UserId, upload_id: UploadId, file: MediaFile) -> String {
-    format!("media/{user_id}/{upload_id}/{}", file.file_name())
+    format!("{}/{}", media_folder(user_id, upload_id), file.file_name())
+}
+
+/// Where everything lies that is made of an upload; its keys begin so, then with a slash.
+pub fn media_folder(user_id: UserId, upload_id: UploadId) -> String {
+    format!("media/{user_id}/{upload_id}")
 }
 
 /// A file that is served of a post. A video's sizes are named by their short side in pixels.

@@ -1,12 +1,14 @@
 //! An upload's life: pending → processing → completed or failed (or expired unused).
 
-use crate::{Invalid, PostId, Timestamp, UploadId, UserId, media};
+use crate::{Invalid, PostId, Timestamp, UploadId, UserId, media, time::DAY_MS};
 use serde::{Deserialize, Serialize};
 
 /// How long a presigned URL is valid, in seconds (section 1 of the pseudocode).
 pub const PRESIGN_SECONDS: u64 = 900;
 /// An upload whose URL ran out this long ago and that was never completed is swept.
 pub const SWEEP_GRACE_MS: i64 = 15 * 60 * 1_000;
+/// The original of a job that was given up is kept so long, in which an operator can have it tried again.
+pub const GIVEN_UP_KEPT_MS: i64 = 30 * DAY_MS;
 
 /// Files larger than this are better sent in parts (S3's multipart upload).
 pub const MULTIPART_OVER_BYTES: u64 = 16 << 20;

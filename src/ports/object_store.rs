@@ -136,6 +136,10 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// Deletes objects; those that do not exist are no error.
     async fn delete(&self, keys: &[String]) -> StoreResult<()>;
 
+    /// Deletes all objects whose keys begin with `folder` and a slash, ten thousand at most; more are an error
+    /// ([`StoreError::Refused`]) once those are gone. None is no error.
+    async fn delete_folder(&self, folder: &str) -> StoreResult<()>;
+
     /// Whether the store answers and the bucket exists.
     async fn check(&self) -> StoreResult<()>;
 }

@@ -2,7 +2,7 @@
 
 use crate::{App, AppError, AppResult};
 use tessera_domain::{UploadId, UserId, upload::UploadStatus};
-use tessera_ports::ledger::CancelUploadOutcome;
+use tessera_ports::{clock, ledger::CancelUploadOutcome};
 
 impl App {
     /// Ends an upload that is pending or being processed: its unit of quota comes back, a video that is being converted is
@@ -11,10 +11,10 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] for anybody else's upload; [`AppError::Conflict`] where it is a post, which can be deleted.
     pub async fn cancel_upload(&self, user_id: UserId, id: UploadId) -> AppResult<()> {
-        match self.ledger.cancel_upload(id, user_id).await? {
+        match self.ledger.cancel_upload(id, user_id, clock::now()).await? {
             CancelUploadOutcome::Cancelled(upload) => {
                 self.abort_parts(&upload).await;
-                // A PUT that is still under way may come after this; nothing refers to it then.
+                // A PUT that is still under way may come after this; upkeep deletes the object once more when none can.
                 if let Err(error) = self.objects.delete(std::slice::from_ref(&upload.object_key)).await {
                     tracing::warn!(upload_id = %id, %error, "cannot delete the original of a cancelled upload");
                 }

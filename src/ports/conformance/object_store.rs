@@ -13,6 +13,7 @@ store_checks!(ObjectStore:
     a_read_past_its_bound_is_refused,
     a_stream_gives_the_whole_or_a_range,
     deleting_is_idempotent,
+    deleting_a_folder_takes_what_lies_in_it_and_nothing_else,
     a_healthy_store_answers,
 );
 
@@ -87,6 +88,24 @@ async fn deleting_is_idempotent(store: Arc<dyn ObjectStore>) {
     }
     assert!(store.head(&keys[4]).await.expect("head").is_some(), "its neighbour stays");
     store.delete(&[]).await.expect("deleting nothing");
+}
+
+async fn deleting_a_folder_takes_what_lies_in_it_and_nothing_else(store: Arc<dyn ObjectStore>) {
+    let inside = ["media/7/one/grid.jpg", "media/7/one/hls/720/0001.ts"];
+    let outside = ["media/7/one.jpg", "media/7/other/grid.jpg"];
+    for key in inside.iter().chain(&outside) {
+        store.put(key, "image/jpeg", bytes(3)).await.expect("put");
+    }
+    for time in ["the first time", "again"] {
+        store.delete_folder("media/7/one").await.expect("delete_folder");
+        for key in inside {
+            assert_eq!(store.head(key).await.expect("head"), None, "{key}, {time}");
+        }
+    }
+    for key in outside {
+        assert!(store.head(key).await.expect("head").is_some(), "{key} stays");
+    }
+    store.delete_folder("media/nobody").await.expect("nothing lies there");
 }
 
 async fn a_healthy_store_answers(store: Arc<dyn ObjectStore>) {

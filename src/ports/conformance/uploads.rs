@@ -9,7 +9,7 @@ use std::{future::Future, sync::Arc};
 use tessera_domain::{
     UploadId, UserId,
     time::DAY_MS,
-    upload::{PRESIGN_SECONDS, Upload, UploadStatus},
+    upload::{GIVEN_UP_KEPT_MS, PRESIGN_SECONDS, SWEEP_GRACE_MS, Upload, UploadStatus},
 };
 
 ledger_checks!(
@@ -27,6 +27,8 @@ ledger_checks!(
     cancelling_gives_the_unit_back_and_takes_the_job_away,
     the_sweep_fails_what_ran_out_and_gives_units_back,
     the_sweep_keeps_to_its_limit,
+    objects_of_what_ended_are_due_when_nothing_can_be_written_any_more,
+    objects_of_a_dead_job_stay_as_long_as_it_can_be_tried_again,
 );
 
 async fn an_upload_reads_back_as_it_was_opened(world: Arc<World>) {
@@ -227,7 +229,7 @@ async fn cancelling_gives_the_unit_back_and_takes_the_job_away(world: Arc<World>
     let users = world.users(2).await;
     let cancel = |id: UploadId, user_id: UserId| {
         let world = Arc::clone(&world);
-        async move { world.ledger.cancel_upload(id, user_id).await.expect("cancel_upload") }
+        async move { world.ledger.cancel_upload(id, user_id, world.now()).await.expect("cancel_upload") }
     };
     let upload = world.open_within(users[0], 1).await.expect("the only unit");
     assert_eq!(world.complete(&upload).await, CompleteUploadOutcome::Queued, "a pending upload is queued");
@@ -276,6 +278,69 @@ async fn the_sweep_fails_what_ran_out_and_gives_units_back(world: Arc<World>) {
     assert_eq!(late, CompleteUploadOutcome::Already(UploadStatus::Failed), "a swept upload cannot be completed");
     assert!(world.open_within(user_id, 2).await.is_some(), "the swept unit was given back");
     assert!(world.open_within(user_id, 2).await.is_none(), "once");
+}
+
+/// The uploads whose objects are due now.
+async fn ended(world: &World) -> Vec<UploadId> {
+    let ended = world.ledger.ended_uploads(world.now(), 10).await.expect("ended_uploads");
+    ended.into_iter().map(|upload| upload.id).collect()
+}
+
+async fn objects_of_what_ended_are_due_when_nothing_can_be_written_any_more(world: Arc<World>) {
+    let user_id = world.user().await;
+    let cancelled = world.open(user_id).await;
+    world.ledger.cancel_upload(cancelled.id, user_id, world.now()).await.expect("cancel_upload");
+    let queued = world.queue(user_id).await;
+    let job = world.claim_one().await;
+    let post_id = world.finish(&job).await;
+    world.ledger.delete_post(post_id, user_id, world.now()).await.expect("delete_post");
+    let kept = world.queue(user_id).await;
+    world.finish(&world.claim_one().await).await;
+    let forgotten = world.open(user_id).await;
+    assert!(ended(&world).await.is_empty(), "their URLs are still valid");
+
+    world.advance(PRESIGN_SECONDS as i64 * 1_000 + SWEEP_GRACE_MS + 1);
+    assert_eq!(sorted(&ended(&world).await), sorted(&[cancelled.id, queued.id]), "called off, and deleted as a post");
+    let expired_before = world.now().plus_ms(-SWEEP_GRACE_MS);
+    world.ledger.sweep_uploads(expired_before, 10).await.expect("sweep_uploads");
+    let due = ended(&world).await;
+    assert_eq!(sorted(&due), sorted(&[cancelled.id, queued.id, forgotten.id]), "what was swept is due at once");
+    assert!(!due.contains(&kept.id), "what has a post is not");
+    let oldest = world.ledger.ended_uploads(world.now(), 1).await.expect("ended_uploads");
+    assert_eq!(oldest.len(), 1, "no more than were asked for");
+    assert_eq!(oldest[0], world.upload(oldest[0].id).await, "it comes as it stands");
+
+    world.ledger.objects_deleted(&[cancelled.id, queued.id]).await.expect("objects_deleted");
+    assert_eq!(ended(&world).await, [forgotten.id], "what is done is not named again");
+}
+
+async fn objects_of_a_dead_job_stay_as_long_as_it_can_be_tried_again(world: Arc<World>) {
+    let user_id = world.user().await;
+    let kill = || async {
+        let job = world.claim_one().await;
+        let failed = world.ledger.fail_job(job.upload.id, job.lease_token, "broken", None, world.now()).await;
+        assert!(failed.expect("fail_job"), "the lease is held");
+    };
+    let retry = |id| {
+        let world = &world;
+        async move { world.ledger.retry_job(id, world.now()).await.expect("retry_job") }
+    };
+    let upload = world.queue(user_id).await;
+    kill().await;
+    world.advance(GIVEN_UP_KEPT_MS - DAY_MS);
+    assert!(ended(&world).await.is_empty(), "an operator may have it tried again");
+    assert!(retry(upload.id).await, "and does");
+    world.advance(2 * DAY_MS);
+    assert!(ended(&world).await.is_empty(), "it goes on");
+    kill().await;
+    world.advance(GIVEN_UP_KEPT_MS - SWEEP_GRACE_MS);
+    assert!(!retry(upload.id).await, "its objects are about to go");
+    world.advance(SWEEP_GRACE_MS);
+    assert_eq!(ended(&world).await, [upload.id], "their time has come");
+    assert_eq!(world.ledger.job_counts().await.expect("job_counts").dead, 1, "the job is known until then");
+    world.ledger.objects_deleted(&[upload.id]).await.expect("objects_deleted");
+    assert_eq!(world.ledger.job_counts().await.expect("job_counts").dead, 0, "and forgotten with them");
+    assert_eq!(world.upload(upload.id).await.error.as_deref(), Some("broken"), "its owner still reads why");
 }
 
 async fn the_sweep_keeps_to_its_limit(world: Arc<World>) {

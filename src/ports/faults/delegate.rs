@@ -76,13 +76,15 @@ over_faulty!(UploadLedger {
         now: Timestamp,
         max_queued: u64,
     ) -> CompleteUploadOutcome;
-    fn cancel_upload(id: UploadId, user_id: UserId) -> CancelUploadOutcome;
+    fn cancel_upload(id: UploadId, user_id: UserId, now: Timestamp) -> CancelUploadOutcome;
     fn claim_jobs(limit: usize, max_videos: usize, lease_ms: i64, now: Timestamp) -> Vec<MediaJob>;
     fn extend_lease(id: UploadId, lease_token: u64, lease_until: Timestamp) -> bool;
     fn finish_job(id: UploadId, lease_token: u64, finished: FinishedMedia) -> FinishJobOutcome;
     fn fail_job(id: UploadId, lease_token: u64, reason: &str, retry_at: Option<Timestamp>, now: Timestamp) -> bool;
     fn release_job(id: UploadId, lease_token: u64, due_at: Timestamp, reason: Option<&str>) -> bool;
     fn sweep_uploads(expired_before: Timestamp, limit: usize) -> Vec<Upload>;
+    fn ended_uploads(now: Timestamp, limit: usize) -> Vec<Upload>;
+    fn objects_deleted(ids: &[UploadId]) -> ();
     fn jobs(state: Option<JobState>, limit: usize) -> Vec<JobView>;
     fn job_counts() -> JobCounts;
     fn retry_job(id: UploadId, now: Timestamp) -> bool;
@@ -215,6 +217,7 @@ over_faulty!(ObjectStore {
     fn get_to_file(key: &str, path: &Path, max_bytes: u64) -> bool;
     fn put_file(key: &str, content_type: &str, path: &Path) -> ();
     fn delete(keys: &[String]) -> ();
+    fn delete_folder(folder: &str) -> ();
     fn check() -> ();
 });
 

@@ -162,7 +162,7 @@ pub trait UploadLedger: Send + Sync + 'static {
 
     /// Calls off an upload that has no post yet: it is failed, its unit of quota given back, and its job, if any, is gone, so
     /// that whoever holds its lease has lost it.
-    async fn cancel_upload(&self, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome>;
+    async fn cancel_upload(&self, id: UploadId, user_id: UserId, now: Timestamp) -> StoreResult<CancelUploadOutcome>;
 
     /// Leases up to `limit` jobs, `max_videos` of them videos, that are due or whose lease ran out, oldest first, fair between users:
     /// a user's second job waits while other users' first ones are due.
@@ -212,8 +212,19 @@ pub trait UploadLedger: Send + Sync + 'static {
     ) -> StoreResult<bool>;
 
     /// Fails up to `limit` pending uploads whose URL ran out before `expired_before`, giving their quota
-    /// back, and returns them so that their objects can be deleted.
+    /// back, and returns them. Their objects are due to be deleted.
     async fn sweep_uploads(&self, expired_before: Timestamp, limit: usize) -> StoreResult<Vec<Upload>>;
+
+    /// Uploads that have no post, or none any more, and whose objects are due to be deleted, those due longest first.
+    ///
+    /// They are due when nothing can be written under their keys any more: [`SWEEP_GRACE_MS`](tessera_domain::upload::SWEEP_GRACE_MS) after the upload was over
+    /// and its URL ran out, whatever was deleted before. The objects of a job that was given up stay for
+    /// [`GIVEN_UP_KEPT_MS`](tessera_domain::upload::GIVEN_UP_KEPT_MS).
+    async fn ended_uploads(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<Upload>>;
+
+    /// The objects of these uploads are gone: [`UploadLedger::ended_uploads`] does not name them again, and their dead jobs
+    /// are forgotten.
+    async fn objects_deleted(&self, ids: &[UploadId]) -> StoreResult<()>;
 
     /// Jobs in one state (or all), oldest first.
     async fn jobs(&self, state: Option<JobState>, limit: usize) -> StoreResult<Vec<JobView>>;
@@ -222,6 +233,7 @@ pub trait UploadLedger: Send + Sync + 'static {
     async fn job_counts(&self) -> StoreResult<JobCounts>;
 
     /// Queues a dead job anew with all its attempts and as new as if it had just been queued, the upload processing again and holding a unit of its
-    /// day's quota again, whatever the limit; false where it is not dead.
+    /// day's quota again, whatever the limit; false where it is not dead, or for so long that its objects
+    /// are about to be deleted.
     async fn retry_job(&self, id: UploadId, now: Timestamp) -> StoreResult<bool>;
 }

@@ -1,6 +1,7 @@
 //! The S3 operations that the product uses, on `s3s-fs`, with the guarantees that the parent module states.
 
 use super::files::{ObjectFiles, sync_folders};
+use super::listing;
 use super::multipart::{MULTIPART_FOLDER, Multiparts};
 use super::receive::{Reception, checksum_of, receive};
 use async_trait::async_trait;
@@ -253,6 +254,18 @@ impl S3 for Backend {
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
         self.shared.require_bucket(&request.input.bucket).await?;
         self.shared.multiparts.list(request.input).await.map(S3Response::new)
+    }
+
+    async fn list_objects_v2(
+        &self,
+        request: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let input = request.input;
+        self.shared.require_bucket(&input.bucket).await?;
+        let folder = input.prefix.as_deref().and_then(|prefix| prefix.strip_suffix('/'));
+        let folder = folder.ok_or_else(|| s3_error!(NotImplemented, "only what lies in a folder is listed"))?;
+        let folder = self.shared.locate(&input.bucket, folder)?;
+        listing::list(folder, input).await.map(S3Response::new)
     }
 
     async fn post_object(&self, _: S3Request<PostObjectInput>) -> S3Result<S3Response<PostObjectOutput>> {

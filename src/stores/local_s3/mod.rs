@@ -26,6 +26,7 @@ mod backend;
 mod credentials;
 mod cross_origin;
 mod files;
+mod listing;
 mod multipart;
 mod receive;
 mod server;

@@ -11,7 +11,12 @@ use super::{
     transaction::Scope,
     uploads::{fail_uploads, lock_upload, move_quota},
 };
-use tessera_domain::{Timestamp, UploadId, UserId, event::Event, post::Post, upload::UploadStatus};
+use tessera_domain::{
+    Timestamp, UploadId, UserId,
+    event::Event,
+    post::Post,
+    upload::{SWEEP_GRACE_MS, UploadStatus},
+};
 use tessera_ports::{
     StoreResult,
     ledger::{FinishJobOutcome, FinishedMedia, JobView, MAX_JOB_ATTEMPTS, MediaJob},
@@ -121,7 +126,7 @@ async fn bury_spent(scope: &mut Scope, now: Timestamp) -> StoreResult<()> {
         return Ok(());
     }
     let (ids, reasons) = buried.into_iter().unzip();
-    fail_uploads(scope, ids, reasons).await
+    fail_uploads(scope, ids, reasons, now).await
 }
 
 /// Makes the post of an upload, unless it has one: then that is the answer, whoever asks.
@@ -165,14 +170,18 @@ pub(super) async fn finish(
     Ok(FinishJobOutcome::Posted(post.id))
 }
 
+/// What a worker says of an attempt that failed.
+pub(super) struct FailedAttempt<'a> {
+    pub id: UploadId,
+    pub lease_token: u64,
+    pub reason: &'a str,
+    pub retry_at: Option<Timestamp>,
+    pub now: Timestamp,
+}
+
 /// Records a failed attempt: the job waits until `retry_at`, or dies.
-pub(super) async fn fail(
-    scope: &mut Scope,
-    id: UploadId,
-    lease_token: u64,
-    reason: &str,
-    retry_at: Option<Timestamp>,
-) -> StoreResult<bool> {
+pub(super) async fn fail(scope: &mut Scope, failed: &FailedAttempt<'_>) -> StoreResult<bool> {
+    let FailedAttempt { id, lease_token, reason, retry_at, now } = *failed;
     let update = sqlx::query_as(
         "UPDATE media_jobs SET lease_token = NULL, due_at = coalesce($4, due_at), last_error = $3,
              state = CASE WHEN $4::bigint IS NULL OR attempts >= $5 THEN 'dead' ELSE 'queued' END
@@ -186,7 +195,7 @@ pub(super) async fn fail(
         .bind(i64::from(MAX_JOB_ATTEMPTS));
     let Some((state,)): Option<(String,)> = scope.fetch_optional(update).await? else { return Ok(false) };
     if state == "dead" {
-        fail_uploads(scope, vec![upload_key(&id).to_vec()], vec![reason.to_owned()]).await?;
+        fail_uploads(scope, vec![upload_key(&id).to_vec()], vec![reason.to_owned()], now).await?;
     }
     Ok(true)
 }
@@ -195,13 +204,16 @@ pub(super) async fn fail(
 pub(super) async fn retry(scope: &mut Scope, id: UploadId, now: Timestamp) -> StoreResult<bool> {
     let revive = sqlx::query(
         "UPDATE media_jobs SET state = 'queued', attempts = 0, due_at = $2, created_at = $2
-         WHERE upload_id = $1 AND state = 'dead'",
+         WHERE upload_id = $1 AND state = 'dead'
+         AND NOT EXISTS (SELECT FROM uploads WHERE id = $1 AND objects_due_at <= $3)",
     );
-    if scope.execute(revive.bind(upload_key(&id)).bind(now.0)).await? == 0 {
+    // Not where its objects may be under deletion.
+    let revive = revive.bind(upload_key(&id)).bind(now.0).bind(now.plus_ms(SWEEP_GRACE_MS).0);
+    if scope.execute(revive).await? == 0 {
         return Ok(false);
     }
     let update = sqlx::query_as::<_, UploadRow>(
-        "UPDATE uploads SET status = 'processing', error = NULL WHERE id = $1 RETURNING *",
+        "UPDATE uploads SET status = 'processing', error = NULL, objects_due_at = NULL WHERE id = $1 RETURNING *",
     );
     let upload = scope.fetch_one(update.bind(upload_key(&id))).await?.into_upload()?;
     move_quota(scope, &[upload], 1).await?;

@@ -6,6 +6,7 @@ use tessera_domain::{
     PostId, Timestamp, UserId,
     event::Event,
     post::{Post, PostRef},
+    upload::SWEEP_GRACE_MS,
 };
 use tessera_ports::{
     StoreResult,
@@ -64,9 +65,11 @@ impl PostLedger for PostgresLedger {
         }
     }
 
-    async fn delete_post(&self, id: PostId, user_id: UserId, _now: Timestamp) -> StoreResult<ChangePostOutcome> {
-        self.transact(&self.front, (id, user_id), |scope, (id, user_id)| Box::pin(delete_post(scope, *id, *user_id)))
-            .await
+    async fn delete_post(&self, id: PostId, user_id: UserId, now: Timestamp) -> StoreResult<ChangePostOutcome> {
+        self.transact(&self.front, (id, user_id, now), |scope, (id, user_id, now)| {
+            Box::pin(delete_post(scope, *id, *user_id, *now))
+        })
+        .await
     }
 
     async fn posts_by_author(
@@ -136,7 +139,7 @@ pub(super) async fn insert_post(scope: &mut Scope, post: &Post, original_key: &s
     scope.execute(insert).await.map(|_| ())
 }
 
-async fn delete_post(scope: &mut Scope, id: PostId, user_id: UserId) -> StoreResult<ChangePostOutcome> {
+async fn delete_post(scope: &mut Scope, id: PostId, user_id: UserId, now: Timestamp) -> StoreResult<ChangePostOutcome> {
     // Waits for the likes and comments under way, which share a lock on this row; later ones find no post.
     let delete = sqlx::query_as::<_, PostRow>("DELETE FROM posts WHERE id = $1 AND author_id = $2 RETURNING *");
     let delete = delete.bind(id.to_i64()).bind(user_id.to_i64());
@@ -154,12 +157,15 @@ async fn delete_post(scope: &mut Scope, id: PostId, user_id: UserId) -> StoreRes
          counted AS (DELETE FROM counters WHERE post_id = $1),
          untagged AS (DELETE FROM post_hashtags WHERE post_id = $1),
          embedded AS (DELETE FROM post_embeddings WHERE post_id = $1),
-         author AS (UPDATE users SET post_count = post_count - 1 WHERE id = $2)
+         author AS (UPDATE users SET post_count = post_count - 1 WHERE id = $2),
+         uploaded AS (UPDATE uploads SET objects_due_at = greatest(expires_at, $4) + $5 WHERE id = $3)
          UPDATE deleted_id_watermark SET id = highest.id
          FROM (SELECT greatest($1, max(id)) AS id FROM commented) AS highest
          WHERE deleted_id_watermark.id < highest.id",
     );
-    let clear = clear.bind(id.to_i64()).bind(user_id.to_i64());
+    // The event has the objects deleted at once; this once more, when the upload's URL is of no use any more.
+    let clear = clear.bind(id.to_i64()).bind(user_id.to_i64()).bind(upload_key(&post.media.upload_id));
+    let clear = clear.bind(now.0).bind(SWEEP_GRACE_MS);
     scope.execute(clear).await?;
     let event = Event::PostDeleted { post_id: id, author_id: post.author_id, media: post.media.clone(), original_key };
     scope.record(&[event]).await?;

@@ -1,10 +1,10 @@
 //! Uploads and their quota; the media jobs are in [`jobs`].
 
-use super::{PostgresLedger, jobs, rows::*, transaction::Scope};
+use super::{PostgresLedger, jobs, lane::Effect, rows::*, transaction::Scope};
 use async_trait::async_trait;
 use tessera_domain::{
     Timestamp, UploadId, UserId,
-    upload::{Upload, UploadStatus},
+    upload::{GIVEN_UP_KEPT_MS, SWEEP_GRACE_MS, Upload, UploadStatus},
 };
 use tessera_ports::{
     StoreResult,
@@ -43,9 +43,11 @@ impl UploadLedger for PostgresLedger {
         self.transact(&self.front, completion, |scope, completion| Box::pin(complete_upload(scope, completion))).await
     }
 
-    async fn cancel_upload(&self, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome> {
-        self.transact(&self.front, (id, user_id), |scope, (id, user_id)| Box::pin(cancel_upload(scope, *id, *user_id)))
-            .await
+    async fn cancel_upload(&self, id: UploadId, user_id: UserId, now: Timestamp) -> StoreResult<CancelUploadOutcome> {
+        self.transact(&self.front, (id, user_id, now), |scope, (id, user_id, now)| {
+            Box::pin(cancel_upload(scope, *id, *user_id, *now))
+        })
+        .await
     }
 
     async fn claim_jobs(
@@ -83,12 +85,10 @@ impl UploadLedger for PostgresLedger {
         lease_token: u64,
         reason: &str,
         retry_at: Option<Timestamp>,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> StoreResult<bool> {
-        self.transact(&self.back, (id, lease_token, reason, retry_at), |scope, (id, lease_token, reason, retry_at)| {
-            Box::pin(jobs::fail(scope, *id, *lease_token, reason, *retry_at))
-        })
-        .await
+        let failure = jobs::FailedAttempt { id, lease_token, reason, retry_at, now };
+        self.transact(&self.back, failure, |scope, failure| Box::pin(jobs::fail(scope, failure))).await
     }
 
     async fn release_job(
@@ -114,6 +114,23 @@ impl UploadLedger for PostgresLedger {
             Box::pin(sweep_uploads(scope, *expired_before, *page))
         })
         .await
+    }
+
+    async fn ended_uploads(&self, now: Timestamp, page: usize) -> StoreResult<Vec<Upload>> {
+        let query = sqlx::query_as::<_, UploadRow>(
+            "SELECT * FROM uploads WHERE objects_due_at <= $1 ORDER BY objects_due_at LIMIT $2",
+        );
+        let rows = self.back.fetch_all(Effect::Read, query.bind(now.0).bind(limit(page))).await?;
+        rows.into_iter().map(UploadRow::into_upload).collect()
+    }
+
+    async fn objects_deleted(&self, ids: &[UploadId]) -> StoreResult<()> {
+        let update = sqlx::query(
+            "WITH forgotten AS (DELETE FROM media_jobs WHERE upload_id = ANY($1) AND state = 'dead')
+             UPDATE uploads SET objects_due_at = NULL WHERE id = ANY($1)",
+        );
+        let ids: Vec<&[u8]> = ids.iter().map(upload_key).collect();
+        self.back.execute(update.bind(ids)).await.map(|_| ())
     }
 
     async fn jobs(&self, state: Option<JobState>, page: usize) -> StoreResult<Vec<JobView>> {
@@ -149,14 +166,20 @@ pub(super) async fn lock_upload(scope: &mut Scope, id: UploadId) -> StoreResult<
     scope.fetch_optional(query.bind(upload_key(&id))).await?.map(UploadRow::into_upload).transpose()
 }
 
-/// Fails uploads, each with a reason for its user, and gives their units of quota back.
-pub(super) async fn fail_uploads(scope: &mut Scope, ids: Vec<Vec<u8>>, reasons: Vec<String>) -> StoreResult<()> {
+/// Fails uploads whose jobs are given up, each with a reason for its user, and gives their units of quota back.
+pub(super) async fn fail_uploads(
+    scope: &mut Scope,
+    ids: Vec<Vec<u8>>,
+    reasons: Vec<String>,
+    now: Timestamp,
+) -> StoreResult<()> {
     let update = sqlx::query_as::<_, UploadRow>(
-        "UPDATE uploads SET status = 'failed', error = failed.reason
+        "UPDATE uploads SET status = 'failed', error = failed.reason, objects_due_at = $3
          FROM unnest($1::bytea[], $2::text[]) AS failed (id, reason)
          WHERE uploads.id = failed.id AND status = 'processing' RETURNING uploads.*",
     );
-    let rows = scope.fetch_all(update.bind(ids).bind(reasons)).await?;
+    let update = update.bind(ids).bind(reasons).bind(now.plus_ms(GIVEN_UP_KEPT_MS).0);
+    let rows = scope.fetch_all(update).await?;
     let failed: Vec<Upload> = rows.into_iter().map(UploadRow::into_upload).collect::<StoreResult<_>>()?;
     move_quota(scope, &failed, -1).await
 }
@@ -188,16 +211,23 @@ async fn sweep_uploads(scope: &mut Scope, expired_before: Timestamp, page: usize
         "WITH expired AS MATERIALIZED (
              SELECT id FROM uploads WHERE status = 'pending' AND expires_at < $1
              ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-         UPDATE uploads SET status = 'failed', error = $3 WHERE id = ANY(ARRAY(TABLE expired)) RETURNING *",
+         UPDATE uploads SET status = 'failed', error = $3, objects_due_at = expires_at + $4
+         WHERE id = ANY(ARRAY(TABLE expired)) RETURNING *",
     );
-    let rows = scope.fetch_all(update.bind(expired_before.0).bind(limit(page)).bind(EXPIRED)).await?;
+    let update = update.bind(expired_before.0).bind(limit(page)).bind(EXPIRED).bind(SWEEP_GRACE_MS);
+    let rows = scope.fetch_all(update).await?;
     let swept: Vec<Upload> = rows.into_iter().map(UploadRow::into_upload).collect::<StoreResult<_>>()?;
     move_quota(scope, &swept, -1).await?;
     Ok(swept)
 }
 
 /// The job first, then the upload, then quota: the order in which everybody locks them.
-async fn cancel_upload(scope: &mut Scope, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome> {
+async fn cancel_upload(
+    scope: &mut Scope,
+    id: UploadId,
+    user_id: UserId,
+    now: Timestamp,
+) -> StoreResult<CancelUploadOutcome> {
     let delete = sqlx::query(
         "DELETE FROM media_jobs WHERE upload_id = $1 AND user_id = $2
          AND EXISTS (SELECT FROM uploads WHERE id = $1 AND status = 'processing')",
@@ -211,9 +241,11 @@ async fn cancel_upload(scope: &mut Scope, id: UploadId, user_id: UserId) -> Stor
     }
     let update = sqlx::query_as::<_, UploadRow>(
         "WITH gone AS (DELETE FROM media_jobs WHERE upload_id = $1)
-         UPDATE uploads SET status = 'failed', error = $2 WHERE id = $1 RETURNING *",
+         UPDATE uploads SET status = 'failed', error = $2, objects_due_at = greatest(expires_at, $3) + $4
+         WHERE id = $1 RETURNING *",
     );
-    let upload = scope.fetch_one(update.bind(upload_key(&id)).bind(CANCELLED)).await?.into_upload()?;
+    let update = update.bind(upload_key(&id)).bind(CANCELLED).bind(now.0).bind(SWEEP_GRACE_MS);
+    let upload = scope.fetch_one(update).await?.into_upload()?;
     move_quota(scope, std::slice::from_ref(&upload), -1).await?;
     Ok(CancelUploadOutcome::Cancelled(Box::new(upload)))
 }

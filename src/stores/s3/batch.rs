@@ -1,4 +1,5 @@
-//! Deletion of many objects: `DeleteObjects` by the thousand, single deletes where the server lacks it.
+//! Deletion of many objects: `DeleteObjects` by the thousand, single deletes where the server lacks it. What lies in a folder
+//! is listed by `ListObjectsV2`.
 
 use super::S3ObjectStore;
 use super::error::{Effect, classify, has_code, is_missing, refused, status, unavailable};
@@ -11,6 +12,8 @@ use tessera_ports::{Determinacy, StoreResult};
 
 /// What one `DeleteObjects` takes (S3 API reference).
 const KEYS_PER_REQUEST: usize = 1_000;
+/// Listings of a folder before it is called too large; one names as many keys as are deleted at once.
+const MAX_LISTINGS: usize = 10;
 /// Single deletes in flight.
 const PARALLEL_DELETES: usize = 8;
 
@@ -32,6 +35,25 @@ impl S3ObjectStore {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Deletes what is listed below a folder until nothing is.
+    pub(super) async fn delete_below(&self, folder: &str) -> StoreResult<()> {
+        let prefix = format!("{folder}/");
+        for _ in 0..MAX_LISTINGS {
+            let page = with_retries(self.max_attempts, || async {
+                let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
+                request.send().await.map_err(|error| classify(&error, Effect::Read))
+            })
+            .await?;
+            let keys: Vec<String> =
+                page.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect();
+            self.delete_all(&keys).await?;
+            if page.is_truncated() != Some(true) {
+                return Ok(());
+            }
+        }
+        Err(refused(format!("there are too many objects below {folder}")))
     }
 
     /// Deletes a batch in one request; `false` where the server has no such operation.

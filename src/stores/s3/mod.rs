@@ -241,6 +241,10 @@ impl ObjectStore for S3ObjectStore {
         self.delete_all(keys).await
     }
 
+    async fn delete_folder(&self, folder: &str) -> StoreResult<()> {
+        self.delete_below(folder).await
+    }
+
     async fn check(&self) -> StoreResult<()> {
         let answer = self.client.head_bucket().bucket(&self.bucket).send().await;
         answer.map(|_| ()).map_err(|error| classify(&error, Effect::Read))

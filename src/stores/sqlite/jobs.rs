@@ -15,7 +15,7 @@ use tessera_domain::{
     Timestamp, UploadId, UserId,
     event::Event,
     post::Post,
-    upload::{Upload, UploadStatus},
+    upload::{SWEEP_GRACE_MS, Upload, UploadStatus},
 };
 use tessera_ports::{
     StoreResult,
@@ -138,7 +138,7 @@ async fn bury_spent(scope: &mut WriteScope, now: Timestamp) -> StoreResult<()> {
     let buried: Vec<(Vec<u8>, String)> =
         scope.fetch_all(update.bind(now.0).bind(MAX_JOB_ATTEMPTS).bind(NO_REASON)).await?;
     for (id, reason) in buried {
-        fail_upload(scope, upload_id(&id)?, &reason).await?;
+        fail_upload(scope, upload_id(&id)?, &reason, now).await?;
     }
     Ok(())
 }
@@ -199,6 +199,7 @@ pub(super) async fn fail(
     lease_token: u64,
     reason: &str,
     retry_at: Option<Timestamp>,
+    now: Timestamp,
 ) -> StoreResult<bool> {
     let update = sqlx::query_as(
         "UPDATE media_jobs SET state = iif(?4 IS NULL OR attempts >= ?5, 'dead', 'queued'), lease_token = NULL,
@@ -213,7 +214,7 @@ pub(super) async fn fail(
         .bind(MAX_JOB_ATTEMPTS);
     let Some((state,)): Option<(String,)> = scope.fetch_optional(update).await? else { return Ok(false) };
     if state == "dead" {
-        fail_upload(scope, id, reason).await?;
+        fail_upload(scope, id, reason, now).await?;
     }
     Ok(true)
 }
@@ -240,13 +241,16 @@ pub(super) async fn release(
 pub(super) async fn retry(scope: &mut WriteScope, id: UploadId, now: Timestamp) -> StoreResult<bool> {
     let revive = sqlx::query(
         "UPDATE media_jobs SET state = 'queued', attempts = 0, due_at = ?2, created_at = ?2
-         WHERE upload_id = ?1 AND state = 'dead'",
+         WHERE upload_id = ?1 AND state = 'dead'
+         AND NOT EXISTS (SELECT 1 FROM uploads WHERE id = ?1 AND objects_due_at <= ?3)",
     );
-    if scope.execute(revive.bind(&id.0.as_bytes()[..]).bind(now.0)).await? == 0 {
+    // Not where its objects may be under deletion.
+    let revive = revive.bind(&id.0.as_bytes()[..]).bind(now.0).bind(now.plus_ms(SWEEP_GRACE_MS).0);
+    if scope.execute(revive).await? == 0 {
         return Ok(false);
     }
     let update = sqlx::query_as::<_, UploadRow>(
-        "UPDATE uploads SET status = 'processing', error = NULL WHERE id = ?1 RETURNING *",
+        "UPDATE uploads SET status = 'processing', error = NULL, objects_due_at = NULL WHERE id = ?1 RETURNING *",
     );
     let upload = scope.fetch_one(update.bind(&id.0.as_bytes()[..])).await?.into_upload()?;
     move_quota(scope, &upload, 1).await?;

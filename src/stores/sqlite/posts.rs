@@ -6,6 +6,7 @@ use tessera_domain::{
     PostId, Timestamp, UserId,
     event::Event,
     post::{Post, PostRef},
+    upload::SWEEP_GRACE_MS,
 };
 use tessera_ports::{
     StoreResult,
@@ -71,8 +72,8 @@ impl PostLedger for SqliteLedger {
         self.write(move |scope| Box::pin(edit_post(scope, id, editor_id, caption, alt_text, now))).await
     }
 
-    async fn delete_post(&self, id: PostId, user_id: UserId, _now: Timestamp) -> StoreResult<ChangePostOutcome> {
-        self.write(move |scope| Box::pin(delete_post(scope, id, user_id))).await
+    async fn delete_post(&self, id: PostId, user_id: UserId, now: Timestamp) -> StoreResult<ChangePostOutcome> {
+        self.write(move |scope| Box::pin(delete_post(scope, id, user_id, now))).await
     }
 
     async fn posts_by_author(
@@ -210,7 +211,12 @@ async fn edit_post(
     Ok(ChangePostOutcome::Done(Box::new(post)))
 }
 
-async fn delete_post(scope: &mut WriteScope, id: PostId, user_id: UserId) -> StoreResult<ChangePostOutcome> {
+async fn delete_post(
+    scope: &mut WriteScope,
+    id: PostId,
+    user_id: UserId,
+    now: Timestamp,
+) -> StoreResult<ChangePostOutcome> {
     let Some((post, original_key)) = find_post(scope, id).await? else { return Ok(ChangePostOutcome::NotFound) };
     if post.author_id != user_id {
         return Ok(ChangePostOutcome::Forbidden);
@@ -226,6 +232,9 @@ async fn delete_post(scope: &mut WriteScope, id: PostId, user_id: UserId) -> Sto
     ] {
         scope.execute(sqlx::query(statement).bind(id.to_i64())).await?;
     }
+    // The event has the objects deleted at once; this once more, when the upload's URL is of no use any more.
+    let update = sqlx::query("UPDATE uploads SET objects_due_at = max(expires_at, ?2) + ?3 WHERE id = ?1");
+    scope.execute(update.bind(&post.media.upload_id.0.as_bytes()[..]).bind(now.0).bind(SWEEP_GRACE_MS)).await?;
     move_post_count(scope, post.author_id, -1).await?;
     let event = Event::PostDeleted { post_id: id, author_id: post.author_id, media: post.media.clone(), original_key };
     scope.record(&event).await?;

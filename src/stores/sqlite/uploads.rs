@@ -4,7 +4,7 @@ use super::{SqliteLedger, jobs, rows::*, writer::WriteScope};
 use async_trait::async_trait;
 use tessera_domain::{
     Timestamp, UploadId, UserId,
-    upload::{Upload, UploadStatus},
+    upload::{GIVEN_UP_KEPT_MS, SWEEP_GRACE_MS, Upload, UploadStatus},
 };
 use tessera_ports::{
     StoreResult,
@@ -60,8 +60,8 @@ impl UploadLedger for SqliteLedger {
         .await
     }
 
-    async fn cancel_upload(&self, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome> {
-        self.write(move |scope| Box::pin(cancel_upload(scope, id, user_id))).await
+    async fn cancel_upload(&self, id: UploadId, user_id: UserId, now: Timestamp) -> StoreResult<CancelUploadOutcome> {
+        self.write(move |scope| Box::pin(cancel_upload(scope, id, user_id, now))).await
     }
 
     async fn claim_jobs(
@@ -93,11 +93,13 @@ impl UploadLedger for SqliteLedger {
         lease_token: u64,
         reason: &str,
         retry_at: Option<Timestamp>,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> StoreResult<bool> {
         let reason = reason.to_owned();
-        self.write(move |scope| Box::pin(async move { jobs::fail(scope, id, lease_token, &reason, retry_at).await }))
-            .await
+        self.write(move |scope| {
+            Box::pin(async move { jobs::fail(scope, id, lease_token, &reason, retry_at, now).await })
+        })
+        .await
     }
 
     async fn release_job(
@@ -118,17 +120,44 @@ impl UploadLedger for SqliteLedger {
         self.write(move |scope| {
             Box::pin(async move {
                 let update = sqlx::query_as::<_, UploadRow>(
-                    "UPDATE uploads SET status = 'failed', error = ?3 WHERE id IN (
+                    "UPDATE uploads SET status = 'failed', error = ?3, objects_due_at = expires_at + ?4 WHERE id IN (
                          SELECT id FROM uploads WHERE status = 'pending' AND expires_at < ?1
                          ORDER BY expires_at LIMIT ?2)
                      RETURNING *",
                 );
-                let rows = scope.fetch_all(update.bind(expired_before.0).bind(limit(page)).bind(EXPIRED)).await?;
+                let update = update.bind(expired_before.0).bind(limit(page)).bind(EXPIRED).bind(SWEEP_GRACE_MS);
+                let rows = scope.fetch_all(update).await?;
                 let swept: Vec<Upload> = rows.into_iter().map(UploadRow::into_upload).collect::<StoreResult<_>>()?;
                 for upload in &swept {
                     move_quota(scope, upload, -1).await?;
                 }
                 Ok(swept)
+            })
+        })
+        .await
+    }
+
+    async fn ended_uploads(&self, now: Timestamp, page: usize) -> StoreResult<Vec<Upload>> {
+        let query = sqlx::query_as::<_, UploadRow>(
+            "SELECT * FROM uploads WHERE objects_due_at <= ?1 ORDER BY objects_due_at LIMIT ?2",
+        );
+        let rows = self.fetch_all(query.bind(now.0).bind(limit(page))).await?;
+        rows.into_iter().map(UploadRow::into_upload).collect()
+    }
+
+    async fn objects_deleted(&self, ids: &[UploadId]) -> StoreResult<()> {
+        let ids = ids.to_vec();
+        self.write(move |scope| {
+            Box::pin(async move {
+                for id in ids {
+                    for statement in [
+                        "UPDATE uploads SET objects_due_at = NULL WHERE id = ?1",
+                        "DELETE FROM media_jobs WHERE upload_id = ?1 AND state = 'dead'",
+                    ] {
+                        scope.execute(sqlx::query(statement).bind(&id.0.as_bytes()[..])).await?;
+                    }
+                }
+                Ok(())
             })
         })
         .await
@@ -167,12 +196,14 @@ pub(super) async fn find_upload(scope: &mut WriteScope, id: UploadId) -> StoreRe
     scope.fetch_optional(query.bind(&id.0.as_bytes()[..])).await?.map(UploadRow::into_upload).transpose()
 }
 
-/// Fails an upload with a reason for its user, and gives its unit of quota back.
-pub(super) async fn fail_upload(scope: &mut WriteScope, id: UploadId, reason: &str) -> StoreResult<()> {
+/// Fails an upload whose job is given up, with a reason for its user, and gives its unit of quota back.
+pub(super) async fn fail_upload(scope: &mut WriteScope, id: UploadId, reason: &str, now: Timestamp) -> StoreResult<()> {
     let update = sqlx::query_as::<_, UploadRow>(
-        "UPDATE uploads SET status = 'failed', error = ?2 WHERE id = ?1 AND status = 'processing' RETURNING *",
+        "UPDATE uploads SET status = 'failed', error = ?2, objects_due_at = ?3
+         WHERE id = ?1 AND status = 'processing' RETURNING *",
     );
-    let row = scope.fetch_optional(update.bind(&id.0.as_bytes()[..]).bind(reason)).await?;
+    let update = update.bind(&id.0.as_bytes()[..]).bind(reason).bind(now.plus_ms(GIVEN_UP_KEPT_MS).0);
+    let row = scope.fetch_optional(update).await?;
     match row {
         Some(row) => move_quota(scope, &row.into_upload()?, -1).await,
         None => Ok(()),
@@ -186,12 +217,18 @@ pub(super) async fn move_quota(scope: &mut WriteScope, upload: &Upload, delta: i
     scope.execute(update).await.map(|_| ())
 }
 
-async fn cancel_upload(scope: &mut WriteScope, id: UploadId, user_id: UserId) -> StoreResult<CancelUploadOutcome> {
+async fn cancel_upload(
+    scope: &mut WriteScope,
+    id: UploadId,
+    user_id: UserId,
+    now: Timestamp,
+) -> StoreResult<CancelUploadOutcome> {
     let update = sqlx::query_as::<_, UploadRow>(
-        "UPDATE uploads SET status = 'failed', error = ?3
+        "UPDATE uploads SET status = 'failed', error = ?3, objects_due_at = max(expires_at, ?4) + ?5
          WHERE id = ?1 AND user_id = ?2 AND status IN ('pending', 'processing') RETURNING *",
     );
     let update = update.bind(&id.0.as_bytes()[..]).bind(user_id.to_i64()).bind(CANCELLED);
+    let update = update.bind(now.0).bind(SWEEP_GRACE_MS);
     let Some(row) = scope.fetch_optional(update).await? else {
         let found = find_upload(scope, id).await?.filter(|upload| upload.user_id == user_id);
         return Ok(found.map_or(CancelUploadOutcome::NotFound, |upload| CancelUploadOutcome::Already(upload.status)));
