@@ -1,8 +1,9 @@
 //! Checkpoints, health, and recreating what is derived.
 
 use super::{
-    MIGRATIONS, PostgresLedger,
+    PostgresLedger,
     errors::{refused, unavailable},
+    schema::known_version,
     transaction::Scope,
 };
 use async_trait::async_trait;
@@ -100,7 +101,7 @@ impl MaintenanceLedger for PostgresLedger {
                     current_setting('transaction_read_only') = 'on'",
         );
         let (version, read_only): (Option<i64>, bool) = self.fetch_optional(query).await?.unwrap_or_default();
-        let needed = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let needed = known_version();
         // A newer one is well: a newer node has joined while this one still serves.
         if version.unwrap_or(0) < needed {
             return Err(refused(format!("the schema has version {version:?}, this program needs {needed}")));

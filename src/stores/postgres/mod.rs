@@ -28,6 +28,7 @@ mod options;
 mod outbox;
 mod posts;
 mod rows;
+mod schema;
 mod tastes;
 mod timeline_posts;
 mod transaction;
@@ -36,12 +37,11 @@ mod uploads;
 pub use options::PostgresOptions;
 
 use announcer::Announcer;
-use errors::{migration_error, refused, statement_error, unavailable};
 use lane::{Effect, Lane};
 use sqlx::{
-    Connection, FromRow, PgConnection, Postgres,
+    FromRow, Postgres,
     migrate::Migrator,
-    postgres::{PgArguments, PgConnectOptions, PgRow},
+    postgres::{PgArguments, PgRow},
     query::QueryAs,
 };
 use std::{
@@ -51,7 +51,7 @@ use std::{
     },
     time::Duration,
 };
-use tessera_ports::{Determinacy, Ledger, StoreResult, ledger::LedgerWakes};
+use tessera_ports::{Ledger, StoreResult, ledger::LedgerWakes};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -93,14 +93,14 @@ impl PostgresLedger {
     ///
     /// # Errors
     /// `Refused`, with a sentence for the operator that names host and port and never the password, where the URL is
-    /// wrong, the server does not let one in, or the schema is newer than this program; `Unavailable` where the
+    /// wrong, the server does not let one in, or the schema is too new for this program; `Unavailable` where the
     /// server cannot be reached.
     ///
     /// [`Self::close`]: tessera_ports::ledger::MaintenanceLedger::close
     pub async fn open(options: PostgresOptions) -> StoreResult<Arc<Self>> {
         let connect = options.connect_options()?;
         let place = options::place(&connect);
-        migrate(&connect, &place).await?;
+        schema::migrate(&connect, &place).await?;
 
         let session = options.session_options(connect);
         let lane = |name, connections| {
@@ -159,26 +159,4 @@ impl Ledger for PostgresLedger {
     fn wakes(&self) -> &LedgerWakes {
         &self.wakes
     }
-}
-
-/// Opens a connection of its own, without time limits for what migrations do, and runs them.
-async fn migrate(connect: &PgConnectOptions, place: &str) -> StoreResult<()> {
-    let connecting = tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(connect));
-    let mut connection = match connecting.await {
-        Ok(Ok(connection)) => connection,
-        // A wrong password, an unknown database: the server's own words.
-        Ok(Err(error @ sqlx::Error::Database(_))) => return Err(refused(format!("{place} refuses: {error}"))),
-        Ok(Err(error)) => {
-            return Err(unavailable(Determinacy::NotDone, format!("{place} cannot be reached: {error}")));
-        }
-        Err(_) => {
-            return Err(unavailable(Determinacy::NotDone, format!("{place} did not answer within {CONNECT_LIMIT:?}")));
-        }
-    };
-    if let Some(version) = connection.server_version_num().filter(|version| *version < OLDEST_SERVER) {
-        return Err(refused(format!("{place} is too old: version {}, needed is 13 or newer", version / 10_000)));
-    }
-    // Not `run`, whose future the compiler cannot see to be `Send`. It holds an advisory lock meanwhile.
-    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| migration_error(place, error))?;
-    connection.close().await.map_err(|error| statement_error(error, Determinacy::NotDone))
 }
