@@ -9,6 +9,8 @@ use tracing_subscriber::EnvFilter;
 
 const ACCESS_KEY: &str = "TESSERA__OBJECTS__ACCESS_KEY";
 const SECRET_KEY: &str = "TESSERA__OBJECTS__SECRET_KEY";
+/// Amazon's bound of one PUT: what nodes accept is bounded by their own settings.
+const MAX_OBJECT_BYTES: u64 = 5 << 30;
 
 /// Arguments of `tessera s3`.
 #[derive(Debug, Args)]
@@ -31,7 +33,9 @@ pub async fn run(arguments: S3Arguments) -> Result<(), Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unavailable)?;
     let credentials =
         LocalCredentials { access_key: from_environment(ACCESS_KEY)?, secret_key: from_environment(SECRET_KEY)? };
-    let server = LocalS3::start(LocalS3Options::new(&arguments.folder, arguments.listen, credentials)).await;
+    let mut options = LocalS3Options::new(&arguments.folder, arguments.listen, credentials);
+    options.max_object_bytes = MAX_OBJECT_BYTES;
+    let server = LocalS3::start(options).await;
     let server = server.map_err(|error| {
         Failure::start_up(format!(
             "cannot serve {} at {}: {error}; choose another --folder or --listen",

@@ -1,7 +1,7 @@
 //! The API tests, on three nodes behind a load balancer: the same functions as in `tests/it`.
 //!
 //! Not here are tests of one process: its command line and its start (`command_line`, `operators`), its bounds on
-//! memory, requests and rates, which every node keeps for itself (`overload`, `limits`), the demo and the benches.
+//! memory, jobs, requests and rates, which every node keeps for itself (`overload`, `limits`, `upload_queue`), the demo and the benches.
 
 #[path = "../it/accounts.rs"]
 mod accounts;
@@ -15,6 +15,8 @@ mod crash;
 mod fanout;
 #[path = "../it/history.rs"]
 mod history;
+#[path = "../it/large_uploads.rs"]
+mod large_uploads;
 #[path = "../it/likes.rs"]
 mod likes;
 #[path = "../it/model.rs"]
@@ -31,3 +33,5 @@ mod photos;
 mod posts;
 #[path = "../it/refusals.rs"]
 mod refusals;
+#[path = "../it/videos.rs"]
+mod videos;

@@ -28,5 +28,6 @@ mod photos;
 mod posts;
 mod recommendations;
 mod refusals;
+mod upload_queue;
 mod videos;
 mod visual_search;

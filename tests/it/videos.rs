@@ -2,7 +2,11 @@
 
 use crate::Node;
 use serde_json::{Value, json};
-use std::{net::TcpListener, path::Path, time::Duration};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tempfile::NamedTempFile;
 use tessera_tests::{Api, Person, Reply, eventually, film, long_film, probed, small_jpeg, tiny_film};
 
@@ -53,7 +57,7 @@ async fn a_phones_video_plays_upright_everywhere_and_goes_when_its_post_does() {
         })
         .await;
     }
-    assert!(scratch_is_empty(node.data_dir()), "nothing is left of the work");
+    assert!(scratch_is_empty(&node.data_dirs()), "nothing is left of the work");
 }
 
 fn text(value: &Value) -> String {
@@ -122,9 +126,10 @@ async fn the_original_is_gone_or_private(api: &Api, author: &Person, upload_id: 
     assert_eq!(api.fetch(&url, &[]).await.status, 404);
 }
 
-fn scratch_is_empty(data_dir: &Path) -> bool {
-    let nodes = std::fs::read_dir(data_dir.join("scratch")).into_iter().flatten().flatten();
-    nodes.flat_map(|node| std::fs::read_dir(node.path()).into_iter().flatten().flatten()).next().is_none()
+fn scratch_is_empty(data_dirs: &[PathBuf]) -> bool {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let scratches = data_dirs.iter().flat_map(|data_dir| entries(&data_dir.join("scratch")));
+    scratches.flat_map(|scratch| entries(&scratch.path())).next().is_none()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,7 +137,7 @@ async fn hostile_and_cancelled_videos_leave_the_pool_alive() {
     let node = Node::start(&[]);
     let api = node.api();
     let person = api.sign_up("person").await;
-    let secret = node.data_dir().join("secret.mp4");
+    let secret = node.data_dirs()[0].join("secret.mp4");
     std::fs::write(&secret, film(&["-f lavfi -i testsrc2=s=64x48:d=0.2:r=10 -pix_fmt yuv420p"])).expect("written");
     let secret = secret.display();
     // Whoever asks it for something gave himself away.
@@ -158,7 +163,7 @@ async fn hostile_and_cancelled_videos_leave_the_pool_alive() {
         assert!(state["error"].as_str().is_some_and(|reason| reason.contains("video")), "{what}: {state}");
     }
     assert!(inside.accept().is_err(), "nobody came");
-    cancelled(&person, node.data_dir()).await;
+    cancelled(&person, &node.data_dirs()).await;
     let state = person.upload(small_jpeg(1), "image/jpeg", "still there").await;
     assert_eq!(state["status"], "completed", "{state}");
     person.delete(&format!("/v1/uploads/{}", text(&state["upload_id"]))).await.expect_err("it is a post");
@@ -175,7 +180,7 @@ fn film_of_negative_length() -> Vec<u8> {
 }
 
 /// Calls a long video off while it is being converted.
-async fn cancelled(person: &Person, data_dir: &Path) {
+async fn cancelled(person: &Person, data_dirs: &[PathBuf]) {
     let long = long_film();
     let ticket = person.create_upload("video/mp4", long.len()).await.expect("an upload");
     assert!(person.put_object(&ticket, long).await.is_success());
@@ -193,7 +198,7 @@ async fn cancelled(person: &Person, data_dir: &Path) {
     let state = person.get(&path).await.expect("the upload");
     assert_eq!((&state["status"], &state["error"]), (&json!("failed"), &json!("the upload was cancelled")));
     eventually("the work to be cleared away", Duration::from_secs(10), || async {
-        scratch_is_empty(data_dir).then_some(())
+        scratch_is_empty(data_dirs).then_some(())
     })
     .await;
 }

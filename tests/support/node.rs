@@ -60,6 +60,11 @@ impl Node {
         self.folder.path()
     }
 
+    /// The folders that hold the nodes' data.
+    pub fn data_dirs(&self) -> Vec<PathBuf> {
+        vec![self.data_dir().to_owned()]
+    }
+
     /// The token of the operators' listener.
     pub fn admin_token(&self) -> String {
         std::fs::read_to_string(self.data_dir().join("admin-token")).expect("the node made a token").trim().to_owned()

@@ -96,6 +96,11 @@ impl ClusterNode {
         self.folder.join(format!("{}.log", self.name))
     }
 
+    /// The folder that holds its data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
     /// Starts its process and does not wait.
     pub fn launch(&mut self) {
         self.process = None;
@@ -105,7 +110,7 @@ impl ClusterNode {
         let files = &self.settings.certificate;
         let own = [
             format!("node.name={}", self.name),
-            format!("data_dir={}", self.folder.join(&self.name).display()),
+            format!("data_dir={}", self.data_dir().display()),
             format!("http.listen={}", self.http()),
             format!("admin.listen={}", self.admin()),
             format!("cluster.listen={}", self.peers()),

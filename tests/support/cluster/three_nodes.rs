@@ -2,6 +2,7 @@
 
 use super::{ADMIN_TOKEN, Cluster, ClusterPlan};
 use crate::{Api, Operated};
+use std::path::PathBuf;
 
 /// A cluster that stands in for a node. What a test does to "the node" happens to one of the three, each time the next.
 pub struct ThreeNodes {
@@ -27,6 +28,11 @@ impl ThreeNodes {
     /// A client of the API, through the load balancer.
     pub fn api(&self) -> Api {
         self.cluster.api()
+    }
+
+    /// The folders that hold the nodes' data.
+    pub fn data_dirs(&self) -> Vec<PathBuf> {
+        self.cluster.nodes.iter().map(|node| node.data_dir()).collect()
     }
 
     /// SIGKILL of the next node.
