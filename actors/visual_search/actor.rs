@@ -1,9 +1,12 @@
 //! The shell around a shard: snapshots, the ledger, maintenance off the mailbox.
 
+mod comparing;
+
 use super::{
     VisualShardKey,
-    core::{Reconcile, ShardCore, Step},
+    core::ShardCore,
     message::{ShardStats, VisualShardMessage as Message},
+    reconcile::Reconcile,
     snapshot,
 };
 use crate::{ActorError, limited::limited};
@@ -14,17 +17,12 @@ use std::{
 };
 use tessera_cluster::{Entity, EntityContext, Passivation, Reply};
 use tessera_domain::PostId;
-use tessera_ports::{
-    Ledger, ObjectStore, StoreError, StoreResult,
-    ledger::{MAX_PAGE, PostEmbedding},
-};
+use tessera_ports::{Ledger, ObjectStore, StoreError, StoreResult, ledger::PostEmbedding};
 use tessera_visual::index::{Maintained, Maintenance, VectorIndex};
 use tokio::sync::Semaphore;
 
 /// The most reads of new embeddings under way; a further caller is told to come again.
 const READS_UNDER_WAY: usize = 64;
-/// The pause before something that failed is tried again.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Timing of the visual index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +137,7 @@ impl Entity for VisualShardActor {
             }
             Message::Describe { reply } => reply.send(self.describe()),
             Message::Rebuild { reply } => {
-                self.core = ShardCore::default();
+                self.core.clear();
                 self.anew = true;
                 self.complete = false;
                 self.begin_reconcile(context);
@@ -152,7 +150,8 @@ impl Entity for VisualShardActor {
                 self.saved_changes = self.core.changes();
                 self.begin_reconcile(context);
             }
-            Message::ReconcileDue => self.begin_reconcile(context),
+            Message::ReconcileDue(number) if self.reconcile.is_last(number) => self.begin_reconcile(context),
+            Message::ReconcileDue(_) => {}
             Message::ModelsListed(models) => self.models_listed(models, context),
             Message::SlotListed(listed) => self.slot_listed(listed, context),
             Message::Fetched(found) => self.fetched(found, context),
@@ -234,78 +233,6 @@ impl VisualShardActor {
         ShardStats { shard, of, complete: self.complete, models: self.core.stats(), searches: self.searches }
     }
 
-    fn begin_reconcile(&mut self, context: &EntityContext<Self>) {
-        if self.loading || !self.reconcile.begin() {
-            return;
-        }
-        let args = self.args.clone();
-        context.spawn(async move {
-            let models = limited("ledger", args.settings.call_limit, args.ledger.embedding_models()).await;
-            Message::ModelsListed(models.map(|models| models.into_iter().map(|(model, _)| model).collect()))
-        });
-    }
-
-    fn models_listed(&mut self, models: StoreResult<Vec<String>>, context: &EntityContext<Self>) {
-        match models {
-            Ok(models) => {
-                self.core.retain_models(&models);
-                self.reconcile.plan(&models, self.key.shard, self.key.of);
-                self.next_step(context);
-            }
-            Err(error) => self.reconcile_failed(&error, context),
-        }
-    }
-
-    fn next_step(&mut self, context: &EntityContext<Self>) {
-        let args = self.args.clone();
-        match self.reconcile.step() {
-            Step::List(model, slot) => {
-                context.spawn(async move { Message::SlotListed(list(&args, &model, slot).await) });
-            }
-            Step::Fetch(model, ids) => context.spawn(async move {
-                let work = args.ledger.embeddings(&ids, Some(&model));
-                Message::Fetched(limited("ledger", args.settings.call_limit, work).await)
-            }),
-            Step::Done => {
-                self.complete = true;
-                let again = self.reconcile.end();
-                let delay = if again { Duration::ZERO } else { self.args.settings.reconcile_interval };
-                context.after(delay, Message::ReconcileDue);
-                self.maintain(context);
-            }
-        }
-    }
-
-    fn slot_listed(&mut self, listed: StoreResult<Vec<PostId>>, context: &EntityContext<Self>) {
-        match (listed, self.reconcile.now().cloned()) {
-            (Ok(listed), Some((model, slot))) => {
-                let missing = self.core.compare(&model, slot, &listed, self.reconcile.touched());
-                self.reconcile.fetch(missing);
-                self.next_step(context);
-            }
-            (Ok(_), None) => {}
-            (Err(error), _) => self.reconcile_failed(&error, context),
-        }
-    }
-
-    fn fetched(&mut self, found: StoreResult<Vec<PostEmbedding>>, context: &EntityContext<Self>) {
-        match found {
-            Ok(mut found) => {
-                found.retain(|found| !self.reconcile.touched().contains(&found.post.post_id));
-                self.insert(found);
-                self.maintain(context);
-                self.next_step(context);
-            }
-            Err(error) => self.reconcile_failed(&error, context),
-        }
-    }
-
-    fn reconcile_failed(&mut self, error: &StoreError, context: &EntityContext<Self>) {
-        tracing::warn!(%error, key = ?self.key, "cannot compare the visual index with the ledger; trying again");
-        self.reconcile.end();
-        context.after(RETRY_DELAY, Message::ReconcileDue);
-    }
-
     /// Runs a piece of maintenance on a thread of its own while searches go on with what there is.
     fn maintain(&mut self, context: &EntityContext<Self>) {
         if self.maintaining {
@@ -355,20 +282,6 @@ impl VisualShardActor {
         }
         if self.leaving {
             context.passivate();
-        }
-    }
-}
-
-/// The ledger's posts of a slot, page by page.
-async fn list(args: &VisualShardArgs, model: &str, slot: u16) -> StoreResult<Vec<PostId>> {
-    let mut listed: Vec<PostId> = Vec::new();
-    loop {
-        let work = args.ledger.embedded_posts(model, slot, listed.last().copied(), MAX_PAGE);
-        let page = limited("ledger", args.settings.call_limit, work).await?;
-        let is_last = page.len() < MAX_PAGE;
-        listed.extend(page);
-        if is_last {
-            return Ok(listed);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{
     VisualHit, VisualQuery,
     message::{ModelStats, ShardHits},
 };
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tessera_domain::{PostId, post::PostRef};
 use tessera_ports::ledger::{EMBEDDING_SLOTS, Embedding, PostEmbedding, embedding_slot};
 use tessera_visual::index::{IndexSettings, IndexSnapshot, Maintained, Maintenance, VectorIndex};
@@ -42,6 +42,12 @@ impl ShardCore {
             posts.entry(embedding_slot(post.post_id)).or_default().insert(post.post_id);
         }
         self.indexes.insert(model, ModelIndex { index, posts, recall: None });
+    }
+
+    /// Lets go of everything. What changed is counted on: an earlier snapshot is not taken for one of what comes now.
+    pub fn clear(&mut self) {
+        self.indexes.clear();
+        self.changes += 1;
     }
 
     /// Adds an embedding, or puts it in the place of the post's earlier one. One that does not fit is left out.
@@ -194,88 +200,4 @@ impl ShardCore {
 pub(super) fn nearest_first(hits: &mut Vec<VisualHit>, limit: usize) {
     hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then_with(|| b.post.post_id.cmp(&a.post.post_id)));
     hits.truncate(limit);
-}
-
-/// A comparison with the ledger, slot by slot.
-#[derive(Default)]
-pub(super) struct Reconcile {
-    left: VecDeque<(String, u16)>,
-    now: Option<(String, u16)>,
-    missing: Vec<PostId>,
-    touched: HashSet<PostId>,
-    runs: bool,
-    again: bool,
-}
-
-/// What a comparison needs next.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The ledger's posts of a slot.
-    List(String, u16),
-    /// These posts' embeddings by a model.
-    Fetch(String, Vec<PostId>),
-    /// Nothing: all slots were compared.
-    Done,
-}
-
-/// Embeddings fetched at once.
-const FETCH: usize = 250;
-
-impl Reconcile {
-    /// Begins, unless it runs: then it begins again once it has ended.
-    pub fn begin(&mut self) -> bool {
-        self.again = self.runs;
-        !std::mem::replace(&mut self.runs, true)
-    }
-
-    /// Plans the slots of every model.
-    pub fn plan(&mut self, models: &[String], shard: u16, of: u16) {
-        let slots = |model: &String| slots_of(shard, of).map(|slot| (model.clone(), slot)).collect::<Vec<_>>();
-        self.left = models.iter().flat_map(slots).collect();
-        self.now = None;
-        self.missing.clear();
-    }
-
-    /// What to do next.
-    pub fn step(&mut self) -> Step {
-        if let (Some((model, _)), false) = (&self.now, self.missing.is_empty()) {
-            let rest = self.missing.split_off(self.missing.len().min(FETCH));
-            return Step::Fetch(model.clone(), std::mem::replace(&mut self.missing, rest));
-        }
-        self.now = self.left.pop_front();
-        self.touched.clear();
-        match &self.now {
-            Some((model, slot)) => Step::List(model.clone(), *slot),
-            None => Step::Done,
-        }
-    }
-
-    /// The slot being compared.
-    pub fn now(&self) -> Option<&(String, u16)> {
-        self.now.as_ref()
-    }
-
-    /// Keeps what must be fetched of the slot.
-    pub fn fetch(&mut self, missing: Vec<PostId>) {
-        self.missing = missing;
-    }
-
-    /// Notes that posts changed meanwhile.
-    pub fn touch(&mut self, ids: &[PostId]) {
-        if self.runs {
-            self.touched.extend(ids);
-        }
-    }
-
-    /// What changed since the slot's list was asked for.
-    pub fn touched(&self) -> &HashSet<PostId> {
-        &self.touched
-    }
-
-    /// Ends; says whether it was asked for again.
-    pub fn end(&mut self) -> bool {
-        let again = self.again;
-        *self = Self::default();
-        again
-    }
 }

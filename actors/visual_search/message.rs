@@ -142,8 +142,8 @@ pub enum VisualShardMessage {
         /// Who waits for it.
         reply: Reply<Result<(), ActorError>>,
     },
-    /// To itself: it is time to compare with the ledger.
-    ReconcileDue,
+    /// To itself: it is time to compare with the ledger, if this many comparisons have begun and no more.
+    ReconcileDue(u64),
     /// To itself: the models that have embeddings.
     ModelsListed(StoreResult<Vec<String>>),
     /// To itself: the posts of one slot that a model has embedded.

@@ -22,6 +22,7 @@ mod core;
 mod embedder;
 mod keeper;
 mod message;
+mod reconcile;
 mod snapshot;
 #[cfg(test)]
 mod tests;

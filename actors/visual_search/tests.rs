@@ -1,10 +1,12 @@
 //! Shards over a real ledger and object store: what is written is found, what is deleted is not, and what was lost
 //! comes back.
 
+mod rebuilding;
+
 use super::*;
 use crate::testing::{Ground, alone, eventually, soon};
 use std::collections::BTreeSet;
-use tessera_ports::{ObjectStore, ledger::Embedding};
+use tessera_ports::{Ledger, ObjectStore, ledger::Embedding};
 use tokio::sync::Semaphore;
 
 const MODEL: &str = "test model 1";
@@ -27,13 +29,16 @@ fn query(model: &str, seed: u64, limit: u16) -> VisualQuery {
 
 /// A region of shards over the ground's ledger, as a node has one.
 fn start(ground: &Ground, objects: Arc<dyn ObjectStore>, shards: u16) -> VisualSearchRef {
+    start_over(ground, ground.ledger.clone(), objects, shards)
+}
+
+fn start_over(ground: &Ground, ledger: Arc<dyn Ledger>, objects: Arc<dyn ObjectStore>, shards: u16) -> VisualSearchRef {
     let settings = VisualSearchSettings {
         reconcile_interval: Duration::from_millis(200),
         snapshot_interval: Duration::from_millis(200),
         ..VisualSearchSettings::default()
     };
-    let args =
-        VisualShardArgs { ledger: ground.ledger.clone(), objects, settings, maintenance: Arc::new(Semaphore::new(1)) };
+    let args = VisualShardArgs { ledger, objects, settings, maintenance: Arc::new(Semaphore::new(1)) };
     VisualSearchRef::new(alone(), ground.region(args, region_settings()), shards)
 }
 
