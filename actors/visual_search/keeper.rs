@@ -2,27 +2,25 @@
 //! that the current model has not seen.
 //!
 //! Posts lack its embedding after the model was changed, or where their picture could not be embedded when it was
-//! processed. They are embedded from their medium variant, newest first, slowly. A picture that fails is tried again in
-//! the next round only. At the end of a round, what other models made of posts that have a new embedding is dropped.
+//! processed. They are embedded from their medium variant, newest first, slowly. What may pass (a store that is away,
+//! callers that take all places of the model) sets the post aside, to be tried again soon, while the others go on; a
+//! picture that cannot be embedded is tried again in the next round only. At the end of a round, what other models made of
+//! posts that have a new embedding is dropped.
 
+mod batch;
+mod set_aside;
+
+use self::{
+    batch::{Batch, BatchError, Outcome, Round, Work},
+    set_aside::{Attempt, SetAside},
+};
 use super::{Embedder, VisualSearchRef};
-use crate::limited::limited;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
-use tessera_cluster::{ChildSpec, ClusterNode, Deadline};
-use tessera_domain::{
-    PostId,
-    media::{Variant, variant_key},
-    post::Post,
-};
-use tessera_ports::{Ledger, ObjectStore, StoreResult, ledger::Embedding};
-
-/// The largest variant that is read, in bytes.
-const MAX_VARIANT_BYTES: u64 = 8 * 1024 * 1024;
-/// Old embeddings dropped in one transaction.
-const DROP_PAGE: usize = 1_000;
-/// How long a shard may take to learn of a new embedding; else it finds it by itself.
-const LEARN_TIMEOUT: Duration = Duration::from_secs(2);
+use tessera_cluster::{ChildSpec, ClusterNode};
+use tessera_domain::PostId;
+use tessera_ports::{Ledger, ObjectStore};
+use tokio::time::Instant;
 
 /// Timing of the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +31,8 @@ pub struct KeeperSettings {
     pub batch: usize,
     /// The pause between two rounds over all posts.
     pub round_interval: Duration,
+    /// The pause before a post that was set aside is tried again; it doubles a few times.
+    pub retry_pause: Duration,
     /// How long one call of a store may take.
     pub call_limit: Duration,
 }
@@ -43,6 +43,7 @@ impl Default for KeeperSettings {
             interval: Duration::from_secs(1),
             batch: 4,
             round_interval: Duration::from_secs(600),
+            retry_pause: Duration::from_secs(2),
             call_limit: Duration::from_secs(10),
         }
     }
@@ -70,19 +71,10 @@ pub enum KeeperMessage {
     /// It is time to look.
     Due,
     /// A batch ended.
-    BatchEnded(StoreResult<Batch>),
+    BatchEnded(Result<Batch, BatchError>),
 }
 
 impl ractor::Message for KeeperMessage {}
-
-/// How a batch ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Batch {
-    /// Where to go on; `None` at the end of the round.
-    next: Option<PostId>,
-    embedded: usize,
-    failed: usize,
-}
 
 /// The actor.
 pub struct VisualKeeper;
@@ -92,8 +84,10 @@ pub struct KeeperState {
     args: Arc<KeeperArgs>,
     busy: bool,
     before: Option<PostId>,
+    set_aside: SetAside,
+    /// Posts that were left to the next round.
     failed: usize,
-    rest_until: Option<tokio::time::Instant>,
+    rest_until: Option<Instant>,
 }
 
 impl VisualKeeper {
@@ -120,7 +114,8 @@ impl Actor for VisualKeeper {
     ) -> Result<KeeperState, ActorProcessingErr> {
         myself.cast(KeeperMessage::Due)?;
         myself.send_interval(args.settings.interval, || KeeperMessage::Due);
-        Ok(KeeperState { args, busy: false, before: None, failed: 0, rest_until: None })
+        let set_aside = SetAside::new(args.settings.retry_pause);
+        Ok(KeeperState { args, busy: false, before: None, set_aside, failed: 0, rest_until: None })
     }
 
     async fn handle(
@@ -143,92 +138,71 @@ impl KeeperState {
             return;
         }
         self.args.search.wake();
-        let rests = self.rest_until.is_some_and(|until| tokio::time::Instant::now() < until);
         let Some(embedder) = self.args.embedder.clone().filter(|_| self.args.search.leads()) else { return };
-        if self.busy || rests {
+        if self.busy {
             return;
         }
+        let Some(work) = self.next_work(Instant::now()) else { return };
         self.busy = true;
-        let (args, before) = (self.args.clone(), self.before);
+        let args = self.args.clone();
         tokio::spawn(async move {
-            let result = batch(&args, &embedder, before).await;
+            let result = batch::run(&args, &embedder, work).await;
             let _ = myself.cast(KeeperMessage::BatchEnded(result));
         });
     }
 
-    fn batch_ended(&mut self, result: StoreResult<Batch>) {
+    fn next_work(&mut self, now: Instant) -> Option<Work> {
+        let again = self.set_aside.take_due(now, self.args.settings.batch);
+        if !again.is_empty() {
+            return Some(Work::Again(again));
+        }
+        let rests = self.rest_until.is_some_and(|until| now < until);
+        (!rests && self.set_aside.has_room()).then_some(Work::Next(self.before))
+    }
+
+    fn batch_ended(&mut self, result: Result<Batch, BatchError>) {
         self.busy = false;
-        let batch = match result {
+        let Batch { round, outcomes } = match result {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::warn!(%error, "cannot embed posts anew; trying again");
                 return;
             }
         };
-        metrics::counter!("tessera_visual_embedded_later_total").increment(batch.embedded as u64);
-        self.failed += batch.failed;
-        self.before = batch.next;
-        if batch.next.is_none() {
-            if self.failed > 0 {
-                tracing::info!(failed = self.failed, "pictures of some posts cannot be embedded");
+        let now = Instant::now();
+        outcomes.into_iter().for_each(|(attempt, outcome)| self.post_ended(attempt, outcome, now));
+        match round {
+            None => {}
+            Some(Round::GoesOn(before)) => self.before = Some(before),
+            Some(Round::Ended) => {
+                if self.failed > 0 {
+                    tracing::info!(failed = self.failed, "pictures of some posts cannot be embedded");
+                }
+                self.failed = 0;
+                self.before = None;
+                self.rest_until = Some(now + self.args.settings.round_interval);
             }
-            self.failed = 0;
-            self.rest_until = Some(tokio::time::Instant::now() + self.args.settings.round_interval);
         }
     }
-}
 
-/// Embeds one batch of posts before `before`.
-async fn batch(args: &KeeperArgs, embedder: &Embedder, before: Option<PostId>) -> StoreResult<Batch> {
-    let KeeperArgs { ledger, settings: KeeperSettings { batch, call_limit, .. }, .. } = args;
-    let ids = limited("ledger", *call_limit, ledger.posts_to_embed(embedder.version(), before, *batch)).await?;
-    if ids.is_empty() {
-        drop_superseded(args, embedder).await?;
-        return Ok(Batch { next: None, embedded: 0, failed: 0 });
-    }
-    let posts = limited("ledger", *call_limit, ledger.posts(&ids)).await?;
-    let mut found = Vec::with_capacity(posts.len());
-    for post in &posts {
-        match embed(args, embedder, post).await? {
-            Ok(embedding) => found.push((post.id, embedding)),
-            Err(reason) => tracing::debug!(post = %post.id, reason, "a post's picture cannot be embedded"),
+    fn post_ended(&mut self, attempt: Attempt, outcome: Outcome, now: Instant) {
+        let post = attempt.post_id;
+        match outcome {
+            Outcome::Embedded => metrics::counter!("tessera_visual_embedded_later_total").increment(1),
+            Outcome::Gone => {}
+            Outcome::Busy => self.set_aside.put_off(attempt, now),
+            Outcome::Failed(reason) => {
+                if self.set_aside.failed(attempt, now) {
+                    tracing::debug!(%post, reason, "a post's picture was not embedded; trying again soon");
+                } else {
+                    self.failed += 1;
+                    tracing::warn!(%post, reason, "a post's picture was not embedded; it waits for the next round");
+                }
+            }
+            Outcome::Hopeless(reason) => {
+                self.failed += 1;
+                tracing::debug!(%post, reason, "a post's picture cannot be embedded");
+            }
         }
     }
-    limited("ledger", *call_limit, ledger.put_embeddings(&found)).await?;
-    for (post_id, _) in &found {
-        if let Err(error) = args.search.learn(*post_id, Deadline::after(LEARN_TIMEOUT)).await {
-            tracing::debug!(%post_id, %error, "a shard did not hear of a new embedding");
-        }
-    }
-    Ok(Batch { next: ids.last().copied(), embedded: found.len(), failed: posts.len() - found.len() })
-}
-
-/// Embeds a post's picture; the inner error is the picture's or the model's fault.
-async fn embed(args: &KeeperArgs, embedder: &Embedder, post: &Post) -> StoreResult<Result<Embedding, String>> {
-    let key = variant_key(post.author_id, post.media.upload_id, Variant::Medium);
-    let read = limited("object store", args.settings.call_limit, args.objects.get(&key, MAX_VARIANT_BYTES));
-    let Some(bytes) = read.await? else { return Ok(Err("its picture is gone".to_owned())) };
-    let embed = async {
-        let place = embedder.place()?;
-        embedder.embed_bytes(place, bytes, Variant::Medium.content_type().to_owned(), None).await
-    };
-    Ok(embed.await.map_err(|error| error.to_string()))
-}
-
-/// Drops what other models made of posts that the current one has embedded.
-async fn drop_superseded(args: &KeeperArgs, embedder: &Embedder) -> StoreResult<()> {
-    let KeeperArgs { ledger, settings, .. } = args;
-    let mut dropped = 0;
-    loop {
-        let work = ledger.drop_superseded_embeddings(embedder.version(), DROP_PAGE);
-        let page = limited("ledger", settings.call_limit, work).await?;
-        dropped += page;
-        if page < DROP_PAGE as u64 {
-            break;
-        }
-    }
-    if dropped > 0 {
-        tracing::info!(dropped, "dropped embeddings by models that are not used any more");
-    }
-    Ok(())
 }

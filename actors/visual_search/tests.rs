@@ -1,6 +1,7 @@
 //! Shards over a real ledger and object store: what is written is found, what is deleted is not, and what was lost
 //! comes back.
 
+mod keeper;
 mod rebuilding;
 
 use super::*;
