@@ -1,8 +1,11 @@
 //! The pool over a SQLite ledger and the in-process S3 server.
 
+mod embedding;
+
 use crate::{
     media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings, Scratch},
     testing::{Ground, alone, eventually},
+    visual_search::Embedder,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -146,6 +149,10 @@ struct Studio {
 
 impl Studio {
     async fn open() -> Self {
+        Self::open_with(None).await
+    }
+
+    async fn open_with(embedder: Option<Embedder>) -> Self {
         let ground = Ground::new().await;
         let (server, inner) = ground.objects().await;
         let trap = Arc::new(Trap::default());
@@ -166,7 +173,7 @@ impl Studio {
             objects: objects.clone(),
             video_tools: VideoTools::find(),
             scratch: Scratch::new(ground.folder.path().join("scratch")),
-            embedder: None,
+            embedder,
             next_id,
             settings: MediaPoolSettings { workers: 2, ..MediaPoolSettings::default() },
         });
