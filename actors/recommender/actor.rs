@@ -141,12 +141,16 @@ impl RecommenderActor {
 
     fn like_changed(&mut self, change: LikeChanged, context: &EntityContext<Self>) {
         self.changed_since = true;
+        let compared = self.compared.len();
         if let LikeChanged::Unliked(post_id) = change {
             self.compared.retain(|like| like.post.post_id != post_id);
         }
+        let was_compared = self.compared.len() < compared;
         let Some(taste) = &mut self.taste else { return };
         match change {
-            LikeChanged::Unliked(post_id) => taste.unliked(post_id),
+            // It may have overtaken its like, which is then not to be taken in: the ledger knows.
+            LikeChanged::Unliked(post_id) if !taste.unliked(post_id) && !was_compared => self.taste = None,
+            LikeChanged::Unliked(_) => {}
             LikeChanged::Liked { .. } if self.comparisons >= COMPARISONS => self.taste = None,
             LikeChanged::Liked { post, at } => {
                 self.comparisons += 1;

@@ -50,9 +50,11 @@ impl Taste {
         self.compare(&others, like.at, now);
     }
 
-    /// Takes a like back. Whom it made alike stays so until the next load.
-    pub fn unliked(&mut self, post_id: PostId) {
+    /// Takes a like back; false where it was not known. Whom it made alike stays so until the next load.
+    pub fn unliked(&mut self, post_id: PostId) -> bool {
+        let known = self.likes.len();
         self.likes.retain(|like| like.post.post_id != post_id);
+        self.likes.len() < known
     }
 
     /// Likes that stand, newest first.

@@ -1,7 +1,10 @@
 //! The core of a recommender, and the entity through its reference over a real ledger.
 
 use super::{LikeChanged, RecommenderArgs, RecommenderRef, RecommenderSettings, core::Taste, region_settings};
-use crate::testing::{Ground, eventually, soon};
+use crate::{
+    UserKey,
+    testing::{Ground, eventually, soon},
+};
 use std::sync::Arc;
 use tessera_domain::{
     PostId, Timestamp, UserId, counters::CounterOperation, ids::ID_EPOCH_MS, post::PostRef, time::DAY_MS,
@@ -46,7 +49,8 @@ fn likes_move_the_taste_and_memory_is_bounded() {
     taste.liked(like(1, 0), &[ME, UserId(2)], NOW);
     taste.liked(like(1, 0), &[ME, UserId(3)], NOW);
     assert_eq!(users(&taste), [2], "a like counts once");
-    taste.unliked(PostId(1));
+    assert!(taste.unliked(PostId(1)));
+    assert!(!taste.unliked(PostId(1)), "it is gone already");
     assert_eq!(taste.likes().count(), 0);
     for number in 0..300 {
         let likers: Vec<UserId> = (0..50).map(|liker| UserId(10 + number * 50 + liker)).collect();
@@ -83,15 +87,20 @@ async fn taste_comes_from_the_ledger_and_follows_likes() {
         (taste.likes.len() == 2 && alike.contains(&grace) && alike.contains(&bob)).then_some(())
     })
     .await;
+    ground.world.apply(posts[0], 0, &[CounterOperation::Unlike { user_id: ada }]).await;
     recommenders.like_changed(ada, LikeChanged::Unliked(posts[0]));
     eventually("it is taken back", || async {
         let taste = recommenders.taste(ada, soon()).await.expect("a taste");
         (taste.likes.len() == 1).then_some(())
     })
     .await;
+    // Taken back while it is compared, and before it is heard of.
     let post = PostRef { post_id: posts[0], author_id: author };
-    for change in [LikeChanged::Liked { post, at: tessera_ports::clock::now() }, LikeChanged::Unliked(posts[0])] {
-        recommenders.like_changed(ada, change);
+    let liked = || LikeChanged::Liked { post, at: tessera_ports::clock::now() };
+    let unliked = || LikeChanged::Unliked(posts[0]);
+    for change in [liked(), unliked(), unliked(), liked()] {
+        let told = recommenders.region().call_if_active(UserKey(ada), soon(), change).await;
+        assert_eq!(told, Ok(Some(())));
     }
     for _ in 0..30 {
         let taste = recommenders.taste(ada, soon()).await.expect("a taste");
