@@ -4,7 +4,8 @@ use crate::problem::ProblemBody;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        ContentBuilder, Ref, ResponseBuilder,
+        ContentBuilder, ObjectBuilder, Ref, Required, ResponseBuilder, Type,
+        path::{ParameterBuilder, ParameterIn},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -35,6 +36,27 @@ impl Modify for BearerScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         document.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+    }
+}
+
+/// Gives every write that is not harmless to repeat by itself the header that makes it so.
+pub(crate) fn add_idempotency_keys(document: &mut utoipa::openapi::OpenApi) {
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "1 to 255 visible ASCII characters, chosen by the client. For 24 hours a repetition with the same key gets the first \
+             reply again, with `idempotent-replayed: true`; another request with it gets 422",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255))))
+        .build();
+    // A search is sent as a POST for its picture, and writes nothing.
+    let writes = document.paths.paths.iter_mut().filter(|(path, _)| !path.starts_with("/v1/search/"));
+    for (_, item) in writes {
+        for operation in [&mut item.post, &mut item.patch].into_iter().flatten() {
+            operation.parameters.get_or_insert_default().push(key.clone().into());
+        }
     }
 }
 

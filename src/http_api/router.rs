@@ -6,7 +6,7 @@ use crate::{
     feed, graph,
     guard::{admit, catch_panics, identify, in_context, limit_rate, replay_or_run},
     hashtags, media, notifications,
-    openapi::{DocumentHead, add_problems},
+    openapi::{DocumentHead, add_idempotency_keys, add_problems},
     posts,
     problem::kinds,
     search, uploads, visual, web,
@@ -43,6 +43,7 @@ fn routes() -> OpenApiRouter<EdgeState> {
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
     let mut document = routes().into_openapi();
     add_problems(&mut document);
+    add_idempotency_keys(&mut document);
     document
 }
 

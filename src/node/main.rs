@@ -18,7 +18,7 @@ mod train;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use config::Config;
-use std::{process::ExitCode, time::Duration};
+use std::{io::Write, process::ExitCode, time::Duration};
 
 // Actors come and go: an allocator that gives memory back matters more than a fast one.
 #[global_allocator]
@@ -61,7 +61,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "tessera", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "tessera", &mut script);
+        // Nobody minds a reader that has read enough.
+        let _ = std::io::stdout().write_all(&script);
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -4,7 +4,7 @@ use crate::{
     Failure,
     cli::Rebuildable,
     compose::{self, OpenLedger, OpenObjects},
-    config::Config,
+    config::{Config, LedgerConfig},
 };
 use tessera_actors::visual_search::snapshot_lists;
 
@@ -19,6 +19,14 @@ pub async fn migrate(config: Config) -> Result<(), Failure> {
 
 /// Recreates what is derived.
 pub async fn rebuild(config: Config, what: Rebuildable) -> Result<(), Failure> {
+    if let LedgerConfig::Sqlite { path, .. } = &config.ledger
+        && !path.exists()
+    {
+        return Err(Failure::start_up(format!(
+            "there is no ledger at {}: set data_dir to that of the node",
+            path.display()
+        )));
+    }
     let OpenLedger { ledger, .. } = compose::open_ledger(&config).await?;
     match what {
         Rebuildable::Counters => {

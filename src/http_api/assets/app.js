@@ -185,7 +185,15 @@ byId("open-upload").addEventListener("click", () => openUpload());
 byId("open-notifications").addEventListener("click", showNotifications);
 byId("open-me").addEventListener("click", showAccount);
 byId("brand").addEventListener("click", () => location.hash.length <= 2 && showRoute());
-window.addEventListener("hashchange", () => session.user && showRoute());
+window.addEventListener("hashchange", () => {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  if (session.user) showRoute();
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // Addresses after # are the page's own: this one must not become a view.
+  event.preventDefault();
+  byId("main").focus();
+});
 document.addEventListener("visibilitychange", checkNotifications);
 setInterval(checkNotifications, 60_000);
 document.addEventListener("tessera:shared", () => {

@@ -71,7 +71,7 @@ function deleteButton(label, action) {
 function commentLine(post, comment) {
   const line = el(
     "li",
-    { class: "comment" },
+    { class: "comment", "data-id": comment.id },
     avatar(comment.author, "small"),
     el("div", { class: "text" }, profileLink(comment.author), " ", richText(comment.text), timeAgo(comment.created_at)),
   );
@@ -91,7 +91,9 @@ async function loadComments(post, list, more, cursor) {
   const query = new URLSearchParams({ limit: "30", ...(cursor ? { cursor } : {}) });
   try {
     const page = await call("GET", `/v1/posts/${post.post_id}/comments?${query}`);
-    list.append(...page.items.map((comment) => commentLine(post, comment)));
+    // A comment that was written just now is there already.
+    const shown = new Set([...list.children].map((line) => line.dataset.id));
+    list.append(...page.items.filter((comment) => !shown.has(comment.id)).map((comment) => commentLine(post, comment)));
     more.replaceChildren();
     if (page.next_cursor) {
       const next = () => loadComments(post, list, more, page.next_cursor);

@@ -5,8 +5,16 @@ use crate::{
     extract::{Caller, Cursor, Json, Limit, Query},
     present::PostBody,
 };
-use axum::extract::State;
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures::stream;
+use http::{Method, header};
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 use tessera_app::feed::{Degraded, FeedRequest, FeedStart, Source};
 use utoipa::{IntoParams, ToSchema};
 
@@ -71,9 +79,15 @@ pub(super) struct FeedBody {
     responses((status = 200, description = "A page of the feed", body = FeedBody)))]
 pub(super) async fn get_feed(
     State(state): State<EdgeState>,
+    method: Method,
     caller: Caller,
     Query(query): Query<FeedQuery>,
-) -> EdgeResult<Json<FeedBody>> {
+) -> EdgeResult<Response> {
+    if method == Method::HEAD {
+        // Nobody is shown anything, so nothing may count as seen; and without a page its length is not known.
+        let content_type = [(header::CONTENT_TYPE, "application/json")];
+        return Ok((content_type, Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())).into_response());
+    }
     let FeedQuery { limit, cursor, offset, include_seen } = query;
     let start =
         FeedStart::new(cursor.as_ref().map(|cursor| cursor.0.as_str()), offset).map_err(tessera_app::AppError::from)?;
@@ -89,5 +103,6 @@ pub(super) async fn get_feed(
         next_cursor: feed.next.map(|cursor| cursor.to_string()),
         caught_up: feed.caught_up,
         degraded: feed.degraded.into_iter().map(Degraded::as_str).collect(),
-    }))
+    })
+    .into_response())
 }

@@ -85,7 +85,7 @@ fn if_range_holds(headers: &HeaderMap, etag: &str) -> bool {
 }
 
 fn outside(size_bytes: u64) -> Response {
-    let detail = format!("the picture has {size_bytes} bytes");
+    let detail = format!("the file has {size_bytes} bytes");
     let mut response = Problem::new(kinds::RANGE_NOT_SATISFIABLE, detail).into_response();
     insert(&mut response, header::CONTENT_RANGE, &format!("bytes */{size_bytes}"));
     response

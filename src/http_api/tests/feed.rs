@@ -196,3 +196,17 @@ async fn a_feed_refuses_what_it_does_not_understand() {
     assert_eq!(edge.feed(&ada, "cursor=f1-1-1").await["items"], json!([]));
     edge.get("/v1/feed", "").await.is_problem(401, "unauthenticated");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_for_the_head_of_a_feed_shows_nothing() {
+    let edge = Edge::start().await;
+    let (_, ada) = edge.person("ada").await;
+    let post = edge.publish(&ada, "unseen").await;
+    for _ in 0..2 {
+        let head = edge.call(Method::HEAD, "/v1/feed", &ada, None).await;
+        assert_eq!((head.status.as_u16(), head.header("content-type")), (200, "application/json"));
+    }
+    assert_eq!(edge.call(Method::HEAD, "/v1/feed", "", None).await.status.as_u16(), 401);
+    let feed = edge.feed(&ada, "limit=10").await;
+    assert_eq!((post_ids(&feed), &feed["items"][0]["seen"]), (vec![post], &json!(false)));
+}

@@ -27,7 +27,7 @@ async fn sign_up_with(edge: &Edge, content_type: &str, body: impl Into<Body>) ->
 #[tokio::test]
 async fn bodies_that_cannot_be_read_are_malformed() {
     let edge = Edge::start().await;
-    let bodies: [&[u8]; 9] = [
+    let bodies: [&[u8]; 10] = [
         b"",
         b"{",
         b"[]",
@@ -37,6 +37,7 @@ async fn bodies_that_cannot_be_read_are_malformed() {
         b"{\"username\": \"ada\", \"password\": \"long enough\", \"admin\": true}",
         b"{\"username\": \"ad\xff\", \"password\": \"long enough\"}",
         b"{\"username\": \"ada\", \"password\": \"long enough\"} trailing",
+        b"[\"ada\", \"long enough\", null]",
     ];
     for body in bodies {
         sign_up_with(&edge, "application/json", body).await.is_problem(400, "malformed_request");

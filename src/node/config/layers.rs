@@ -68,6 +68,13 @@ fn merge(base: &mut Table, over: Table, known: &Table, prefix: &str) -> Result<(
                     merge(section, over, known, &path)?;
                 }
             }
+            // A whole number is a number too.
+            (Some(Value::Float(_)), Value::Integer(whole)) => {
+                base.insert(key, Value::Float(whole as f64));
+            }
+            (Some(Value::Integer(_)), Value::Integer(negative)) if negative < 0 => {
+                return Err(ConfigError(format!("{path}: must not be negative, found {negative}")));
+            }
             (Some(known), value) => {
                 if known.type_str() != value.type_str() {
                     let (expected, found) = (known.type_str(), value.type_str());

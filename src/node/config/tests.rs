@@ -40,11 +40,14 @@ fn mistakes_are_named_and_the_nearest_setting_is_offered() {
     check("celebrity_treshold=1", &["did you mean \"feed.celebrity_threshold\""]);
     check("http.listen=8080", &["http.listen", "address:port"]);
     check("chaos=perhaps", &["chaos", "boolean"]);
-    check("uploads.max_bytes=-1", &["invalid value"]);
+    check("uploads.max_bytes=-1", &["uploads.max_bytes", "not be negative"]);
+    check("log.level=loud", &["log.level", "\"loud\"", "warn"]);
+    check("data_dir=", &["data_dir", "folder"]);
     check("media.max_video_bytes=5368709121", &["media.max_video_bytes", "one PUT"]);
     check("feed.ratios=[1.0, 2.0]", &["three numbers"]);
     check("feed.ratios=[0.1, 0.1, 5.0]", &["at most half"]);
     check("breaker.failure_rate=0.0", &["breaker.failure_rate", "above 0"]);
+    assert_eq!(with(&["ranking.log_share=0", "breaker.failure_rate=1"]).expect("whole numbers").ranking_log_share, 0.0);
     check("breaker.failure_rate=1.5", &["breaker.failure_rate", "at most 1"]);
     check("feed.order=random", &["feed.order", "\"newest\" or \"ranked\""]);
     check("ranking.log_share=1.5", &["ranking.log_share", "from 0 to 1"]);

@@ -211,6 +211,9 @@ impl RawConfig {
             "cluster" => Mode::Cluster,
             other => return fail(format!("mode: expected \"embedded\" or \"cluster\", found {other:?}")),
         };
+        if self.data_dir.as_os_str().is_empty() {
+            return fail("data_dir: must name a folder");
+        }
         at_least_one(&[
             ("feed.celebrity_threshold", self.feed.celebrity_threshold),
             ("uploads.max_bytes", self.uploads.max_bytes),
@@ -253,7 +256,7 @@ impl RawConfig {
             },
             data_dir: self.data_dir,
             chaos: self.chaos,
-            log_level: self.log.level,
+            log_level: log_level(self.log.level)?,
             celebrity_rule: CelebrityRule { threshold: self.feed.celebrity_threshold },
             upload_max_bytes: self.uploads.max_bytes,
             daily_upload_quota: self.limits.enabled.then_some(self.uploads.daily_quota),
@@ -304,6 +307,19 @@ impl RawBreaker {
             return fail(format!("breaker.failure_rate: must be above 0 and at most 1, found {}", self.failure_rate));
         }
         Ok(BreakerPolicy { failure_rate: self.failure_rate, open: Duration::from_secs(self.open_seconds) })
+    }
+}
+
+/// A level, or directives with one. Anything else would be taken for a module's name, and silence all others.
+fn log_level(text: String) -> Result<String, ConfigError> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_known = |directive: &str| directive.contains('=') || LEVELS.contains(&directive.to_lowercase().as_str());
+    match text.split(',').all(|directive| is_known(directive.trim())) {
+        true => Ok(text),
+        false => fail(format!(
+            "log.level: expected one of {}, or directives as in info,sqlx=warn, found {text:?}",
+            LEVELS.join(", ")
+        )),
     }
 }
 
