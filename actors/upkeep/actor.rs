@@ -82,7 +82,7 @@ impl Actor for Upkeep {
     ) -> Result<UpkeepState, ActorProcessingErr> {
         myself.cast(UpkeepMessage::RoundDue)?;
         myself.send_interval(args.settings.interval, || UpkeepMessage::RoundDue);
-        Ok(UpkeepState { args, core: UpkeepCore::default(), rounds: 0 })
+        Ok(UpkeepState { args, core: UpkeepCore::default() })
     }
 
     async fn handle(
@@ -97,15 +97,14 @@ impl Actor for Upkeep {
                 if !state.args.node.is_in_standing() {
                     return Ok(());
                 }
-                if !state.core.begin() {
-                    return Ok(());
-                }
+                let Some(number) = state.core.begin() else { return Ok(()) };
                 let args = state.args.clone();
-                let lists_parts = state.rounds.is_multiple_of(LISTING_ROUNDS);
-                state.rounds += 1;
+                let lists_parts = number.is_multiple_of(LISTING_ROUNDS);
                 tokio::spawn(async move {
                     // In a task of its own, so that the actor hears of its end whatever happens.
-                    if let Err(panic) = tokio::spawn(async move { round(&args, lists_parts).await }).await {
+                    let ended = tokio::spawn(async move { round(&args, lists_parts).await }).await;
+                    // The other way to end early is that the process ends.
+                    if let Some(panic) = ended.err().filter(|error| error.is_panic()) {
                         tracing::error!(%panic, "a round of upkeep ended early");
                     }
                     let _ = myself.cast(UpkeepMessage::RoundEnded);
@@ -121,7 +120,6 @@ impl Actor for Upkeep {
 pub struct UpkeepState {
     args: Arc<UpkeepArgs>,
     core: UpkeepCore,
-    rounds: u64,
 }
 
 /// One round.
@@ -185,7 +183,9 @@ async fn clear(args: &UpkeepArgs) -> StoreResult<usize> {
                 Err(error) => failure = Some(error),
             }
         }
-        limited("ledger", limit, args.ledger.objects_deleted(&done)).await?;
+        if !done.is_empty() {
+            limited("ledger", limit, args.ledger.objects_deleted(&done)).await?;
+        }
         cleared += done.len();
         match failure {
             Some(error) => return Err(error),

@@ -1,15 +1,20 @@
 //! Rounds of upkeep, one at a time.
 
-/// Whether a round runs.
+/// How many rounds there were, and whether one runs.
 #[derive(Debug, Default)]
 pub(super) struct UpkeepCore {
+    begun: u64,
     round_runs: bool,
 }
 
 impl UpkeepCore {
-    /// Begins a round; false while one runs.
-    pub fn begin(&mut self) -> bool {
-        !std::mem::replace(&mut self.round_runs, true)
+    /// Begins a round and gives its number, from 0; none while one runs.
+    pub fn begin(&mut self) -> Option<u64> {
+        if std::mem::replace(&mut self.round_runs, true) {
+            return None;
+        }
+        self.begun += 1;
+        Some(self.begun - 1)
     }
 
     /// Ends it.

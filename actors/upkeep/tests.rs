@@ -9,10 +9,10 @@ use tessera_ports::{ObjectStore, clock};
 #[test]
 fn rounds_run_one_at_a_time() {
     let mut core = UpkeepCore::default();
-    assert!(core.begin());
-    assert!(!core.begin());
+    assert_eq!(core.begin(), Some(0));
+    assert_eq!(core.begin(), None);
     core.end();
-    assert!(core.begin());
+    assert_eq!(core.begin(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

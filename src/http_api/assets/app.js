@@ -1,7 +1,7 @@
 // The page: who is signed in, the bar on top, notifications. One small client of the public HTTP API.
 
 import { call, session } from "./api.js";
-import { avatar, byId, closable, complain, el, nameOf, plural, timeAgo } from "./dom.js";
+import { avatar, byId, closable, closeDialogs, complain, el, nameOf, plural, timeAgo } from "./dom.js";
 import { hideFeed, showRoute } from "./feed.js";
 import { openPostById } from "./post.js";
 import { openUpload, startUploads } from "./upload.js";
@@ -15,7 +15,7 @@ function showWelcome() {
   session.token = null;
   session.user = null;
   hideFeed();
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  closeDialogs();
   byId("bar").hidden = true;
   byId("feed-area").hidden = true;
   byId("welcome").hidden = false;
@@ -186,7 +186,7 @@ byId("open-notifications").addEventListener("click", showNotifications);
 byId("open-me").addEventListener("click", showAccount);
 byId("brand").addEventListener("click", () => location.hash.length <= 2 && showRoute());
 window.addEventListener("hashchange", () => {
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  closeDialogs();
   if (session.user) showRoute();
 });
 document.querySelector(".skip").addEventListener("click", (event) => {

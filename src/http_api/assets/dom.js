@@ -95,6 +95,11 @@ export function complain(error) {
   toast(`${error?.message || "Something went wrong."}${wait}`);
 }
 
+/** Closes whatever dialogs are open. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+}
+
 /** Closes a dialog by its buttons marked `data-close` and by a click beside it. */
 export function closable(dialog) {
   dialog.addEventListener("click", (event) => {

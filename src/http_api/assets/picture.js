@@ -1,7 +1,7 @@
 // Search by a picture or a part of one: choose, draw a frame around what matters, look.
 
 import { call } from "./api.js";
-import { byId, closable, complain, toast } from "./dom.js";
+import { byId, closable, closeDialogs, complain, toast } from "./dom.js";
 
 const dialog = byId("picture-dialog");
 const file = byId("picture-file");
@@ -89,7 +89,7 @@ async function look() {
   const page = await call("POST", `/v1/search/visual?${query}`, picture);
   last = { page, thumbnail: thumbnail(), isPart: !isWhole() };
   // A photo may be open behind this one.
-  for (const open of document.querySelectorAll("dialog[open]")) open.close();
+  closeDialogs();
   if (location.hash === "#/picture") window.dispatchEvent(new HashChangeEvent("hashchange"));
   else location.hash = "#/picture";
 }

@@ -1,20 +1,17 @@
 //! `GET /v1/feed`
 
+use super::head_only;
 use crate::{
     EdgeResult, EdgeState,
     extract::{Caller, Cursor, Json, Limit, Query},
     present::PostBody,
 };
 use axum::{
-    body::Body,
     extract::State,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use futures::stream;
-use http::{Method, header};
+use http::Method;
 use serde::{Deserialize, Serialize};
-use std::convert::Infallible;
 use tessera_app::feed::{Degraded, FeedRequest, FeedStart, Source};
 use utoipa::{IntoParams, ToSchema};
 
@@ -84,9 +81,7 @@ pub(super) async fn get_feed(
     Query(query): Query<FeedQuery>,
 ) -> EdgeResult<Response> {
     if method == Method::HEAD {
-        // Nobody is shown anything, so nothing may count as seen; and without a page its length is not known.
-        let content_type = [(header::CONTENT_TYPE, "application/json")];
-        return Ok((content_type, Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())).into_response());
+        return Ok(head_only());
     }
     let FeedQuery { limit, cursor, offset, include_seen } = query;
     let start =

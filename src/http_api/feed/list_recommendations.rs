@@ -1,11 +1,16 @@
 //! `GET /v1/recommendations`
 
+use super::head_only;
 use crate::{
     EdgeResult, EdgeState,
     extract::{Caller, Json, Limit, Query},
     present::PostBody,
 };
-use axum::extract::State;
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::Method;
 use serde::{Deserialize, Serialize};
 use tessera_app::feed::Degraded;
 use utoipa::{IntoParams, ToSchema};
@@ -58,9 +63,13 @@ pub(super) struct RecommendationsBody {
     responses((status = 200, description = "Recommended posts", body = RecommendationsBody)))]
 pub(super) async fn list_recommendations(
     State(state): State<EdgeState>,
+    method: Method,
     caller: Caller,
     Query(query): Query<RecommendationsQuery>,
-) -> EdgeResult<Json<RecommendationsBody>> {
+) -> EdgeResult<Response> {
+    if method == Method::HEAD {
+        return Ok(head_only());
+    }
     let found = state.app.list_recommendations(caller.user_id, query.limit.0).await?;
     let items = found.items.iter().map(|item| RecommendedPostBody {
         post: PostBody::new(&state, &item.post),
@@ -71,5 +80,6 @@ pub(super) async fn list_recommendations(
     Ok(Json(RecommendationsBody {
         items: items.collect(),
         degraded: found.degraded.into_iter().map(Degraded::as_str).collect(),
-    }))
+    })
+    .into_response())
 }

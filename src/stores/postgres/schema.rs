@@ -5,20 +5,21 @@ use super::{
     errors::{migration_error, refused, statement_error, unavailable},
 };
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
-use tessera_ports::{Determinacy, StoreResult};
+use tessera_ports::{Determinacy, StoreError, StoreResult};
 
 /// The schema version that this program needs, and knows best.
 pub(super) fn known_version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// Opens a connection of its own, without time limits for what migrations do, and runs them.
+/// Brings the schema up to date over a connection of its own, which has no time limits for what migrations do.
 pub(super) async fn migrate(connect: &PgConnectOptions, place: &str) -> StoreResult<()> {
     let mut connection = open(connect, place).await?;
     if let Some(version) = connection.server_version_num().filter(|version| *version < OLDEST_SERVER) {
         return Err(refused(format!("{place} is too old: version {}, needed is 13 or newer", version / 10_000)));
     }
-    let read = is_newer_and_fits(&mut connection).await;
+    let read = tokio::time::timeout(CONNECT_LIMIT, is_newer_and_fits(&mut connection)).await;
+    let read = read.map_err(|_| late(place))?;
     if read.map_err(|error| statement_error(error, Determinacy::NotDone))? {
         tracing::warn!(
             known = known_version(),
@@ -39,8 +40,12 @@ async fn open(connect: &PgConnectOptions, place: &str) -> StoreResult<PgConnecti
         // A wrong password, an unknown database: the server's own words.
         Ok(Err(error @ sqlx::Error::Database(_))) => Err(refused(format!("{place} refuses: {error}"))),
         Ok(Err(error)) => Err(unavailable(Determinacy::NotDone, format!("{place} cannot be reached: {error}"))),
-        Err(_) => Err(unavailable(Determinacy::NotDone, format!("{place} did not answer within {CONNECT_LIMIT:?}"))),
+        Err(_) => Err(late(place)),
     }
+}
+
+fn late(place: &str) -> StoreError {
+    unavailable(Determinacy::NotDone, format!("{place} did not answer within {CONNECT_LIMIT:?}"))
 }
 
 /// Whether a newer program has changed the schema, in ways that this one can live with.
