@@ -6,7 +6,7 @@
 //! one SHA-256 over a 32-bit number. What is said here never changes its form; a new form gets a new magic number.
 
 use crate::wire;
-use ring::hmac;
+use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

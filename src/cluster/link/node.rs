@@ -17,7 +17,7 @@ use super::{
 use crate::{NodeName, transport::Inbound, wire::WIRE_OLDEST};
 use parking_lot::RwLock;
 use rand::Rng;
-use ring::hmac;
+use aws_lc_rs::hmac;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, sync::broadcast, task::JoinHandle, time::timeout};
 use tokio_rustls::TlsStream;

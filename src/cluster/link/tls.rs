@@ -1,4 +1,4 @@
-//! Mutual TLS between nodes: 1.3 only, by rustls with ring.
+//! Mutual TLS between nodes: 1.3 only, by rustls with aws-lc-rs.
 //!
 //! Either side must show a certificate that the cluster's authority signed **and** that names [`CERTIFICATE_NAME`].
 //! A fixed name rather than the host's: nodes reach each other by the addresses in the membership table, which
@@ -44,7 +44,7 @@ impl Tls {
             detail: error.to_string(),
         })?;
         let unusable = |error: rustls::Error| LinkError::Certificate { detail: error.to_string() };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
             .build()
             .map_err(|error| LinkError::Certificate { detail: error.to_string() })?;
@@ -88,7 +88,7 @@ pub(super) fn closed_door() -> Result<TlsAcceptor, LinkError> {
             None
         }
     }
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| LinkError::Certificate { detail: error.to_string() })?
         .with_no_client_auth()

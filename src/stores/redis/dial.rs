@@ -48,7 +48,7 @@ impl Dialer {
         };
         if address.tls {
             // Several providers may be compiled in. Whichever was installed first stays.
-            let _ = rustls::crypto::ring::default_provider().install_default();
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(options.connect_timeout))

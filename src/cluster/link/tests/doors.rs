@@ -104,7 +104,7 @@ async fn no_certificate_plain_text_and_garbage_are_closed() {
     // TLS without a certificate.
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority.path("ca.pem")).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)

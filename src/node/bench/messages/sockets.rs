@@ -27,7 +27,7 @@ use tokio_rustls::{
     TlsAcceptor, TlsConnector,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig,
-        crypto::ring,
+        crypto::aws_lc_rs,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
         version::TLS13,
     },
@@ -109,7 +109,7 @@ impl Dialler {
     pub fn tls(address: SocketAddr, folder: &Path) -> Result<Self, Failure> {
         let mut roots = RootCertStore::empty();
         roots.add(certificate(&folder.join("ca.pem"))?).map_err(unusable)?;
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable)?
             .with_root_certificates(roots)
@@ -242,7 +242,7 @@ impl EchoClient {
 fn acceptor(folder: &Path) -> Result<TlsAcceptor, Failure> {
     let key = PrivateKeyDer::from_pem_file(folder.join("node.key"))
         .map_err(|error| Failure::start_up(format!("the floor's key: {error}")))?;
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13])
         .map_err(unusable)?
         .with_no_client_auth()
