@@ -38,7 +38,7 @@ pub(super) fn build(options: &S3Options, endpoint: &str) -> Client {
 /// TLS only where it is used: it reads the system's certificates, which a bare machine may lack.
 fn http_client(endpoint: &str) -> SharedHttpClient {
     if endpoint.to_ascii_lowercase().starts_with("https:") {
-        Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+        Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
     } else {
         Builder::new().build_http()
     }
