@@ -1,5 +1,8 @@
 //! tessera-stores
 
+#[macro_use]
+mod ledger;
+
 pub mod cdn;
 pub mod local_s3;
 pub mod memory;

@@ -5,7 +5,7 @@
 //! [`INTERVAL`] and only where something is still waiting: an event that its own node's relay took up within that time
 //! wakes nobody else for nothing.
 
-use super::lane::Lane;
+use super::pool::ConnectionPool;
 use std::{
     sync::{
         Arc,
@@ -37,11 +37,11 @@ const ANNOUNCE: &str = "WITH quick AS MATERIALIZED (SELECT set_config('synchrono
      SELECT note FROM waiting, LATERAL pg_notify(channel, $5) AS note";
 
 /// Wakes this node's workers and tells the other nodes.
-#[derive(Debug)]
-pub(super) struct Announcer {
+#[derive(Debug, Clone)]
+pub struct Announcer {
     wakes: Arc<LedgerWakes>,
     pending: Arc<Pending>,
-    origin: String,
+    origin: Arc<str>,
 }
 
 #[derive(Debug, Default)]
@@ -52,17 +52,18 @@ struct Pending {
 }
 
 impl Announcer {
-    /// Starts the task that tells the others.
-    pub fn start(wakes: Arc<LedgerWakes>, lane: Arc<Lane>, stop: CancellationToken) -> Self {
-        let pending = Arc::new(Pending::default());
-        let origin = format!("{:016x}", rand::random::<u64>());
-        tokio::spawn(stop.run_until_cancelled_owned(tell_others(lane, Arc::clone(&pending), origin.clone())));
-        Self { wakes, pending, origin }
+    pub fn new(wakes: Arc<LedgerWakes>) -> Self {
+        Self { wakes, pending: Arc::default(), origin: format!("{:016x}", rand::random::<u64>()).into() }
+    }
+
+    /// Starts the task that tells the others, over a connection of `pool`.
+    pub fn start(&self, pool: Arc<ConnectionPool>, stop: CancellationToken) {
+        tokio::spawn(stop.run_until_cancelled_owned(tell_others(pool, self.clone())));
     }
 
     /// What this ledger's announcements carry, so that its own listener knows them.
     pub fn origin(&self) -> String {
-        self.origin.clone()
+        self.origin.to_string()
     }
 
     /// There is new work, committed.
@@ -81,7 +82,8 @@ impl Announcer {
     }
 }
 
-async fn tell_others(lane: Arc<Lane>, pending: Arc<Pending>, origin: String) {
+async fn tell_others(pool: Arc<ConnectionPool>, announcer: Announcer) {
+    let Announcer { pending, origin, .. } = announcer;
     loop {
         pending.any.notified().await;
         tokio::time::sleep(INTERVAL).await;
@@ -92,9 +94,9 @@ async fn tell_others(lane: Arc<Lane>, pending: Arc<Pending>, origin: String) {
             .bind(outbox)
             .bind(MEDIA_JOBS_CHANNEL)
             .bind(media_jobs)
-            .bind(&origin);
+            .bind(&*origin);
         // Only a hint: everybody also looks now and then.
-        if let Err(error) = lane.execute(query).await {
+        if let Err(error) = pool.execute(query).await {
             tracing::debug!(%error, "the other nodes were not told of new work");
         }
     }

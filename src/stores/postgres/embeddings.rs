@@ -12,7 +12,8 @@ use tessera_ports::{
 #[async_trait]
 impl EmbeddingLedger for PostgresLedger {
     async fn put_embeddings(&self, embeddings: &[(PostId, Embedding)]) -> StoreResult<u64> {
-        self.transact(&self.back, embeddings, |scope, embeddings| Box::pin(put_embeddings(scope, embeddings))).await
+        self.transact(&self.background, embeddings, |scope, embeddings| Box::pin(put_embeddings(scope, embeddings)))
+            .await
     }
 
     async fn embeddings(&self, ids: &[PostId], model: Option<&str>) -> StoreResult<Vec<PostEmbedding>> {
@@ -71,7 +72,7 @@ impl EmbeddingLedger for PostgresLedger {
                  JOIN post_embeddings new ON new.post_id = old.post_id AND new.model_id = current.id
                  WHERE current.version = $1 LIMIT $2))",
         );
-        self.back.execute(delete.bind(model.to_owned()).bind(limit(page))).await
+        self.background.execute(delete.bind(model.to_owned()).bind(limit(page))).await
     }
 }
 

@@ -33,7 +33,7 @@ impl EngagementLedger for PostgresLedger {
         now: Timestamp,
     ) -> StoreResult<CounterBatch> {
         let target = Target { post_id, shard, now };
-        self.transact(&self.front, (target, operations), |scope, (target, operations)| {
+        self.transact(&self.requests, (target, operations), |scope, (target, operations)| {
             Box::pin(apply_batch(scope, *target, operations))
         })
         .await

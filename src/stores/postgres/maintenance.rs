@@ -53,7 +53,7 @@ impl MaintenanceLedger for PostgresLedger {
             "INSERT INTO timeline_checkpoints (user_id, checkpoint) SELECT * FROM unnest($1::bigint[], $2::bytea[])
              ON CONFLICT (user_id) DO UPDATE SET checkpoint = excluded.checkpoint",
         );
-        self.front.execute(upsert.bind(users).bind(checkpoints)).await.map(|_| ())
+        self.requests.execute(upsert.bind(users).bind(checkpoints)).await.map(|_| ())
     }
 
     async fn id_floor(&self) -> StoreResult<Timestamp> {
@@ -73,7 +73,7 @@ impl MaintenanceLedger for PostgresLedger {
             let mut after = i64::MIN;
             loop {
                 let (corrected, last) = self
-                    .transact(&self.front, (part, after), |scope, (part, after)| {
+                    .transact(&self.requests, (part, after), |scope, (part, after)| {
                         Box::pin(rebuild(scope, *part, *after))
                     })
                     .await?;
@@ -113,8 +113,8 @@ impl MaintenanceLedger for PostgresLedger {
     }
 
     async fn close(&self) {
-        self.stop.cancel();
-        tokio::join!(self.front.close(), self.back.close(), self.members.close());
+        self.database.stop.cancel();
+        tokio::join!(self.requests.close(), self.background.close(), self.database.members.close());
     }
 }
 
@@ -123,7 +123,7 @@ impl PostgresLedger {
     async fn purge(&self, statement: &'static str, before: i64) -> StoreResult<u64> {
         let mut purged = 0;
         loop {
-            let chunk = self.back.execute(sqlx::query(statement).bind(before).bind(PURGE_CHUNK)).await?;
+            let chunk = self.background.execute(sqlx::query(statement).bind(before).bind(PURGE_CHUNK)).await?;
             purged += chunk;
             if chunk < PURGE_CHUNK as u64 {
                 return Ok(purged);

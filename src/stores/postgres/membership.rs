@@ -7,9 +7,9 @@ use super::{
     NODE_SHIFT, PostgresLedger,
     announcer::{MEDIA_JOBS_CHANNEL, OUTBOX_CHANNEL},
     errors::refused,
-    lane::Effect,
     listener::MEMBERS_CHANNEL,
     membership_rows::{MemberRow, lease_end, member_columns, status_word},
+    pool::Effect,
     rows::*,
     transaction::Scope,
 };
@@ -30,16 +30,20 @@ const LAST_NUMBER: i32 = 1_023;
 #[async_trait]
 impl Membership for PostgresLedger {
     async fn join(&self, candidate: &Candidate) -> StoreResult<JoinOutcome> {
-        let outcome =
-            self.transact(&self.members, candidate, |scope, candidate| Box::pin(join(scope, candidate))).await?;
+        let outcome = self
+            .transact(&self.database.members, candidate, |scope, candidate| Box::pin(join(scope, candidate)))
+            .await?;
         if let JoinOutcome::Joined { number, .. } = outcome {
-            self.number.store(number, Ordering::Relaxed);
+            self.database.number.store(number, Ordering::Relaxed);
         }
         Ok(outcome)
     }
 
     async fn set_status(&self, id: &MemberId, status: MemberStatus) -> StoreResult<bool> {
-        self.transact(&self.members, (id, status), |scope, (id, status)| Box::pin(set_status(scope, id, *status))).await
+        self.transact(&self.database.members, (id, status), |scope, (id, status)| {
+            Box::pin(set_status(scope, id, *status))
+        })
+        .await
     }
 
     async fn renew(&self, id: &MemberId, lease: Duration) -> StoreResult<Renewal> {
@@ -49,7 +53,7 @@ impl Membership for PostgresLedger {
              RETURNING (SELECT view FROM cluster), (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
         );
         let update = update.bind(&id.name).bind(signed(id.incarnation)).bind(milliseconds(lease));
-        let row: Option<(i64, i64)> = self.members.fetch_optional(Effect::Write, update).await?;
+        let row: Option<(i64, i64)> = self.database.members.fetch_optional(Effect::Write, update).await?;
         Ok(row.map_or(Renewal::Evicted, |(view, now)| Renewal::Renewed {
             view: unsigned(view),
             database_time: Timestamp(now),
@@ -63,7 +67,7 @@ impl Membership for PostgresLedger {
             member_columns!(),
             " FROM members m ORDER BY m.name"
         ));
-        let rows = self.members.fetch_all(Effect::Read, query.bind(milliseconds(SUSPICION_LIFETIME))).await?;
+        let rows = self.database.members.fetch_all(Effect::Read, query.bind(milliseconds(SUSPICION_LIFETIME))).await?;
         let view = match rows.first() {
             Some(row) => unsigned(row.view),
             None => self.view().await?,
@@ -73,7 +77,8 @@ impl Membership for PostgresLedger {
     }
 
     async fn view(&self) -> StoreResult<u64> {
-        let (view,): (i64,) = self.members.fetch_one(Effect::Read, sqlx::query_as("SELECT view FROM cluster")).await?;
+        let (view,): (i64,) =
+            self.database.members.fetch_one(Effect::Read, sqlx::query_as("SELECT view FROM cluster")).await?;
         Ok(unsigned(view))
     }
 
@@ -81,23 +86,25 @@ impl Membership for PostgresLedger {
         if suspect == voter {
             return Err(refused("a member votes on others, not on itself"));
         }
-        self.transact(&self.members, (suspect, voter), |scope, (suspect, voter)| Box::pin(vote(scope, suspect, voter)))
-            .await
+        self.transact(&self.database.members, (suspect, voter), |scope, (suspect, voter)| {
+            Box::pin(vote(scope, suspect, voter))
+        })
+        .await
     }
 
     async fn evict_expired(&self) -> StoreResult<usize> {
         // Most often there is none, and then nothing is locked.
         let query =
             sqlx::query_as(concat!("SELECT count(*) FROM members m WHERE ", lease_end!(), " <= clock_timestamp()"));
-        let (expired,): (i64,) = self.members.fetch_one(Effect::Read, query).await?;
+        let (expired,): (i64,) = self.database.members.fetch_one(Effect::Read, query).await?;
         if expired == 0 {
             return Ok(0);
         }
-        self.transact(&self.members, (), |scope, ()| Box::pin(evict_expired(scope))).await
+        self.transact(&self.database.members, (), |scope, ()| Box::pin(evict_expired(scope))).await
     }
 
     async fn leave(&self, id: &MemberId) -> StoreResult<()> {
-        self.transact(&self.members, id, |scope, id| {
+        self.transact(&self.database.members, id, |scope, id| {
             Box::pin(async move {
                 lock_cluster(scope).await?;
                 if let Some(row) = find(scope, id).await? {
@@ -110,7 +117,7 @@ impl Membership for PostgresLedger {
     }
 
     fn changed(&self) -> &Notify {
-        &self.members_changed
+        &self.database.members_changed
     }
 }
 

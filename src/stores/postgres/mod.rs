@@ -5,41 +5,36 @@
 //! deadlock or serialization failure did nothing, and is tried again here. Reads are single statements, so each
 //! sees one moment, and all that was committed before it began.
 //!
-//! Lanes of connections keep requests, background work (jobs, outbox) and membership out of each other's way. The database must be reached directly or through a pooler in session mode: prepared statements and
-//! `LISTEN` belong to a session.
+//! Pools of connections keep requests, background work (jobs, outbox) and membership out of each other's way. The
+//! database must be reached directly or through a pooler in session mode: prepared statements and `LISTEN` belong to a
+//! session.
 
-mod accounts;
-mod ads;
 mod announcer;
 mod comments;
-mod discovery;
 mod embeddings;
 mod engagement;
 mod errors;
 mod graph;
-mod jobs;
-mod lane;
 mod listener;
 mod maintenance;
 mod membership;
 mod membership_rows;
 mod notifications;
 mod options;
-mod outbox;
+mod pool;
 mod posts;
 mod rows;
 mod schema;
-mod tastes;
 mod timeline_posts;
 mod transaction;
-mod uploads;
 
 pub use options::PostgresOptions;
 
+use crate::ledger::{Dialect, NODE_SHIFT, SqlLedger};
 use announcer::Announcer;
-use lane::{Effect, Lane};
+use pool::{ConnectionPool, Effect};
 use sqlx::{
-    FromRow, Postgres,
+    FromRow,
     migrate::Migrator,
     postgres::{PgArguments, PgRow},
     query::QueryAs,
@@ -63,27 +58,30 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const OLDEST_SERVER: u32 = 130_000;
 /// Connections that only membership uses.
 const MEMBERSHIP_CONNECTIONS: u32 = 2;
-/// A lease token's number of its node begins at this bit; below it is chance.
-const NODE_SHIFT: u32 = 48;
 
 /// A ledger in one Postgres database, and the membership table beside it.
 ///
 /// After [`tessera_ports::Membership::join`] its leases carry its node's number, so that evicting the node ends them.
+pub type PostgresLedger = SqlLedger<Postgres>;
+
+/// What only a ledger on Postgres has.
 #[derive(Debug)]
-pub struct PostgresLedger {
-    /// For requests.
-    front: Arc<Lane>,
-    /// For jobs and the outbox.
-    back: Arc<Lane>,
+pub struct Postgres {
     /// For membership alone: a lease must be renewed however much waits for a slow disk.
-    members: Arc<Lane>,
-    announcer: Announcer,
-    wakes: Arc<LedgerWakes>,
+    members: Arc<ConnectionPool>,
     members_changed: Arc<Notify>,
     /// The node's number, 0 while it is no member.
     number: AtomicU16,
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
+}
+
+impl Dialect for Postgres {
+    type Pool = ConnectionPool;
+
+    fn lease_prefix(&self) -> i64 {
+        i64::from(self.number.load(Ordering::Relaxed)) << NODE_SHIFT
+    }
 }
 
 impl PostgresLedger {
@@ -103,55 +101,49 @@ impl PostgresLedger {
         schema::migrate(&connect, &place).await?;
 
         let session = options.session_options(connect);
-        let lane = |name, connections| {
-            Arc::new(Lane::new(
+        let wakes = Arc::new(LedgerWakes::default());
+        let announcer = Announcer::new(Arc::clone(&wakes));
+        let pool = |name, connections| {
+            Arc::new(ConnectionPool::new(
                 name,
                 session.clone(),
                 connections,
                 options.acquire_timeout,
                 options.statement_timeout + options.acquire_timeout,
+                announcer.clone(),
             ))
         };
-        let front = lane("requests", options.max_connections);
-        let back = lane("background work", options.job_connections);
-        let members = lane("membership", MEMBERSHIP_CONNECTIONS);
-        let wakes = Arc::new(LedgerWakes::default());
+        let background = pool("background work", options.job_connections);
         let members_changed = Arc::new(Notify::new());
         let stop = CancellationToken::new();
-        let announcer = Announcer::start(Arc::clone(&wakes), Arc::clone(&back), stop.clone());
+        announcer.start(Arc::clone(&background), stop.clone());
+        let members = pool("membership", MEMBERSHIP_CONNECTIONS);
+        let requests = pool("requests", options.max_connections);
         listener::start(session, announcer.origin(), Arc::clone(&wakes), Arc::clone(&members_changed), stop.clone());
-        Ok(Arc::new(Self {
-            front,
-            back,
+        let database = Postgres {
             members,
-            announcer,
-            wakes,
             members_changed,
             number: AtomicU16::new(0),
             _stop_when_dropped: stop.clone().drop_guard(),
             stop,
-        }))
+        };
+        Ok(Arc::new(Self { requests, background, wakes, database }))
     }
 
     /// All rows of a read.
-    async fn fetch_all<R>(&self, query: QueryAs<'_, Postgres, R, PgArguments>) -> StoreResult<Vec<R>>
+    async fn fetch_all<R>(&self, query: QueryAs<'_, sqlx::Postgres, R, PgArguments>) -> StoreResult<Vec<R>>
     where
         R: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'static,
     {
-        self.front.fetch_all(Effect::Read, query).await
+        self.requests.fetch_all(Effect::Read, query).await
     }
 
     /// The only row of a read, if there is one.
-    async fn fetch_optional<R>(&self, query: QueryAs<'_, Postgres, R, PgArguments>) -> StoreResult<Option<R>>
+    async fn fetch_optional<R>(&self, query: QueryAs<'_, sqlx::Postgres, R, PgArguments>) -> StoreResult<Option<R>>
     where
         R: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'static,
     {
-        self.front.fetch_optional(Effect::Read, query).await
-    }
-
-    /// The high bits of this node's lease tokens.
-    fn lease_prefix(&self) -> i64 {
-        i64::from(self.number.load(Ordering::Relaxed)) << NODE_SHIFT
+        self.requests.fetch_optional(Effect::Read, query).await
     }
 }
 

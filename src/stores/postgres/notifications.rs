@@ -20,7 +20,7 @@ impl NotificationLedger for PostgresLedger {
         signals: &[(Signal, NotificationId)],
         now: Timestamp,
     ) -> StoreResult<Vec<Notification>> {
-        self.transact(&self.front, (user_id, signals, now), |scope, (user_id, signals, now)| {
+        self.transact(&self.requests, (user_id, signals, now), |scope, (user_id, signals, now)| {
             Box::pin(record_signals(scope, *user_id, signals, *now))
         })
         .await
@@ -47,7 +47,7 @@ impl NotificationLedger for PostgresLedger {
              WHERE user_id = $1 AND NOT is_read AND (updated_at, id) <=
                  (SELECT updated_at, id FROM notifications WHERE id = $2 AND user_id = $1)",
         );
-        self.front.execute(update.bind(user_id.to_i64()).bind(up_to.to_i64())).await
+        self.requests.execute(update.bind(user_id.to_i64()).bind(up_to.to_i64())).await
     }
 
     async fn unread_count(&self, user_id: UserId) -> StoreResult<u64> {

@@ -1,6 +1,6 @@
 //! Posts; the merged reads that timelines are made of are in [`super::timeline_posts`].
 
-use super::{PostgresLedger, lane::Effect, rows::*, timeline_posts, transaction::Scope};
+use super::{PostgresLedger, pool::Effect, rows::*, timeline_posts, transaction::Scope};
 use async_trait::async_trait;
 use tessera_domain::{
     PostId, Timestamp, UserId,
@@ -53,8 +53,8 @@ impl PostLedger for PostgresLedger {
             .bind(now.0)
             .bind(changes)
             .bind(super::transaction::stored_event(&Event::PostEdited { post_id: id })?);
-        if let Some(row) = self.front.fetch_optional(Effect::Write, update).await? {
-            self.announcer.announce(true, false);
+        if let Some(row) = self.requests.fetch_optional(Effect::Write, update).await? {
+            self.requests.announcer.announce(true, false);
             return Ok(ChangePostOutcome::Done(Box::new(row.into_post()?)));
         }
         match self.posts(&[id]).await?.pop() {
@@ -66,7 +66,7 @@ impl PostLedger for PostgresLedger {
     }
 
     async fn delete_post(&self, id: PostId, user_id: UserId, now: Timestamp) -> StoreResult<ChangePostOutcome> {
-        self.transact(&self.front, (id, user_id, now), |scope, (id, user_id, now)| {
+        self.transact(&self.requests, (id, user_id, now), |scope, (id, user_id, now)| {
             Box::pin(delete_post(scope, *id, *user_id, *now))
         })
         .await

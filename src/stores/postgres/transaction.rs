@@ -2,31 +2,36 @@
 
 use super::{
     PostgresLedger,
+    embeddings::put_embeddings,
     errors::{Failure, failure, refused, statement_error, unavailable},
-    lane::{Lane, Lease, MAX_TRIES, pause},
+    pool::{ConnectionPool, Lease, MAX_TRIES, arguments, pause},
+    posts::insert_post,
 };
+use crate::ledger::{self, Row, Statement};
 use futures::future::BoxFuture;
 use sqlx::{
     Executor, FromRow, Postgres,
     postgres::{PgArguments, PgRow},
     query::{Query, QueryAs},
 };
-use tessera_domain::event::Event;
-use tessera_ports::{Determinacy, StoreResult};
+use tessera_domain::{PostId, event::Event, post::Post};
+use tessera_ports::{Determinacy, StoreError, StoreResult, ledger::Embedding};
+
+pub(super) type Scope = TransactionScope;
 
 /// What an operation works with: a connection with an open transaction, at the level read committed.
-pub(super) struct Scope {
+pub struct TransactionScope {
     lease: Lease,
     /// The transaction is lost, through others or with its connection; trying it again may help.
     lost: bool,
     broken: bool,
     /// There are new events.
-    pub wakes_outbox: bool,
+    pub(super) wakes_outbox: bool,
     /// There are new media jobs.
-    pub wakes_media_jobs: bool,
+    pub(super) wakes_media_jobs: bool,
 }
 
-impl Scope {
+impl TransactionScope {
     /// Runs a statement; returns how many rows it changed.
     pub async fn execute(&mut self, query: Query<'_, Postgres, PgArguments>) -> StoreResult<u64> {
         let outcome = query.execute(&mut *self.lease).await;
@@ -70,11 +75,11 @@ impl Scope {
     /// Events as the outbox stores them, for a statement that writes them itself.
     pub fn events(&mut self, events: &[Event]) -> StoreResult<Vec<String>> {
         self.wakes_outbox |= !events.is_empty();
-        events.iter().map(stored_event).collect()
+        stored_events(events)
     }
 
     /// An error that has the transaction tried again: what it saw was changed by others meanwhile.
-    pub fn overtaken(&mut self) -> tessera_ports::StoreError {
+    pub fn overtaken(&mut self) -> StoreError {
         self.lost = true;
         unavailable(Determinacy::NotDone, "others changed the same rows at the same time")
     }
@@ -94,6 +99,54 @@ impl Scope {
     }
 }
 
+impl ledger::Scope for TransactionScope {
+    async fn execute(&mut self, statement: Statement) -> StoreResult<u64> {
+        self.execute(sqlx::query_with(statement.postgres, arguments(&statement.values)?)).await
+    }
+
+    async fn fetch_all<R: Row>(&mut self, query: Statement) -> StoreResult<Vec<R>> {
+        self.fetch_all(sqlx::query_as_with(query.postgres, arguments(&query.values)?)).await
+    }
+
+    async fn fetch_one<R: Row>(&mut self, query: Statement) -> StoreResult<R> {
+        self.fetch_one(sqlx::query_as_with(query.postgres, arguments(&query.values)?)).await
+    }
+
+    async fn record(&mut self, event: &Event) -> StoreResult<()> {
+        self.record(std::slice::from_ref(event)).await
+    }
+
+    /// In a statement of its own: the next ones then see what was done before.
+    async fn wait_for_lock(&mut self, number: i64) -> StoreResult<()> {
+        ledger::Scope::execute(self, sql!("SELECT pg_advisory_xact_lock($1)").bind(number)).await.map(drop)
+    }
+
+    fn wake_outbox(&mut self) {
+        self.wakes_outbox = true;
+    }
+
+    fn wake_media_jobs(&mut self) {
+        self.wakes_media_jobs = true;
+    }
+
+    fn overtaken(&mut self) -> StoreError {
+        self.overtaken()
+    }
+
+    async fn insert_post(&mut self, post: &Post, original_key: &str) -> StoreResult<()> {
+        insert_post(self, post, original_key).await
+    }
+
+    async fn put_embeddings(&mut self, embeddings: &[(PostId, Embedding)]) -> StoreResult<u64> {
+        put_embeddings(self, embeddings).await
+    }
+}
+
+/// Events as the outbox stores them.
+pub(super) fn stored_events(events: &[Event]) -> StoreResult<Vec<String>> {
+    events.iter().map(stored_event).collect()
+}
+
 /// An event as the outbox stores it.
 pub(super) fn stored_event(event: &Event) -> StoreResult<String> {
     serde_json::to_string(event).map_err(refused)
@@ -108,13 +161,28 @@ enum Try<T> {
 }
 
 impl PostgresLedger {
+    /// Runs an operation in a transaction.
+    pub(super) async fn transact<I, T>(
+        &self,
+        pool: &ConnectionPool,
+        input: I,
+        operation: impl for<'s> Fn(&'s mut Scope, &'s I) -> BoxFuture<'s, StoreResult<T>> + Send + Sync,
+    ) -> StoreResult<T>
+    where
+        I: Send + Sync,
+        T: Send,
+    {
+        pool.run_transaction(input, operation).await
+    }
+}
+
+impl ConnectionPool {
     /// Runs an operation in a transaction and commits it; wakes the workers it made work for.
     ///
     /// A try that others defeated (deadlock, serialization failure), or whose connection was lost before the
     /// commit, did nothing and is repeated; so the operation must do nothing but through its scope.
-    pub(super) async fn transact<I, T>(
+    pub(super) async fn run_transaction<I, T>(
         &self,
-        lane: &Lane,
         input: I,
         operation: impl for<'s> Fn(&'s mut Scope, &'s I) -> BoxFuture<'s, StoreResult<T>> + Send + Sync,
     ) -> StoreResult<T>
@@ -125,15 +193,16 @@ impl PostgresLedger {
         let mut tries = 0;
         loop {
             tries += 1;
-            let lease = lane.acquire().await?;
-            let mut scope = Scope { lease, lost: false, broken: false, wakes_outbox: false, wakes_media_jobs: false };
+            let lease = self.acquire().await?;
+            let mut scope =
+                TransactionScope { lease, lost: false, broken: false, wakes_outbox: false, wakes_media_jobs: false };
             let run = try_once(&mut scope, &input, &operation);
-            let Ok(outcome) = tokio::time::timeout(lane.operation_timeout(), run).await else {
+            let Ok(outcome) = tokio::time::timeout(self.operation_timeout(), run).await else {
                 scope.lease.abandon();
-                lane.note(false);
+                self.note(false);
                 return Err(unavailable(Determinacy::Unknown, "the server did not answer in time"));
             };
-            lane.note(!scope.broken);
+            self.note(!scope.broken);
             match outcome {
                 Try::Done(value) => {
                     self.announcer.announce(scope.wakes_outbox, scope.wakes_media_jobs);

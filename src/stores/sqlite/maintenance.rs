@@ -79,7 +79,7 @@ impl MaintenanceLedger for SqliteLedger {
     }
 
     async fn close(&self) {
-        self.writer.close().await;
+        self.requests.writer.close().await;
     }
 }
 

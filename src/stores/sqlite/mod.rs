@@ -4,32 +4,27 @@
 //! read-only connections, for in write-ahead-log mode readers and the writer do not block each other.
 //! Every read is one statement of its own, so it sees all that was committed before it began.
 
-mod accounts;
-mod ads;
-mod discovery;
+mod connections;
 mod embeddings;
 mod engagement;
 mod errors;
 mod graph;
-mod jobs;
 mod maintenance;
 mod notifications;
-mod outbox;
 mod posts;
 mod rows;
-mod tastes;
-mod uploads;
 mod writer;
 
+use crate::ledger::{Dialect, SqlLedger};
+use connections::Connections;
 use errors::{migration_error, refused, statement_error, unavailable};
 use futures::future::BoxFuture;
 use sqlx::{
-    Connection, Sqlite, SqliteConnection,
+    Connection, SqliteConnection,
     migrate::Migrator,
     query::{QueryAs, QueryScalar},
     sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-        SqliteSynchronous,
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
 use std::{
@@ -68,11 +63,14 @@ impl Default for SqliteOptions {
 /// A ledger in one SQLite file (with its `-wal`, `-shm` and `.lock` companions).
 ///
 /// A commit is synced to the disk before it is answered (`synchronous = FULL`).
+pub type SqliteLedger = SqlLedger<Sqlite>;
+
+/// SQLite needs nothing besides its connections.
 #[derive(Debug)]
-pub struct SqliteLedger {
-    readers: SqlitePool,
-    writer: Writer,
-    wakes: Arc<LedgerWakes>,
+pub struct Sqlite;
+
+impl Dialect for Sqlite {
+    type Pool = Connections;
 }
 
 impl SqliteLedger {
@@ -114,7 +112,8 @@ impl SqliteLedger {
         let wakes = Arc::new(LedgerWakes::default());
         let resources = WriterResources { readers: readers.clone(), lock, wakes: Arc::clone(&wakes) };
         let writer = Writer::start(connection, resources, options.group_commit, options.write_queue_length);
-        Ok(Arc::new(Self { readers, writer, wakes }))
+        let connections = Arc::new(Connections { readers, writer });
+        Ok(Arc::new(Self { requests: Arc::clone(&connections), background: connections, wakes, database: Sqlite }))
     }
 
     /// Runs an operation on the writer; see [`Writer::write`].
@@ -123,28 +122,28 @@ impl SqliteLedger {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut WriteScope) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
     {
-        self.writer.write(operation).await
+        self.requests.writer.write(operation).await
     }
 
     /// All rows of a read.
-    async fn fetch_all<R>(&self, query: QueryAs<'_, Sqlite, R, SqliteArguments>) -> StoreResult<Vec<R>>
+    async fn fetch_all<R>(&self, query: QueryAs<'_, sqlx::Sqlite, R, SqliteArguments>) -> StoreResult<Vec<R>>
     where
         R: Send + Unpin + for<'r> sqlx::FromRow<'r, SqliteRow>,
     {
-        query.fetch_all(&self.readers).await.map_err(statement_error)
+        query.fetch_all(&self.requests.readers).await.map_err(statement_error)
     }
 
     /// The first row of a read, if there is one.
-    async fn fetch_optional<R>(&self, query: QueryAs<'_, Sqlite, R, SqliteArguments>) -> StoreResult<Option<R>>
+    async fn fetch_optional<R>(&self, query: QueryAs<'_, sqlx::Sqlite, R, SqliteArguments>) -> StoreResult<Option<R>>
     where
         R: Send + Unpin + for<'r> sqlx::FromRow<'r, SqliteRow>,
     {
-        query.fetch_optional(&self.readers).await.map_err(statement_error)
+        query.fetch_optional(&self.requests.readers).await.map_err(statement_error)
     }
 
     /// The number that a counting read gives.
-    async fn count(&self, query: QueryScalar<'_, Sqlite, i64, SqliteArguments>) -> StoreResult<i64> {
-        query.fetch_one(&self.readers).await.map_err(statement_error)
+    async fn count(&self, query: QueryScalar<'_, sqlx::Sqlite, i64, SqliteArguments>) -> StoreResult<i64> {
+        query.fetch_one(&self.requests.readers).await.map_err(statement_error)
     }
 }
 

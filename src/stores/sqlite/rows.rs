@@ -1,8 +1,7 @@
 //! Rows as SQLite gives them, and the domain's values in them.
 
 pub(super) use crate::rows::{
-    CommentRow, EmbeddingRow, UserRow, job_state, limit, media_details, media_kind, post_ref, signed, unsigned,
-    vector_bytes,
+    CommentRow, EmbeddingRow, limit, media_details, media_kind, post_ref, unsigned, vector_bytes,
 };
 
 use super::errors::corrupt;
@@ -12,9 +11,8 @@ use tessera_domain::{
     media::MediaRecord,
     notification::{Notification, NotificationKind},
     post::Post,
-    upload::{Upload, UploadStatus},
 };
-use tessera_ports::{StoreResult, ledger::JobState};
+use tessera_ports::StoreResult;
 use uuid::Uuid;
 
 /// Numbers as one JSON array: a list of any length in one parameter, so that the statement stays prepared.
@@ -33,48 +31,6 @@ pub(super) fn json_list(values: impl IntoIterator<Item = i64>) -> String {
 /// An upload's id from its column.
 pub(super) fn upload_id(bytes: &[u8]) -> StoreResult<UploadId> {
     Uuid::from_slice(bytes).map(UploadId).map_err(|error| corrupt(format!("an upload's id: {error}")))
-}
-
-/// A row of `uploads`.
-#[derive(sqlx::FromRow)]
-pub(super) struct UploadRow {
-    id: Vec<u8>,
-    user_id: i64,
-    object_key: String,
-    content_type: String,
-    file_size_bytes: i64,
-    checksum_sha256: Option<String>,
-    multipart_id: Option<String>,
-    status: String,
-    caption: String,
-    alt_text: String,
-    error: Option<String>,
-    post_id: Option<i64>,
-    created_at: i64,
-    expires_at: i64,
-}
-
-impl UploadRow {
-    pub fn into_upload(self) -> StoreResult<Upload> {
-        let status = UploadStatus::parse(&self.status)
-            .ok_or_else(|| corrupt(format!("an upload has the status {:?}", self.status)))?;
-        Ok(Upload {
-            id: upload_id(&self.id)?,
-            user_id: UserId::from_i64(self.user_id),
-            object_key: self.object_key,
-            content_type: self.content_type,
-            file_size_bytes: unsigned(self.file_size_bytes),
-            checksum_sha256: self.checksum_sha256,
-            multipart_id: self.multipart_id,
-            status,
-            caption: self.caption,
-            alt_text: self.alt_text,
-            error: self.error,
-            post_id: self.post_id.map(PostId::from_i64),
-            created_at: Timestamp(self.created_at),
-            expires_at: Timestamp(self.expires_at),
-        })
-    }
 }
 
 /// A row of `posts`, its hashtags as a JSON array.
@@ -148,9 +104,4 @@ impl NotificationRow {
             updated_at: Timestamp(self.updated_at),
         })
     }
-}
-
-/// The state of a job from its column.
-pub(super) fn parse_job_state(word: &str) -> StoreResult<JobState> {
-    crate::rows::parse_job_state(word).ok_or_else(|| corrupt(format!("a media job has the state {word:?}")))
 }

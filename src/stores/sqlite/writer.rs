@@ -8,7 +8,13 @@
 //!
 //! An operation that fails or panics rolls back to its savepoint and disturbs nobody.
 
-use super::errors::{STORE, refused, statement_error, unavailable};
+use super::{
+    connections::arguments,
+    embeddings::put_embedding,
+    errors::{STORE, refused, statement_error, unavailable},
+    posts::insert_post,
+};
+use crate::ledger::{Row, Scope, Statement};
 use futures::{FutureExt, future::BoxFuture};
 use sqlx::{
     Connection, Sqlite, SqliteConnection,
@@ -16,8 +22,11 @@ use sqlx::{
     sqlite::{SqliteArguments, SqlitePool},
 };
 use std::{fs::File, panic::AssertUnwindSafe, sync::Arc, time::Duration};
-use tessera_domain::event::Event;
-use tessera_ports::{Determinacy, StoreError, StoreResult, ledger::LedgerWakes};
+use tessera_domain::{PostId, event::Event, post::Post};
+use tessera_ports::{
+    Determinacy, StoreError, StoreResult,
+    ledger::{Embedding, LedgerWakes},
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// A full queue makes a caller wait this long before it is told so.
@@ -26,7 +35,7 @@ const QUEUE_WAIT: Duration = Duration::from_secs(1);
 const MAX_BATCH: usize = 256;
 
 /// What an operation works with: the write connection, inside its own savepoint.
-pub(super) struct WriteScope {
+pub struct WriteScope {
     connection: SqliteConnection,
     wakes_outbox: bool,
     wakes_media_jobs: bool,
@@ -76,18 +85,55 @@ impl WriteScope {
         Ok(())
     }
 
-    /// Wakes the outbox's relay after the commit.
-    pub fn wake_outbox(&mut self) {
+    async fn control(&mut self, statement: &'static str) -> StoreResult<()> {
+        self.execute(sqlx::query(statement)).await.map(|_| ())
+    }
+}
+
+impl Scope for WriteScope {
+    async fn execute(&mut self, statement: Statement) -> StoreResult<u64> {
+        self.execute(sqlx::query_with(statement.sqlite, arguments(statement.values)?)).await
+    }
+
+    async fn fetch_all<R: Row>(&mut self, query: Statement) -> StoreResult<Vec<R>> {
+        self.fetch_all(sqlx::query_as_with(query.sqlite, arguments(query.values)?)).await
+    }
+
+    async fn fetch_one<R: Row>(&mut self, query: Statement) -> StoreResult<R> {
+        self.fetch_one(sqlx::query_as_with(query.sqlite, arguments(query.values)?)).await
+    }
+
+    async fn record(&mut self, event: &Event) -> StoreResult<()> {
+        self.record(event).await
+    }
+
+    /// There is only one that writes.
+    async fn wait_for_lock(&mut self, _: i64) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn wake_outbox(&mut self) {
         self.wakes_outbox = true;
     }
 
-    /// Wakes the media workers after the commit.
-    pub fn wake_media_jobs(&mut self) {
+    fn wake_media_jobs(&mut self) {
         self.wakes_media_jobs = true;
     }
 
-    async fn control(&mut self, statement: &'static str) -> StoreResult<()> {
-        self.execute(sqlx::query(statement)).await.map(|_| ())
+    fn overtaken(&mut self) -> StoreError {
+        unavailable(Determinacy::NotDone, "others changed the same rows at the same time")
+    }
+
+    async fn insert_post(&mut self, post: &Post, original_key: &str) -> StoreResult<()> {
+        insert_post(self, post, original_key).await
+    }
+
+    async fn put_embeddings(&mut self, embeddings: &[(PostId, Embedding)]) -> StoreResult<u64> {
+        let mut written = 0;
+        for (post_id, embedding) in embeddings {
+            written += put_embedding(self, *post_id, embedding).await?;
+        }
+        Ok(written)
     }
 }
 

@@ -1,14 +1,19 @@
-//! A lane: a bounded pool of connections of its own, so that one kind of work cannot take all of another's.
+//! A bounded pool of connections for one kind of work, so that it cannot take all of another's.
 //!
 //! Nothing acquires a second connection while it holds one. A connection is tested before its use where it lay
 //! idle, so that those a restarted server has cut are replaced unseen; a read that loses its connection is sent
 //! again, for reading twice is harmless.
 
-use super::errors::{Failure, STORE, failure, refused, statement_error, unavailable};
+use super::{
+    announcer::Announcer,
+    errors::{Failure, STORE, failure, refused, statement_error, unavailable},
+    transaction::TransactionScope,
+};
+use crate::ledger::{Pool, Row, Statement, Value};
 use futures::{FutureExt, future::BoxFuture};
 use rand::Rng;
 use sqlx::{
-    Connection, Execute, Executor, FromRow, PgConnection, Postgres,
+    Arguments, Connection, Execute, Executor, FromRow, PgConnection, Postgres,
     pool::PoolConnection,
     postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow},
     query::{Query, QueryAs},
@@ -44,7 +49,7 @@ pub(super) enum Effect {
 
 /// A pool and its limits.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub struct ConnectionPool {
     name: &'static str,
     pool: PgPool,
     max_connections: u32,
@@ -53,16 +58,18 @@ pub(super) struct Lane {
     operation_timeout: Duration,
     /// The last use found the server out of reach.
     unreachable: Arc<AtomicBool>,
+    pub(super) announcer: Announcer,
 }
 
-impl Lane {
-    /// A lane that opens its connections when they are needed.
-    pub fn new(
+impl ConnectionPool {
+    /// A pool that opens its connections when they are needed.
+    pub(super) fn new(
         name: &'static str,
         options: PgConnectOptions,
         max_connections: u32,
         acquire_timeout: Duration,
         operation_timeout: Duration,
+        announcer: Announcer,
     ) -> Self {
         let unreachable = Arc::new(AtomicBool::new(false));
         let found_dead = Arc::clone(&unreachable);
@@ -81,16 +88,16 @@ impl Lane {
                 })
             })
             .connect_lazy_with(options.statement_cache_capacity(STATEMENT_CACHE));
-        Self { name, pool, max_connections, acquire_timeout, operation_timeout, unreachable }
+        Self { name, pool, max_connections, acquire_timeout, operation_timeout, unreachable, announcer }
     }
 
     /// The longest that a statement or transaction may take, by this machine's clock.
-    pub fn operation_timeout(&self) -> Duration {
+    pub(super) fn operation_timeout(&self) -> Duration {
         self.operation_timeout
     }
 
     /// Takes a connection.
-    pub async fn acquire(&self) -> StoreResult<Lease> {
+    pub(super) async fn acquire(&self) -> StoreResult<Lease> {
         match self.pool.acquire().await {
             Ok(connection) => Ok(Lease { connection: Some(connection), in_transaction: false }),
             Err(sqlx::Error::PoolTimedOut)
@@ -111,12 +118,12 @@ impl Lane {
     }
 
     /// Notes how a use of a connection ended, to tell a full pool from a server that is gone.
-    pub fn note(&self, reachable: bool) {
+    pub(super) fn note(&self, reachable: bool) {
         self.unreachable.store(!reachable, Ordering::Relaxed);
     }
 
     /// All rows of one statement.
-    pub async fn fetch_all<R>(
+    pub(super) async fn fetch_all<R>(
         &self,
         effect: Effect,
         query: QueryAs<'_, Postgres, R, PgArguments>,
@@ -130,7 +137,7 @@ impl Lane {
     }
 
     /// The only row of one statement, if there is one.
-    pub async fn fetch_optional<R>(
+    pub(super) async fn fetch_optional<R>(
         &self,
         effect: Effect,
         query: QueryAs<'_, Postgres, R, PgArguments>,
@@ -142,7 +149,11 @@ impl Lane {
     }
 
     /// The row of one statement that always has one.
-    pub async fn fetch_one<R>(&self, effect: Effect, query: QueryAs<'_, Postgres, R, PgArguments>) -> StoreResult<R>
+    pub(super) async fn fetch_one<R>(
+        &self,
+        effect: Effect,
+        query: QueryAs<'_, Postgres, R, PgArguments>,
+    ) -> StoreResult<R>
     where
         R: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'static,
     {
@@ -150,7 +161,7 @@ impl Lane {
     }
 
     /// Runs one writing statement; returns how many rows it changed.
-    pub async fn execute(&self, query: Query<'_, Postgres, PgArguments>) -> StoreResult<u64> {
+    pub(super) async fn execute(&self, query: Query<'_, Postgres, PgArguments>) -> StoreResult<u64> {
         let (arguments, sql) = parts(query)?;
         let done = self
             .run(Effect::Write, |connection| {
@@ -194,9 +205,71 @@ impl Lane {
     }
 
     /// Waits for what is under way and closes all connections.
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+impl Pool for ConnectionPool {
+    type Scope = TransactionScope;
+
+    async fn fetch_all<R: Row, T: Send>(
+        &self,
+        query: Statement,
+        map: impl FnMut(R) -> T + Send,
+    ) -> StoreResult<Vec<T>> {
+        let arguments = arguments(&query.values)?;
+        let rows = self.fetch_all(Effect::Read, sqlx::query_as_with(query.postgres, arguments)).await?;
+        Ok(rows.into_iter().map(map).collect())
+    }
+
+    async fn execute(&self, statement: Statement) -> StoreResult<u64> {
+        self.execute(sqlx::query_with(statement.postgres, arguments(&statement.values)?)).await
+    }
+
+    async fn write_returning<R: Row>(&self, statement: Statement) -> StoreResult<Vec<R>> {
+        let arguments = arguments(&statement.values)?;
+        self.fetch_all(Effect::Write, sqlx::query_as_with(statement.postgres, arguments)).await
+    }
+
+    async fn transact<I, T>(
+        &self,
+        input: I,
+        operation: impl for<'s> Fn(&'s mut TransactionScope, &'s I) -> BoxFuture<'s, StoreResult<T>> + Send + Sync + 'static,
+    ) -> StoreResult<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.run_transaction(input, operation).await
+    }
+}
+
+/// Values as Postgres takes them: a table is as many arrays as it has columns.
+pub(super) fn arguments(values: &[Value]) -> StoreResult<PgArguments> {
+    let mut arguments = PgArguments::default();
+    add_all(&mut arguments, values)?;
+    Ok(arguments)
+}
+
+fn add_all(arguments: &mut PgArguments, values: &[Value]) -> StoreResult<()> {
+    for value in values {
+        let added = match value {
+            Value::Integer(value) => arguments.add(value),
+            Value::Boolean(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+            Value::Integers(values) => arguments.add(values),
+            Value::Texts(values) => arguments.add(values),
+            Value::BytesList(values) => arguments.add(values),
+            Value::Rows(columns) => {
+                add_all(arguments, columns)?;
+                continue;
+            }
+        };
+        added.map_err(refused)?;
+    }
+    Ok(())
 }
 
 /// A statement's arguments and text, to send it more than once.
@@ -211,7 +284,7 @@ pub(super) async fn pause(tries: u32) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
 
-/// A connection out of a lane. It goes back when it is dropped, in the background and within [`RETURN_LIMIT`], rolled
+/// A connection out of a pool. It goes back when it is dropped, in the background and within [`RETURN_LIMIT`], rolled
 /// back where a transaction is open: whoever stops waiting for a statement leaves nothing behind.
 #[derive(Debug)]
 pub(super) struct Lease {
