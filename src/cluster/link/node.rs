@@ -15,9 +15,9 @@ use super::{
     throttle::Throttle,
 };
 use crate::{NodeName, transport::Inbound, wire::WIRE_OLDEST};
+use aws_lc_rs::hmac;
 use parking_lot::RwLock;
 use rand::Rng;
-use aws_lc_rs::hmac;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, sync::broadcast, task::JoinHandle, time::timeout};
 use tokio_rustls::TlsStream;
