@@ -1,33 +1,30 @@
-//! Embedding models: an ONNX file, run by `tract` in this process.
+//! Embedding models: an ONNX file, run by `rten` in this process.
 //!
 //! A model takes one picture, `[1, 3, side, side]` with its channels normalised, and gives one vector, `[1, D]`. Any image
 //! model of that shape fits; what does not is refused when it is loaded, with what was expected and what was found. The
 //! default model ships with the source (`models/`, trained by `scripts/train-embedder`).
 
 mod card;
+mod screen;
 #[cfg(test)]
 mod tests;
 
 pub use card::ModelCard;
 
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
 };
+use rten::{DataType, Dimension, Model, NodeId, RunOptions, ThreadPool, Value, ValueType};
+use rten_tensor::{Tensor, prelude::*};
 use sha2::{Digest, Sha256};
 use std::{
-    io::Cursor,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 use tessera_domain::image::RgbImage;
 use tessera_ports::{EmbeddingError, EmbeddingModel};
-use tract_onnx::{
-    prelude::{
-        Datum, DatumExt, Framework, InferenceFact, InferenceModelExt, IntoRunnable, Tensor, TypedRunnableModel, tvec,
-    },
-    tract_hir::infer::{Factoid, InferenceModel},
-};
 
 /// The shipped model.
 const BUILT_IN: &[u8] = include_bytes!("models/looks.onnx");
@@ -40,6 +37,9 @@ pub const MAX_MODEL_BYTES: usize = 256 * 1024 * 1024;
 const SIDES: std::ops::RangeInclusive<usize> = 32..=384;
 /// Lengths of a vector that are taken.
 const DIMENSIONS: std::ops::RangeInclusive<usize> = 16..=2_048;
+/// Stack of the thread that reads a file: the library calls itself once for each operator of the longest way through the
+/// graph, of which there are at most [`screen::MAX_OPERATORS`].
+const READING_STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why a file is not used as a model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,13 +49,23 @@ pub struct ModelError {
     reason: String,
 }
 
-/// A model that is ready to run. Shared by all threads; each call computes in its own.
+/// A model that is ready to run. Shared by all threads; each call computes in one.
 pub struct OnnxEmbedding {
     version: String,
-    side: usize,
     dimensions: usize,
     card: ModelCard,
-    plan: Arc<TypedRunnableModel>,
+    network: Network,
+}
+
+/// What runs.
+struct Network {
+    model: Model,
+    side: usize,
+    input: NodeId,
+    output: NodeId,
+    /// Pools of one thread that no call computes in now: as many in all as calls ever ran at once. The library's own pool would
+    /// give each call as many threads as there are cores.
+    idle: Mutex<Vec<Arc<ThreadPool>>>,
 }
 
 impl OnnxEmbedding {
@@ -74,28 +84,74 @@ impl OnnxEmbedding {
     /// gives numbers that are not finite for a test picture.
     pub fn load(bytes: &[u8], card: ModelCard) -> Result<Self, ModelError> {
         let name = card.name.clone();
-        // A file may be crafted: the parser's panics are its own kind of refusal.
-        catch_unwind(AssertUnwindSafe(|| load(bytes, card)))
-            .unwrap_or_else(|_| Err("reading it panicked".to_owned()))
-            .map_err(|reason| failed(&name, reason))
+        // A file may be crafted: the library's panics are its own kind of refusal.
+        let load = || catch_unwind(AssertUnwindSafe(|| load(bytes, card)));
+        let loaded = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(READING_STACK_BYTES);
+            let thread = thread.spawn_scoped(scope, load).map_err(|error| explain(&error))?;
+            thread.join().and_then(|loaded| loaded).unwrap_or_else(|_| Err("reading it panicked".to_owned()))
+        });
+        loaded.map_err(|reason| failed(&name, reason))
     }
 
     /// The side of the square that pictures are scaled to, in pixels.
     pub fn side(&self) -> usize {
-        self.side
+        self.network.side
     }
 
     fn run(&self, pixels: &[u8]) -> Result<Vec<f32>, String> {
-        let input = self.card.normalise(pixels, self.side);
-        let input = Tensor::from_shape(&[1, 3, self.side, self.side], &input).map_err(explain)?;
-        let output = self.plan.run(tvec!(input.into())).map_err(explain)?;
-        let vector = output.first().ok_or("it gave nothing")?.view();
-        let vector = vector.as_slice::<f32>().map_err(explain)?;
+        let vector = self.network.run(self.card.normalise(pixels, self.network.side))?.into_data();
         let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
         if !length.is_finite() || length < 1e-12 {
             return Err("it gave a vector of no length".to_owned());
         }
         Ok(vector.iter().map(|value| value / length).collect())
+    }
+}
+
+impl Network {
+    fn open(bytes: &[u8], wanted: Option<usize>) -> Result<Self, String> {
+        let weights = screen::screen(bytes)?;
+        let model = Model::load(bytes.to_vec());
+        let model = model.map_err(|error| format!("it is no ONNX file that can be read: {error}"))?;
+        let name =
+            |id: &NodeId| model.node_info(*id).and_then(|node| node.name().map(str::to_owned)).unwrap_or_default();
+        let inputs: Vec<NodeId> =
+            model.input_ids().iter().copied().filter(|id| !weights.contains(&*name(id))).collect();
+        let ([input], [output]) = (&inputs[..], model.output_ids()) else {
+            let (inputs, outputs) = (inputs.len(), model.output_ids().len());
+            return Err(format!("expected one input and one output, found {inputs} and {outputs}"));
+        };
+        let (input, output) = (*input, *output);
+        let side = input_side(&model, input, wanted)?;
+        Ok(Self { model, side, input, output, idle: Mutex::default() })
+    }
+
+    fn run(&self, input: Vec<f32>) -> Result<Tensor<f32>, String> {
+        let input = Value::from_shape([1, 3, self.side, self.side], input).map_err(|error| explain(&error))?;
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = idle().pop();
+        let pool = known.unwrap_or_else(|| Arc::new(ThreadPool::with_num_threads(1)));
+        let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
+        let output = self.model.run_n(vec![(self.input, input.into())], [self.output], Some(options));
+        idle().push(pool);
+        let [output] = output.map_err(|error| explain(&error))?;
+        let kind = output.dtype();
+        output.into_tensor::<f32>().ok_or_else(|| format!("expected 32-bit floats, found {kind:?}"))
+    }
+
+    /// The length of the vector that it gives for a test picture.
+    fn output_length(&self, input: Vec<f32>) -> Result<usize, String> {
+        let output = self.run(input).map_err(|error| format!("a test picture failed: {error}"))?;
+        match *output.shape() {
+            // Pooled features may come with sides of 1.
+            [1, length] | [1, length, 1, 1] if DIMENSIONS.contains(&length) => Ok(length),
+            ref shape => Err(format!(
+                "expected one output of the shape [1, D] with D from {} to {}, found {shape:?}",
+                DIMENSIONS.start(),
+                DIMENSIONS.end(),
+            )),
+        }
     }
 }
 
@@ -109,7 +165,7 @@ impl EmbeddingModel for OnnxEmbedding {
     }
 
     fn embed(&self, image: &RgbImage) -> Result<Vec<f32>, EmbeddingError> {
-        let pixels = squared(image, self.side).map_err(EmbeddingError::Unsuitable)?;
+        let pixels = squared(image, self.network.side).map_err(EmbeddingError::Unsuitable)?;
         self.run(&pixels).map_err(EmbeddingError::Failed)
     }
 }
@@ -118,7 +174,7 @@ impl std::fmt::Debug for OnnxEmbedding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OnnxEmbedding")
             .field("version", &self.version)
-            .field("side", &self.side)
+            .field("side", &self.network.side)
             .finish_non_exhaustive()
     }
 }
@@ -127,46 +183,39 @@ fn load(bytes: &[u8], card: ModelCard) -> Result<OnnxEmbedding, String> {
     if bytes.len() > MAX_MODEL_BYTES {
         return Err(format!("it has {} bytes; at most {MAX_MODEL_BYTES} are read", bytes.len()));
     }
-    let model = tract_onnx::onnx().model_for_read(&mut Cursor::new(bytes));
-    let model = model.map_err(|error| format!("it is no ONNX file that can be read: {}", explain(error)))?;
-    let side = input_side(&model, card.side)?;
-    let fact = InferenceFact::from(f32::fact([1, 3, side, side]));
-    let model = model.with_input_fact(0, fact).map_err(explain)?;
-    let model = model.into_optimized().map_err(|error| format!("it cannot be run: {}", explain(error)))?;
-    let dimensions = output_length(model.output_fact(0).map_err(explain)?)?;
-    let plan = model.into_runnable().map_err(explain)?;
+    let network = Network::open(bytes, card.side)?;
+    let values = 3 * network.side * network.side;
+    let gradient: Vec<u8> = (0..values).map(|place| (place * 255 / values) as u8).collect();
+    let dimensions = network.output_length(card.normalise(&gradient, network.side))?;
     let digest = Sha256::digest(bytes);
     let version = format!("{}-{:02x}{:02x}{:02x}{:02x}", card.name, digest[0], digest[1], digest[2], digest[3]);
-    let model = OnnxEmbedding { version, side, dimensions, card, plan };
-    let gradient: Vec<u8> = (0..side * side * 3).map(|place| (place * 255 / (side * side * 3)) as u8).collect();
+    let model = OnnxEmbedding { version, dimensions, card, network };
     model.run(&gradient).map_err(|reason| format!("a test picture failed: {reason}"))?;
     Ok(model)
 }
 
 /// The side that the file or, where it leaves that open, the card says.
-fn input_side(model: &InferenceModel, wanted: Option<usize>) -> Result<usize, String> {
+fn input_side(model: &Model, input: NodeId, wanted: Option<usize>) -> Result<usize, String> {
     let expected = "expected one input of 32-bit floats and the shape [1, 3, side, side]";
-    if model.inputs.len() != 1 || model.outputs.len() != 1 {
-        let (inputs, outputs) = (model.inputs.len(), model.outputs.len());
-        return Err(format!("expected one input and one output, found {inputs} and {outputs}"));
+    let known = model.node_info(input);
+    let shape = known.as_ref().and_then(|node| node.shape());
+    let kind = known.as_ref().and_then(|node| node.dtype());
+    let found = format!("{expected}, found {shape:?} of {kind:?}");
+    if kind.is_some_and(|kind| kind != ValueType::Tensor(DataType::Float)) {
+        return Err(found);
     }
-    let fact = model.input_fact(0).map_err(explain)?;
-    let found = format!("{expected}, found {fact:?}");
-    let shape: Vec<Option<usize>> = (0..fact.shape.rank().concretize().unwrap_or(0) as usize)
-        .map(|axis| {
-            fact.shape
-                .dim(axis)
-                .and_then(|dim| dim.concretize())
-                .and_then(|dim| usize::try_from(dim.to_i64().ok()?).ok())
-        })
-        .collect();
-    let side = match shape[..] {
-        [batch, channels, height, width]
-            if batch.is_none_or(|batch| batch == 1) && channels == Some(3) && height == width =>
+    let fixed = |dimension: &Dimension| match dimension {
+        Dimension::Fixed(length) => Some(*length),
+        Dimension::Symbolic(_) => None,
+    };
+    let shape: Option<Vec<Option<usize>>> = shape.map(|shape| shape.iter().map(fixed).collect());
+    let side = match shape.as_deref() {
+        Some([batch, channels, height, width])
+            if batch.is_none_or(|batch| batch == 1) && *channels == Some(3) && height == width =>
         {
             height.or(wanted)
         }
-        [] => wanted,
+        None => wanted,
         _ => return Err(found),
     };
     let side = side.ok_or_else(|| format!("{found}; its card must say the side"))?;
@@ -179,41 +228,24 @@ fn input_side(model: &InferenceModel, wanted: Option<usize>) -> Result<usize, St
     Ok(side)
 }
 
-fn output_length(fact: &tract_onnx::prelude::TypedFact) -> Result<usize, String> {
-    let shape: Vec<i64> = fact.shape.iter().map(|dim| dim.to_i64().unwrap_or(-1)).collect();
-    // Pooled features may come with sides of 1.
-    let length = match shape[..] {
-        [1, length] | [1, length, 1, 1] => usize::try_from(length).ok(),
-        _ => None,
-    };
-    match length {
-        Some(length) if DIMENSIONS.contains(&length) && fact.datum_type == f32::datum_type() => Ok(length),
-        _ => Err(format!(
-            "expected one output of 32-bit floats and the shape [1, D] with D from {} to {}, found {shape:?} of {:?}",
-            DIMENSIONS.start(),
-            DIMENSIONS.end(),
-            fact.datum_type
-        )),
-    }
-}
-
 /// The whole picture stretched to a square, as the model was trained: every pixel counts.
 fn squared(image: &RgbImage, side: usize) -> Result<Vec<u8>, String> {
-    let source = ImageRef::new(image.width, image.height, &image.pixels, PixelType::U8x3);
+    let source = TypedImageRef::<U8x3>::from_buffer(image.width, image.height, &image.pixels);
     let source = source.map_err(|error| format!("{} x {} pixels: {error}", image.width, image.height))?;
     if image.width == 0 || image.height == 0 {
         return Err("it has no pixels".to_owned());
     }
-    let mut square = Image::new(side as u32, side as u32, PixelType::U8x3);
+    let mut square = TypedImage::<U8x3>::new(side as u32, side as u32);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box));
-    Resizer::new().resize(&source, &mut square, &options).map_err(|error| error.to_string())?;
-    Ok(square.into_vec())
+    // Of this one type: the function for all of them is compiled for all of them, which takes a minute.
+    Resizer::new().resize_typed(&source, &mut square, &options).map_err(|error| error.to_string())?;
+    Ok(square.pixels().iter().flat_map(|pixel| pixel.0).collect())
 }
 
 fn failed(name: &str, reason: String) -> ModelError {
     ModelError { name: name.to_owned(), reason }
 }
 
-fn explain(error: impl std::fmt::Display) -> String {
-    format!("{error:#}")
+fn explain(error: &impl std::fmt::Display) -> String {
+    error.to_string()
 }

@@ -38,7 +38,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("libaom-sys", &["tessera-media"]),
     ("webp", &["tessera-media"]),
     ("instant-distance", &["tessera"]),
-    ("tract-onnx", &["tessera-visual"]),
+    ("rten", &["tessera-visual"]),
     ("clap", &["tessera"]),
 ];
 

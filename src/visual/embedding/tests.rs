@@ -1,5 +1,7 @@
 //! The shipped model on real photos, and files that are no model.
 
+mod crafted;
+
 use super::{ModelCard, OnnxEmbedding};
 use image::{
     DynamicImage, Rgb, RgbImage as RgbImageBuffer,
@@ -184,6 +186,7 @@ fn the_same_picture_gives_the_same_vector_whatever_thread_asks() {
     assert!(model.version().starts_with("looks-"), "{}", model.version());
     let bad = RgbImage { width: 10, height: 10, pixels: vec![0; 5] };
     assert!(matches!(model.embed(&bad), Err(EmbeddingError::Unsuitable(_))));
+    assert!(model.network.idle.lock().expect("unpoisoned").len() <= 3, "a pool of one thread for each call at once");
     let plain = RgbImage { width: 1, height: 1, pixels: vec![7; 3] };
     assert_eq!(model.embed(&plain).expect("a plain picture has a vector too").len(), model.dimensions());
 }
