@@ -1,6 +1,6 @@
 //! The shell of upkeep: a timer, and one round at a time outside the mailbox.
 
-use super::{core::UpkeepCore, message::UpkeepMessage};
+use super::{core::UpkeepCore, message::UpkeepMessage, purge::purge_deleted_posts};
 use crate::limited::limited;
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -141,6 +141,11 @@ async fn round(args: &UpkeepArgs, lists_parts: bool) {
             Ok(count) => tracing::debug!(count, "threw away old uploads in parts"),
             Err(error) => tracing::warn!(%error, "cannot throw away old uploads in parts; trying again"),
         }
+    }
+    match purge_deleted_posts(&*args.ledger, limit, |_| ()).await {
+        Ok(0) => {}
+        Ok(rows) => tracing::info!(rows, "purged what deleted posts left behind"),
+        Err(error) => tracing::warn!(%error, "cannot purge what deleted posts left behind; trying again"),
     }
     let before = clock::now().plus_ms(-REPLY_LIFETIME_MS);
     match limited("ledger", limit, args.ledger.purge_expired(before)).await {

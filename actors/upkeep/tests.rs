@@ -1,9 +1,9 @@
 //! The core of upkeep, and a round over real stores.
 
-use super::{Upkeep, UpkeepArgs, UpkeepSettings, core::UpkeepCore};
+use super::{PURGE_ROWS, Upkeep, UpkeepArgs, UpkeepSettings, core::UpkeepCore};
 use crate::testing::{Ground, alone, eventually};
 use std::sync::Arc;
-use tessera_domain::{media::media_folder, time::HOUR_MS, upload::UploadStatus};
+use tessera_domain::{UserId, counters::CounterOperation, media::media_folder, time::HOUR_MS, upload::UploadStatus};
 use tessera_ports::{ObjectStore, clock};
 
 #[test]
@@ -43,4 +43,22 @@ async fn objects_of_forgotten_uploads_and_late_ones_of_cancelled_uploads_go() {
     assert_eq!(ground.world.upload(forgotten.id).await.status, UploadStatus::Failed);
     assert_eq!(ground.world.upload(young.id).await.status, UploadStatus::Pending);
     assert!(objects.head(&young.object_key).await.expect("head").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_deleted_post_left_behind_goes() {
+    let ground = Ground::new().await;
+    let (_server, objects) = ground.objects().await;
+    let author = ground.world.user().await;
+    let post_id = ground.world.post(author).await;
+    let likes: Vec<_> =
+        (0..PURGE_ROWS as u64 + 1).map(|number| CounterOperation::Like { user_id: UserId(1 + number) }).collect();
+    ground.world.apply(post_id, 0, &likes).await;
+    ground.ledger.delete_post(post_id, author, ground.world.now()).await.expect("delete_post");
+    let settings = UpkeepSettings::default();
+    let args = UpkeepArgs { node: alone(), ledger: ground.ledger.clone(), objects: Arc::new(objects), settings };
+    Upkeep::start(Arc::new(args), ground.root.get_cell()).await.expect("upkeep starts");
+    // A step of no rows tells only whether anything is left.
+    let left = || async { ground.ledger.purge_deleted_post(0).await.expect("purge_deleted_post") };
+    eventually("nothing is left", || async { left().await.is_none().then_some(()) }).await;
 }

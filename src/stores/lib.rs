@@ -12,4 +12,6 @@ pub mod redis;
 pub mod s3;
 pub mod sqlite;
 
+mod post_purges;
+mod recount;
 mod rows;

@@ -30,6 +30,7 @@ mod object_store;
 mod object_store_puts;
 mod outbox;
 mod post_lists;
+mod post_purges;
 mod posts;
 mod races;
 mod report;
@@ -67,6 +68,7 @@ where
     job_failures::run(&make, &mut report).await;
     posts::run(&make, &mut report).await;
     post_lists::run(&make, &mut report).await;
+    post_purges::run(&make, &mut report).await;
     tastes::run(&make, &mut report).await;
     discovery::run(&make, &mut report).await;
     embeddings::run(&make, &mut report).await;

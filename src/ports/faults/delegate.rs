@@ -100,6 +100,7 @@ over_faulty!(PostLedger {
         now: Timestamp,
     ) -> ChangePostOutcome;
     fn delete_post(id: PostId, user_id: UserId, now: Timestamp) -> ChangePostOutcome;
+    fn purge_deleted_post(most: usize) -> Option<u64>;
     fn posts_by_author(author_id: UserId, before: Option<PostId>, limit: usize) -> Vec<PostRef>;
     fn recent_posts(author_ids: &[UserId], after: Option<PostId>, limit: usize) -> Vec<PostRef>;
     fn timeline_posts(user_id: UserId, after: Option<PostId>, limit: usize) -> Vec<PostRef>;

@@ -40,23 +40,11 @@ pub(super) async fn add_all(scope: &mut Scope, batch: &mut Batch, run: &[Counter
             _ => None,
         })
         .collect();
-    let insert = sqlx::query_as(
-        "INSERT INTO comments (id, post_id, author_id, text, shard, idempotency_key, created_at)
-         SELECT new.id, $1, new.user_id, new.text, $2, new.key, $3
-         FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::text[]) AS new (id, user_id, text, key)
-         ON CONFLICT DO NOTHING RETURNING id",
-    );
-    let insert = insert
-        .bind(batch.post_id.to_i64())
-        .bind(i32::from(batch.shard))
-        .bind(batch.now.0)
-        .bind(new.iter().map(|new| new.id).collect::<Vec<_>>())
-        .bind(new.iter().map(|new| new.user_id.to_i64()).collect::<Vec<_>>())
-        .bind(new.iter().map(|new| new.text).collect::<Vec<_>>())
-        .bind(new.iter().map(|new| new.key).collect::<Vec<_>>());
-    let written: Vec<(i64,)> = scope.fetch_all(insert).await?;
-    let mut written: HashSet<i64> = written.into_iter().map(|(id,)| id).collect();
+    let mut written = insert_all(scope, batch, &new).await?;
     let mut known: Option<Known> = None;
+    if written.len() < new.len() && release_keys(scope, &new).await? {
+        written.extend(insert_all(scope, batch, &new).await?);
+    }
     for comment in &new {
         if written.remove(&comment.id) {
             batch.count(batch.shard, 0, 1, batch.now.0);
@@ -75,6 +63,40 @@ pub(super) async fn add_all(scope: &mut Scope, batch: &mut Batch, run: &[Counter
         batch.outcomes.push(CounterOutcome::CommentExists(CommentId::from_i64(id)));
     }
     Ok(())
+}
+
+/// Writes those whose id and key are new; gives their ids.
+async fn insert_all(scope: &mut Scope, batch: &Batch, new: &[New<'_>]) -> StoreResult<HashSet<i64>> {
+    let insert = sqlx::query_as(
+        "INSERT INTO comments (id, post_id, author_id, text, shard, idempotency_key, created_at)
+         SELECT new.id, $1, new.user_id, new.text, $2, new.key, $3
+         FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::text[]) AS new (id, user_id, text, key)
+         ON CONFLICT DO NOTHING RETURNING id",
+    );
+    let insert = insert
+        .bind(batch.post_id.to_i64())
+        .bind(i32::from(batch.shard))
+        .bind(batch.now.0)
+        .bind(new.iter().map(|new| new.id).collect::<Vec<_>>())
+        .bind(new.iter().map(|new| new.user_id.to_i64()).collect::<Vec<_>>())
+        .bind(new.iter().map(|new| new.text).collect::<Vec<_>>())
+        .bind(new.iter().map(|new| new.key).collect::<Vec<_>>());
+    let written: Vec<(i64,)> = scope.fetch_all(insert).await?;
+    Ok(written.into_iter().map(|(id,)| id).collect())
+}
+
+/// Frees the keys that only comments of deleted posts hold, which were not purged yet; whether there were any.
+async fn release_keys(scope: &mut Scope, new: &[New<'_>]) -> StoreResult<bool> {
+    let release = sqlx::query(
+        "UPDATE comments SET idempotency_key = NULL
+         FROM unnest($1::bigint[], $2::text[]) AS new (user_id, key)
+         WHERE comments.author_id = new.user_id AND comments.idempotency_key = new.key
+         AND NOT EXISTS (SELECT FROM posts WHERE id = comments.post_id)",
+    );
+    let release = release
+        .bind(new.iter().map(|new| new.user_id.to_i64()).collect::<Vec<_>>())
+        .bind(new.iter().map(|new| new.key).collect::<Vec<_>>());
+    Ok(scope.execute(release).await? > 0)
 }
 
 /// Comments that exist by an id or a key of a run.

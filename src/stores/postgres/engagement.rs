@@ -54,7 +54,7 @@ impl EngagementLedger for PostgresLedger {
     async fn liked_by(&self, user_id: UserId, ids: &[PostId]) -> StoreResult<Vec<PostId>> {
         let query = sqlx::query_as(
             "SELECT l.post_id FROM unnest($1::bigint[]) AS wanted (id)
-             JOIN likes l ON l.post_id = wanted.id AND l.user_id = $2",
+             JOIN likes l ON l.post_id = wanted.id AND l.user_id = $2 JOIN posts p ON p.id = l.post_id",
         );
         let ids: Vec<i64> = ids.iter().map(|id| id.to_i64()).collect();
         let rows: Vec<(i64,)> = self.fetch_all(query.bind(ids).bind(user_id.to_i64())).await?;
@@ -64,7 +64,8 @@ impl EngagementLedger for PostgresLedger {
     async fn likers(&self, post_id: PostId, after: Option<i64>, page: usize) -> StoreResult<Vec<LikeRow>> {
         let query = sqlx::query_as(
             "SELECT user_id, position FROM likes
-             WHERE post_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3",
+             WHERE post_id = $1 AND position < $2 AND EXISTS (SELECT FROM posts WHERE id = $1)
+             ORDER BY position DESC LIMIT $3",
         );
         let query = query.bind(post_id.to_i64()).bind(after.unwrap_or(i64::MAX)).bind(limit(page));
         let rows: Vec<(i64, i64)> = self.fetch_all(query).await?;
@@ -75,14 +76,16 @@ impl EngagementLedger for PostgresLedger {
     async fn comments(&self, post_id: PostId, after: Option<CommentId>, page: usize) -> StoreResult<Vec<Comment>> {
         let query = sqlx::query_as::<_, CommentRow>(
             "SELECT id, post_id, author_id, text FROM comments
-             WHERE post_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+             WHERE post_id = $1 AND id > $2 AND EXISTS (SELECT FROM posts WHERE id = $1) ORDER BY id LIMIT $3",
         );
         let query = query.bind(post_id.to_i64()).bind(after.map_or(-1, |id| id.to_i64())).bind(limit(page));
         Ok(self.fetch_all(query).await?.into_iter().map(Comment::from).collect())
     }
 
     async fn comment(&self, id: CommentId) -> StoreResult<Option<Comment>> {
-        let query = sqlx::query_as::<_, CommentRow>("SELECT id, post_id, author_id, text FROM comments WHERE id = $1");
+        let query = sqlx::query_as::<_, CommentRow>(
+            "SELECT c.id, c.post_id, c.author_id, c.text FROM comments c JOIN posts p ON p.id = c.post_id WHERE c.id = $1",
+        );
         Ok(self.fetch_optional(query.bind(id.to_i64())).await?.map(Comment::from))
     }
 

@@ -4,8 +4,8 @@ use super::{
     PostgresLedger,
     errors::{refused, unavailable},
     schema::known_version,
-    transaction::Scope,
 };
+use crate::recount;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use tessera_domain::{PostId, Timestamp, UserId, time::DAY_MS};
@@ -13,8 +13,6 @@ use tessera_ports::{Determinacy, StoreResult, ledger::MaintenanceLedger};
 
 /// How many rows one purging transaction drops: others get their turn in between.
 const PURGE_CHUNK: i64 = 1_000;
-/// How many posts or accounts one rebuilding transaction holds locked, and may count for within a statement's limit.
-const REBUILD_CHUNK: i64 = 200;
 /// Hours of engagement stay this much longer than saved replies; no decayed window looks back further.
 const KEEP_HOURS_MS: i64 = 30 * DAY_MS;
 /// Quotas and impressions by day stay this many days longer; only today's are ever asked for.
@@ -67,24 +65,7 @@ impl MaintenanceLedger for PostgresLedger {
     }
 
     async fn rebuild_counters(&self) -> StoreResult<u64> {
-        let mut wrong = 0;
-        for (part, table) in [(Part::Counters, "posts"), (Part::Accounts, "users")] {
-            tracing::info!(table, "recounting");
-            let mut after = i64::MIN;
-            loop {
-                let (corrected, last) = self
-                    .transact(&self.requests, (part, after), |scope, (part, after)| {
-                        Box::pin(rebuild(scope, *part, *after))
-                    })
-                    .await?;
-                wrong += corrected;
-                match last {
-                    Some(last) => after = last,
-                    None => break,
-                }
-            }
-        }
-        Ok(wrong)
+        recount::rebuild(self).await
     }
 
     async fn purge_expired(&self, before: Timestamp) -> StoreResult<u64> {
@@ -130,52 +111,4 @@ impl PostgresLedger {
             }
         }
     }
-}
-
-/// What is counted anew.
-#[derive(Clone, Copy)]
-enum Part {
-    /// The counters of posts.
-    Counters,
-    /// The counts of accounts.
-    Accounts,
-}
-
-/// Counts anew what belongs to the next few posts or accounts after `after`, which are locked, so that nothing moves
-/// meanwhile. Returns how many rows were wrong, and the last id looked at unless there was none.
-async fn rebuild(scope: &mut Scope, part: Part, after: i64) -> StoreResult<(u64, Option<i64>)> {
-    let lock = match part {
-        Part::Counters => "SELECT id FROM posts WHERE id > $1 ORDER BY id LIMIT $2 FOR UPDATE",
-        Part::Accounts => "SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2 FOR NO KEY UPDATE",
-    };
-    let locked: Vec<(i64,)> = scope.fetch_all(sqlx::query_as(lock).bind(after).bind(REBUILD_CHUNK)).await?;
-    let ids: Vec<i64> = locked.into_iter().map(|(id,)| id).collect();
-    let Some(last) = ids.last().copied() else { return Ok((0, None)) };
-    let correct = match part {
-        Part::Counters => {
-            "INSERT INTO counters AS old (post_id, shard, version, likes, comments)
-             SELECT post_id, shard, 1, sum(likes), sum(comments) FROM (
-                 SELECT post_id, shard, count(*) AS likes, 0 AS comments FROM likes WHERE post_id = ANY($1)
-                 GROUP BY post_id, shard
-                 UNION ALL SELECT post_id, shard, 0, count(*) FROM comments WHERE post_id = ANY($1)
-                 GROUP BY post_id, shard
-                 UNION ALL SELECT post_id, shard, 0, 0 FROM counters WHERE post_id = ANY($1)) AS counted
-             GROUP BY post_id, shard ORDER BY post_id, shard
-             ON CONFLICT (post_id, shard) DO UPDATE SET version = old.version + 1,
-                 likes = excluded.likes, comments = excluded.comments
-             WHERE old.likes <> excluded.likes OR old.comments <> excluded.comments"
-        }
-        Part::Accounts => {
-            "UPDATE users SET post_count = counted.posts, follower_count = counted.followers,
-                 following_count = counted.following
-             FROM (SELECT id, (SELECT count(*) FROM posts WHERE author_id = one.id) AS posts,
-                          (SELECT count(*) FROM follows WHERE followee_id = one.id) AS followers,
-                          (SELECT count(*) FROM follows WHERE follower_id = one.id) AS following
-                   FROM users AS one WHERE id = ANY($1)) AS counted
-             WHERE users.id = counted.id AND (users.post_count <> counted.posts
-                 OR users.follower_count <> counted.followers OR users.following_count <> counted.following)"
-        }
-    };
-    let corrected = scope.execute(sqlx::query(correct).bind(ids)).await?;
-    Ok((corrected, Some(last)))
 }

@@ -1,6 +1,7 @@
 //! Posts; the merged reads that timelines are made of are in [`super::timeline_posts`].
 
-use super::{PostgresLedger, pool::Effect, rows::*, timeline_posts, transaction::Scope};
+use super::{PostgresLedger, pool::Effect, post_purges, rows::*, timeline_posts, transaction::Scope};
+use crate::post_purges::PostPurge;
 use async_trait::async_trait;
 use tessera_domain::{
     PostId, Timestamp, UserId,
@@ -70,6 +71,10 @@ impl PostLedger for PostgresLedger {
             Box::pin(delete_post(scope, *id, *user_id, *now))
         })
         .await
+    }
+
+    async fn purge_deleted_post(&self, most: usize) -> StoreResult<Option<u64>> {
+        self.transact(&self.background, most, |scope, most| Box::pin(post_purges::step(scope, *most))).await
     }
 
     async fn posts_by_author(
@@ -152,20 +157,21 @@ async fn delete_post(scope: &mut Scope, id: PostId, user_id: UserId, now: Timest
     let post = row.into_post()?;
     // A statement of its own, so that it sees what those have written.
     let clear = sqlx::query(
-        "WITH liked AS (DELETE FROM likes WHERE post_id = $1),
-         commented AS (DELETE FROM comments WHERE post_id = $1 RETURNING id),
+        "WITH purged AS (
+             INSERT INTO post_purges (post_id, deleted_at, likes_after, comments_after, hours_after)
+             VALUES ($1, $4, $6, $7, $8)),
          counted AS (DELETE FROM counters WHERE post_id = $1),
          untagged AS (DELETE FROM post_hashtags WHERE post_id = $1),
          embedded AS (DELETE FROM post_embeddings WHERE post_id = $1),
          author AS (UPDATE users SET post_count = post_count - 1 WHERE id = $2),
          uploaded AS (UPDATE uploads SET objects_due_at = greatest(expires_at, $4) + $5 WHERE id = $3)
-         UPDATE deleted_id_watermark SET id = highest.id
-         FROM (SELECT greatest($1, max(id)) AS id FROM commented) AS highest
-         WHERE deleted_id_watermark.id < highest.id",
+         UPDATE deleted_id_watermark SET id = $1 WHERE id < $1",
     );
     // The event has the objects deleted at once; this once more, when the upload's URL is of no use any more.
     let clear = clear.bind(id.to_i64()).bind(user_id.to_i64()).bind(upload_key(&post.media.upload_id));
+    let purge = PostPurge::new(id, now);
     let clear = clear.bind(now.0).bind(SWEEP_GRACE_MS);
+    let clear = clear.bind(purge.likes_after).bind(purge.comments_after).bind(purge.hours_after);
     scope.execute(clear).await?;
     let event = Event::PostDeleted { post_id: id, author_id: post.author_id, media: post.media.clone(), original_key };
     scope.record(&[event]).await?;

@@ -85,7 +85,7 @@ impl TransactionScope {
     }
 
     /// A failure before the commit: nothing happened.
-    fn noting<T>(&mut self, outcome: sqlx::Result<T>) -> StoreResult<T> {
+    pub(super) fn noting<T>(&mut self, outcome: sqlx::Result<T>) -> StoreResult<T> {
         outcome.map_err(|error| {
             let failure = failure(&error);
             self.lost |= failure != Failure::Said;
@@ -94,7 +94,7 @@ impl TransactionScope {
         })
     }
 
-    async fn control(&mut self, statement: &'static str) -> sqlx::Result<()> {
+    pub(super) async fn control(&mut self, statement: &'static str) -> sqlx::Result<()> {
         (&mut *self.lease).execute(statement).await.map(|_| ())
     }
 }
@@ -215,6 +215,19 @@ impl ConnectionPool {
                 Try::Again(error) | Try::Failed(error) => return Err(error),
             }
         }
+    }
+}
+
+impl PostgresLedger {
+    /// Begins a transaction that only reads, and reads everything as it stood at its first statement.
+    pub(super) async fn begin_snapshot(&self, pool: &ConnectionPool) -> StoreResult<Scope> {
+        let mut lease = pool.acquire().await?;
+        lease.in_transaction = true;
+        let mut scope =
+            TransactionScope { lease, lost: false, broken: false, wakes_outbox: false, wakes_media_jobs: false };
+        let begun = scope.control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+        scope.noting(begun)?;
+        Ok(scope)
     }
 }
 

@@ -46,7 +46,8 @@ impl EngagementLedger for SqliteLedger {
 
     async fn liked_by(&self, user_id: UserId, ids: &[PostId]) -> StoreResult<Vec<PostId>> {
         let query = sqlx::query_as(
-            "SELECT post_id FROM likes WHERE post_id IN (SELECT value FROM json_each(?1)) AND user_id = ?2",
+            "SELECT l.post_id FROM likes l CROSS JOIN posts p ON p.id = l.post_id
+             WHERE l.post_id IN (SELECT value FROM json_each(?1)) AND l.user_id = ?2",
         );
         let query = query.bind(json_list(ids.iter().map(|id| id.to_i64()))).bind(user_id.to_i64());
         let rows: Vec<(i64,)> = self.fetch_all(query).await?;
@@ -56,7 +57,8 @@ impl EngagementLedger for SqliteLedger {
     async fn likers(&self, post_id: PostId, after: Option<i64>, page: usize) -> StoreResult<Vec<LikeRow>> {
         let query = sqlx::query_as(
             "SELECT user_id, position FROM likes INDEXED BY likes_by_position
-             WHERE post_id = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3",
+             WHERE post_id = ?1 AND position < ?2 AND EXISTS (SELECT 1 FROM posts WHERE id = ?1)
+             ORDER BY position DESC LIMIT ?3",
         );
         let query = query.bind(post_id.to_i64()).bind(after.unwrap_or(i64::MAX)).bind(limit(page));
         let rows: Vec<(i64, i64)> = self.fetch_all(query).await?;
@@ -67,14 +69,17 @@ impl EngagementLedger for SqliteLedger {
     async fn comments(&self, post_id: PostId, after: Option<CommentId>, page: usize) -> StoreResult<Vec<Comment>> {
         let query = sqlx::query_as::<_, CommentRow>(
             "SELECT id, post_id, author_id, text FROM comments INDEXED BY comments_by_post
-             WHERE post_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+             WHERE post_id = ?1 AND id > ?2 AND EXISTS (SELECT 1 FROM posts WHERE id = ?1) ORDER BY id LIMIT ?3",
         );
         let query = query.bind(post_id.to_i64()).bind(after.map_or(-1, |id| id.to_i64())).bind(limit(page));
         Ok(self.fetch_all(query).await?.into_iter().map(Comment::from).collect())
     }
 
     async fn comment(&self, id: CommentId) -> StoreResult<Option<Comment>> {
-        let query = sqlx::query_as::<_, CommentRow>("SELECT id, post_id, author_id, text FROM comments WHERE id = ?1");
+        let query = sqlx::query_as::<_, CommentRow>(
+            "SELECT c.id, c.post_id, c.author_id, c.text FROM comments c CROSS JOIN posts p ON p.id = c.post_id
+             WHERE c.id = ?1",
+        );
         Ok(self.fetch_optional(query.bind(id.to_i64())).await?.map(Comment::from))
     }
 
@@ -260,7 +265,14 @@ async fn add_comment(
     );
     let first = first.bind(comment_id.to_i64()).bind(user_id.to_i64()).bind(idempotency_key);
     if let Some((id,)) = scope.fetch_optional::<(i64,)>(first).await? {
-        return Ok(CounterOutcome::CommentExists(CommentId::from_i64(id)));
+        // A comment of a deleted post that was not purged yet is no comment any more, and its key is free.
+        let release = sqlx::query(
+            "UPDATE comments SET idempotency_key = NULL
+             WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM posts WHERE id = comments.post_id)",
+        );
+        if scope.execute(release.bind(id)).await? == 0 {
+            return Ok(CounterOutcome::CommentExists(CommentId::from_i64(id)));
+        }
     }
     let insert = sqlx::query(
         "INSERT INTO comments (id, post_id, author_id, text, shard, idempotency_key, created_at)

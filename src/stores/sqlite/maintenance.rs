@@ -1,6 +1,7 @@
 //! Checkpoints, health, and recreating what is derived.
 
-use super::{MIGRATIONS, SqliteLedger, errors::refused, writer::WriteScope};
+use super::{MIGRATIONS, SqliteLedger, errors::refused};
+use crate::recount;
 use async_trait::async_trait;
 use tessera_domain::{PostId, Timestamp, UserId, time::DAY_MS};
 use tessera_ports::{StoreResult, ledger::MaintenanceLedger};
@@ -47,7 +48,7 @@ impl MaintenanceLedger for SqliteLedger {
     }
 
     async fn rebuild_counters(&self) -> StoreResult<u64> {
-        self.write(|scope| Box::pin(rebuild_counters(scope))).await
+        recount::rebuild(self).await
     }
 
     async fn purge_expired(&self, before: Timestamp) -> StoreResult<u64> {
@@ -97,24 +98,4 @@ impl SqliteLedger {
             }
         }
     }
-}
-
-async fn rebuild_counters(scope: &mut WriteScope) -> StoreResult<u64> {
-    let counters = "INSERT INTO counters (post_id, shard, version, likes, comments)
-         SELECT post_id, shard, 1, sum(likes), sum(comments) FROM (
-             SELECT post_id, shard, count(*) AS likes, 0 AS comments FROM likes GROUP BY post_id, shard
-             UNION ALL SELECT post_id, shard, 0, count(*) FROM comments GROUP BY post_id, shard
-             UNION ALL SELECT post_id, shard, 0, 0 FROM counters)
-         WHERE true GROUP BY post_id, shard
-         ON CONFLICT (post_id, shard) DO UPDATE SET version = version + 1,
-             likes = excluded.likes, comments = excluded.comments
-         WHERE likes <> excluded.likes OR comments <> excluded.comments";
-    let users = "UPDATE users SET post_count = counted.posts, follower_count = counted.followers,
-             following_count = counted.following
-         FROM (SELECT id, (SELECT count(*) FROM posts WHERE author_id = users.id) AS posts,
-                      (SELECT count(*) FROM follows WHERE followee_id = users.id) AS followers,
-                      (SELECT count(*) FROM follows WHERE follower_id = users.id) AS following FROM users) AS counted
-         WHERE users.id = counted.id AND (users.post_count <> counted.posts
-             OR users.follower_count <> counted.followers OR users.following_count <> counted.following)";
-    Ok(scope.execute(sqlx::query(counters)).await? + scope.execute(sqlx::query(users)).await?)
 }

@@ -11,7 +11,9 @@ mod errors;
 mod graph;
 mod maintenance;
 mod notifications;
+mod post_purges;
 mod posts;
+mod recount;
 mod rows;
 mod writer;
 

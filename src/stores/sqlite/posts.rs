@@ -1,6 +1,7 @@
 //! Posts, and the merged reads that timelines are made of.
 
-use super::{SqliteLedger, rows::*, writer::WriteScope};
+use super::{SqliteLedger, post_purges, rows::*, writer::WriteScope};
+use crate::post_purges::PostPurge;
 use async_trait::async_trait;
 use tessera_domain::{
     PostId, Timestamp, UserId,
@@ -74,6 +75,10 @@ impl PostLedger for SqliteLedger {
 
     async fn delete_post(&self, id: PostId, user_id: UserId, now: Timestamp) -> StoreResult<ChangePostOutcome> {
         self.write(move |scope| Box::pin(delete_post(scope, id, user_id, now))).await
+    }
+
+    async fn purge_deleted_post(&self, most: usize) -> StoreResult<Option<u64>> {
+        self.write(move |scope| Box::pin(post_purges::step(scope, most))).await
     }
 
     async fn posts_by_author(
@@ -223,15 +228,20 @@ async fn delete_post(
     }
     delete_hashtags(scope, id).await?;
     for statement in [
-        "UPDATE deleted_id_watermark SET id = max(id, ?1, coalesce((SELECT max(id) FROM comments WHERE post_id = ?1), 0))",
-        "DELETE FROM likes WHERE post_id = ?1",
-        "DELETE FROM comments WHERE post_id = ?1",
+        "UPDATE deleted_id_watermark SET id = ?1 WHERE id < ?1",
         "DELETE FROM counters WHERE post_id = ?1",
         "DELETE FROM post_embeddings WHERE post_id = ?1",
         "DELETE FROM posts WHERE id = ?1",
     ] {
         scope.execute(sqlx::query(statement).bind(id.to_i64())).await?;
     }
+    let purge = PostPurge::new(id, now);
+    let insert = sqlx::query(
+        "INSERT INTO post_purges (post_id, deleted_at, likes_after, comments_after, hours_after)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    );
+    let insert = insert.bind(purge.post_id).bind(purge.deleted_at).bind(purge.likes_after);
+    scope.execute(insert.bind(purge.comments_after).bind(purge.hours_after)).await?;
     // The event has the objects deleted at once; this once more, when the upload's URL is of no use any more.
     let update = sqlx::query("UPDATE uploads SET objects_due_at = max(expires_at, ?2) + ?3 WHERE id = ?1");
     scope.execute(update.bind(&post.media.upload_id.0.as_bytes()[..]).bind(now.0).bind(SWEEP_GRACE_MS)).await?;

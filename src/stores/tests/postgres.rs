@@ -240,6 +240,38 @@ async fn rebuilding_repairs_what_was_tampered_with() {
     assert!(world.ledger.check().await.is_err(), "a closed ledger answers nothing");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_node_goes_on_with_a_purge() {
+    let databases = Databases::start().await;
+    let url = databases.make().await;
+    let world = World::new(open(&url).await);
+    let author = world.user().await;
+    let post_id = world.post(author).await;
+    let likes: Vec<_> = world.users(9).await.into_iter().map(|user_id| CounterOperation::Like { user_id }).collect();
+    world.apply(post_id, 2, &likes).await;
+    world.apply(post_id, 2, &[world.comment(author, None).1]).await;
+    world.ledger.delete_post(post_id, author, world.now()).await.expect("delete_post");
+    assert_eq!(world.ledger.purge_deleted_post(4).await.expect("purge_deleted_post"), Some(4));
+    world.ledger.close().await;
+
+    let other = open(&url).await;
+    let mut connection = PgConnection::connect(&url).await.expect("a connection");
+    connection.execute("BEGIN; SELECT FROM post_purges FOR UPDATE").await.expect("a step under way");
+    assert_eq!(other.purge_deleted_post(4).await.expect("purge_deleted_post"), None, "while somebody is at it");
+    connection.execute("ROLLBACK").await.expect("a crash");
+    let mut steps = Vec::new();
+    while let Some(rows) = other.purge_deleted_post(4).await.expect("purge_deleted_post") {
+        steps.push(rows);
+    }
+    assert_eq!(steps.iter().sum::<u64>(), 7, "five likes, a comment and an hour: {steps:?}");
+    for table in ["likes", "comments", "counters", "engagement_hours", "post_purges"] {
+        let count = format!("SELECT count(*) FROM {table}");
+        let left: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(count)).fetch_one(&mut connection).await.expect("a count");
+        assert_eq!(left, 0, "{table}");
+    }
+}
+
 /// What the hot writes cost on a server that syncs every commit.
 /// `cargo nextest run -p tessera-stores --run-ignored only --no-capture hot_writes`
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -202,6 +202,36 @@ async fn rebuilding_repairs_what_was_tampered_with() {
     assert_eq!(world.ledger.rebuild_counters().await.expect("rebuild_counters"), 0, "then nothing is wrong");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_goes_on_after_a_restart_in_the_middle() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder);
+    let world = World::new(open(&path).await);
+    let author = world.user().await;
+    let post_id = world.post(author).await;
+    let likes: Vec<_> = world.users(9).await.into_iter().map(|user_id| CounterOperation::Like { user_id }).collect();
+    world.apply(post_id, 2, &likes).await;
+    world.apply(post_id, 2, &[world.comment(author, None).1]).await;
+    world.ledger.delete_post(post_id, author, world.now()).await.expect("delete_post");
+    assert_eq!(world.ledger.purge_deleted_post(4).await.expect("purge_deleted_post"), Some(4));
+    world.ledger.close().await;
+
+    let ledger = open(&path).await;
+    let mut steps = Vec::new();
+    while let Some(rows) = ledger.purge_deleted_post(4).await.expect("purge_deleted_post") {
+        steps.push(rows);
+    }
+    assert_eq!(steps.iter().sum::<u64>(), 7, "five likes, a comment and an hour: {steps:?}");
+    ledger.close().await;
+    let mut connection = raw(&path).await;
+    for table in ["likes", "comments", "counters", "engagement_hours", "post_purges"] {
+        let count = format!("SELECT count(*) FROM {table}");
+        let left: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(count)).fetch_one(&mut connection).await.expect("a count");
+        assert_eq!(left, 0, "{table}");
+    }
+}
+
 async fn raw(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path);
     SqliteConnection::connect_with(&options).await.expect("a connection")
