@@ -1,7 +1,7 @@
 //! The product's actors, a folder each, and the tree that supervises them.
 //!
-//! An actor's folder holds its contract (`mod.rs`: the reference that callers see), what it understands
-//! (`message.rs`), a pure state machine (`core.rs`: no I/O, no clock, no ractor), and the shell that decodes,
+//! An actor's folder holds its contract (`mod.rs`: the reference that callers see), what it can be asked
+//! (`requests.rs`), a pure state machine (`core.rs`: no I/O, no clock, no ractor), and the shell that decodes,
 //! applies and performs effects (`actor.rs`).
 
 pub mod ads;
@@ -12,6 +12,7 @@ mod group_commit;
 pub mod inbox;
 mod limited;
 pub mod media_pool;
+mod methods;
 pub mod news;
 pub mod outbox;
 pub mod popular;

@@ -1,27 +1,17 @@
-//! What every node of the cluster hears of, not only the owner of an entity: deliveries to resident timelines, copies
-//! that are out of date, what makes posts popular, campaigns that changed.
+//! What every node of the cluster hears of, not only the owner of an entity: deliveries to resident timelines, and copies
+//! that are out of date.
 //!
 //! One message per node, however many of its users are meant.
 
 use crate::{
     ActorError,
     fanout::{CacheInvalidation, Delivery, FanoutRef},
-    popular::Change,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tessera_cluster::{AskError, ClusterNode, Deadline, NodeCall, NodeService};
-use tessera_domain::{AdId, PostId, UserId};
+use tessera_cluster::{AskError, Call, ClusterNode, Deadline, NodeService};
+use tessera_domain::{PostId, UserId};
 use tessera_ports::ledger::TokenHash;
-
-/// Delivers to the resident timelines of a node; answered with how many there were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deliver(pub Delivery);
-
-impl NodeCall for Deliver {
-    type Answer = u64;
-    const METHOD: u16 = 100;
-}
 
 /// Names copies in a node's memory that are out of date; answered with how many copies of posts there were.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,51 +41,22 @@ impl Outdated {
     }
 }
 
-impl NodeCall for Outdated {
+impl Call for Outdated {
     type Answer = u64;
-    const METHOD: u16 = 101;
-}
 
-/// Something happened to a public account's post.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PopularityChanged(pub Change);
-
-impl NodeCall for PopularityChanged {
-    type Answer = ();
-    const METHOD: u16 = 102;
-}
-
-/// Campaigns changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CampaignsChanged;
-
-impl NodeCall for CampaignsChanged {
-    type Answer = ();
-    const METHOD: u16 = 103;
-}
-
-/// Ads were shown to somebody, by the node that tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AdsShown {
-    /// To whom.
-    pub user_id: UserId,
-    /// Which, each once.
-    pub ad_ids: Vec<AdId>,
-}
-
-impl NodeCall for AdsShown {
-    type Answer = ();
-    const METHOD: u16 = 104;
+    fn is_repeatable(&self) -> bool {
+        true
+    }
 }
 
 /// Fan-out to the resident timelines of all nodes (section 3). Cheap to clone.
 #[derive(Clone)]
-pub struct ClusterFanout(NodeService<Deliver>);
+pub struct ClusterFanout(NodeService<Delivery>);
 
 impl ClusterFanout {
     /// Serves deliveries on this node by its lanes.
     pub fn new(node: Arc<ClusterNode>, lanes: FanoutRef) -> Self {
-        Self(NodeService::new(node, "fanout", move |Deliver(delivery), deadline| {
+        Self(NodeService::new(node, "fanout", move |delivery: Delivery, deadline| {
             let lanes = lanes.clone();
             async move { lanes.deliver(delivery, deadline).await }
         }))
@@ -106,7 +67,7 @@ impl ClusterFanout {
     /// # Errors
     /// Where a node that may hold timelines did not answer. The others have it, and drop what comes twice.
     pub async fn deliver(&self, delivery: Delivery, deadline: Deadline) -> Result<u64, ActorError> {
-        Ok(self.0.everywhere(Deliver(delivery), deadline).await?.into_iter().sum())
+        Ok(self.0.everywhere(delivery, deadline).await?.into_iter().sum())
     }
 }
 

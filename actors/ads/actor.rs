@@ -2,12 +2,12 @@
 
 use super::{
     core::{AdsCore, Choice, Question},
-    message::{AdsMessage, CandidatesReply},
+    requests::{CampaignsChanged, CandidatesReply, Choose, Flush, Shown, ShownElsewhere},
 };
 use crate::{NodeSingleton, limited::limited};
 use std::{sync::Arc, time::Duration};
-use tessera_cluster::{Entity, EntityContext, Passivation, Reply};
-use tessera_domain::{AdId, Timestamp, UserId};
+use tessera_cluster::{Entity, EntityContext, Handle, Passivation, Reply};
+use tessera_domain::{Timestamp, UserId};
 use tessera_ports::{
     Ledger, StoreError, StoreResult, clock,
     ledger::{AdImpressions, AdSpend, MAX_PAGE},
@@ -59,6 +59,20 @@ enum Readiness {
     Ready,
 }
 
+/// What the ads tell themselves.
+pub enum AdsEvent {
+    /// It is time to read the campaigns.
+    RefreshDue,
+    /// The active campaigns as of a time.
+    Refreshed(Timestamp, StoreResult<Vec<AdSpend>>),
+    /// What a user saw today.
+    ImpressionsRead(Question, StoreResult<Vec<AdImpressions>>, CandidatesReply),
+    /// It is time to write impressions.
+    FlushDue,
+    /// A write ended.
+    Flushed(StoreResult<()>),
+}
+
 /// The ads of this node.
 pub struct AdsActor {
     args: Arc<AdsArgs>,
@@ -75,7 +89,7 @@ pub struct AdsActor {
 
 impl Entity for AdsActor {
     type Key = NodeSingleton;
-    type Message = AdsMessage;
+    type Event = AdsEvent;
     type Args = AdsArgs;
     const KIND: &'static str = "ads";
 
@@ -92,31 +106,23 @@ impl Entity for AdsActor {
             flush_callers: Vec::new(),
         };
         entity.refresh(context);
-        context.after(args.settings.refresh_interval, AdsMessage::RefreshDue);
+        context.after(args.settings.refresh_interval, AdsEvent::RefreshDue);
         entity
     }
 
-    fn handle(&mut self, message: AdsMessage, context: &EntityContext<Self>) {
-        match message {
-            AdsMessage::Candidates { user_id, limit, reply } => self.candidates(user_id, limit, reply, context),
-            AdsMessage::Shown { user_id, ad_ids } => self.shown(user_id, &ad_ids, context),
-            AdsMessage::ShownElsewhere { user_id, ad_ids } => {
-                let now = clock::now();
-                ad_ids.into_iter().for_each(|ad_id| self.core.shown_elsewhere(user_id, ad_id, now));
-            }
-            AdsMessage::Refresh => self.refresh(context),
-            AdsMessage::RefreshDue => {
+    fn on_event(&mut self, event: AdsEvent, context: &EntityContext<Self>) {
+        match event {
+            AdsEvent::RefreshDue => {
                 self.refresh(context);
-                context.after(self.args.settings.refresh_interval, AdsMessage::RefreshDue);
+                context.after(self.args.settings.refresh_interval, AdsEvent::RefreshDue);
             }
-            AdsMessage::Refreshed(read_at, result) => self.refreshed(read_at, result, context),
-            AdsMessage::ImpressionsRead(question, result, reply) => self.impressions_read(&question, result, reply),
-            AdsMessage::Flush { reply } => self.flush_now(reply, context),
-            AdsMessage::FlushDue => {
+            AdsEvent::Refreshed(read_at, result) => self.refreshed(read_at, result, context),
+            AdsEvent::ImpressionsRead(question, result, reply) => self.impressions_read(&question, result, reply),
+            AdsEvent::FlushDue => {
                 self.flush_scheduled = false;
                 self.flush(context);
             }
-            AdsMessage::Flushed(result) => self.flushed(result, context),
+            AdsEvent::Flushed(result) => self.flushed(result, context),
         }
     }
 
@@ -126,6 +132,49 @@ impl Entity for AdsActor {
 
     fn heap_bytes(&self) -> usize {
         size_of::<Self>() + self.core.heap_bytes()
+    }
+}
+
+impl Handle<Choose> for AdsActor {
+    fn handle(&mut self, call: Choose, reply: CandidatesReply, context: &EntityContext<Self>) {
+        self.candidates(call.user_id, call.limit, reply, context);
+    }
+}
+
+impl Handle<Shown> for AdsActor {
+    fn handle(&mut self, Shown { user_id, ad_ids }: Shown, _: Reply<()>, context: &EntityContext<Self>) {
+        let now = clock::now();
+        let dropped = ad_ids.iter().filter(|ad_id| !self.core.shown(user_id, **ad_id, now)).count();
+        if dropped > 0 {
+            tracing::warn!(dropped, "impressions were dropped: too many wait for the ledger");
+        }
+        self.schedule_flush(context);
+    }
+}
+
+impl Handle<ShownElsewhere> for AdsActor {
+    fn handle(&mut self, call: ShownElsewhere, _: Reply<()>, _: &EntityContext<Self>) {
+        let now = clock::now();
+        call.ad_ids.into_iter().for_each(|ad_id| self.core.shown_elsewhere(call.user_id, ad_id, now));
+    }
+}
+
+impl Handle<CampaignsChanged> for AdsActor {
+    fn handle(&mut self, CampaignsChanged: CampaignsChanged, _: Reply<()>, context: &EntityContext<Self>) {
+        self.refresh(context);
+    }
+}
+
+impl Handle<Flush> for AdsActor {
+    fn handle(&mut self, Flush: Flush, reply: Reply<StoreResult<()>>, context: &EntityContext<Self>) {
+        if self.core.is_flushed() {
+            return reply.send(Ok(()));
+        }
+        if self.flush_callers.len() >= WAITING_FLUSHES {
+            return reply.send(Err(StoreError::Overloaded { store: "ads" }));
+        }
+        self.flush_callers.push(reply);
+        self.flush(context);
     }
 }
 
@@ -150,7 +199,7 @@ impl AdsActor {
                 context.spawn(async move {
                     let work = args.ledger.impressions_of(question.user_id, question.day);
                     let result = limited("ledger", args.settings.call_limit, work).await;
-                    AdsMessage::ImpressionsRead(question, result, reply)
+                    AdsEvent::ImpressionsRead(question, result, reply)
                 });
             }
         }
@@ -175,7 +224,7 @@ impl AdsActor {
         self.core.refresh_began(now);
         context.spawn(async move {
             let work = args.ledger.ads(now, true, MAX_PAGE);
-            AdsMessage::Refreshed(now, limited("ledger", args.settings.call_limit, work).await)
+            AdsEvent::Refreshed(now, limited("ledger", args.settings.call_limit, work).await)
         });
     }
 
@@ -206,32 +255,12 @@ impl AdsActor {
         }
     }
 
-    fn shown(&mut self, user_id: UserId, ad_ids: &[AdId], context: &EntityContext<Self>) {
-        let now = clock::now();
-        let dropped = ad_ids.iter().filter(|ad_id| !self.core.shown(user_id, **ad_id, now)).count();
-        if dropped > 0 {
-            tracing::warn!(dropped, "impressions were dropped: too many wait for the ledger");
-        }
-        self.schedule_flush(context);
-    }
-
     fn schedule_flush(&mut self, context: &EntityContext<Self>) {
         if self.core.is_flushed() || std::mem::replace(&mut self.flush_scheduled, true) {
             return;
         }
         let delay = self.args.settings.flush_interval * 2u32.saturating_pow(self.failed_flushes.min(16));
-        context.after(delay.min(MAX_FLUSH_DELAY), AdsMessage::FlushDue);
-    }
-
-    fn flush_now(&mut self, reply: Reply<StoreResult<()>>, context: &EntityContext<Self>) {
-        if self.core.is_flushed() {
-            return reply.send(Ok(()));
-        }
-        if self.flush_callers.len() >= WAITING_FLUSHES {
-            return reply.send(Err(StoreError::Overloaded { store: "ads" }));
-        }
-        self.flush_callers.push(reply);
-        self.flush(context);
+        context.after(delay.min(MAX_FLUSH_DELAY), AdsEvent::FlushDue);
     }
 
     fn flush(&mut self, context: &EntityContext<Self>) {
@@ -239,7 +268,7 @@ impl AdsActor {
         let args = self.args.clone();
         context.spawn(async move {
             let work = args.ledger.add_impressions(flush.day, &flush.impressions);
-            AdsMessage::Flushed(limited("ledger", args.settings.call_limit, work).await)
+            AdsEvent::Flushed(limited("ledger", args.settings.call_limit, work).await)
         });
     }
 

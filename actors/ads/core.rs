@@ -1,6 +1,6 @@
 //! Campaigns, their spend, and the impressions that are not in the ledger yet.
 
-use super::message::AdCandidate;
+use super::requests::AdCandidate;
 use std::collections::HashMap;
 use tessera_domain::{AdId, Timestamp, UserId, ads::pacing_lag};
 use tessera_ports::ledger::{AdImpressions, AdSpend, MAX_PAGE};

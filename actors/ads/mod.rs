@@ -8,20 +8,17 @@
 
 mod actor;
 mod core;
-mod message;
+pub(crate) mod requests;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{AdsActor, AdsArgs, AdsSettings};
-pub use message::{AdCandidate, AdsMessage};
+pub use requests::AdCandidate;
 
-use crate::{
-    ActorError, NodeSingleton,
-    news::{AdsShown, CampaignsChanged},
-    restart,
-};
+use self::requests::{CampaignsChanged, Choose, Flush, Shown, ShownElsewhere};
+use crate::{ActorError, NodeSingleton, restart};
 use std::{sync::Arc, time::Duration};
-use tessera_cluster::{ClusterNode, Deadline, NodeService, Region, RegionSettings};
+use tessera_cluster::{Call, ClusterNode, Deadline, Handle, NodeService, Region, RegionSettings};
 use tessera_domain::{AdId, UserId};
 
 /// Limits for the region of this entity, of which there is one.
@@ -34,19 +31,19 @@ pub fn region_settings() -> RegionSettings {
 pub struct AdsRef {
     region: Region<AdsActor>,
     changes: NodeService<CampaignsChanged>,
-    impressions: NodeService<AdsShown>,
+    impressions: NodeService<ShownElsewhere>,
 }
 
 impl AdsRef {
     /// The entity that lives in `region`; it hears from `node`'s peers that campaigns changed.
     pub fn new(node: Arc<ClusterNode>, region: Region<AdsActor>) -> Self {
         let heard = region.clone();
-        let changes = NodeService::new(node.clone(), "ads", move |CampaignsChanged, _| {
-            std::future::ready(heard.tell(NodeSingleton, AdsMessage::Refresh))
+        let changes = NodeService::new(node.clone(), "ads", move |change: CampaignsChanged, _| {
+            std::future::ready(heard.tell(NodeSingleton, change))
         });
         let heard = region.clone();
-        let impressions = NodeService::new(node, "ads", move |AdsShown { user_id, ad_ids }, _| {
-            std::future::ready(heard.tell(NodeSingleton, AdsMessage::ShownElsewhere { user_id, ad_ids }))
+        let impressions = NodeService::new(node, "ads", move |shown: ShownElsewhere, _| {
+            std::future::ready(heard.tell(NodeSingleton, shown))
         });
         Self { region, changes, impressions }
     }
@@ -63,22 +60,22 @@ impl AdsRef {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Vec<AdCandidate>, ActorError> {
-        Ok(self.region.ask(NodeSingleton, deadline, |reply| AdsMessage::Candidates { user_id, limit, reply }).await??)
+        Ok(self.region.ask(NodeSingleton, deadline, Choose { user_id, limit }).await??)
     }
 
     /// Tells that these ads were shown to `user_id`, one impression each. Best effort: impressions are made
     /// durable within a fraction of a second, and those of a crash's last moment are lost.
     pub fn shown(&self, user_id: UserId, ad_ids: Vec<AdId>) {
         if !ad_ids.is_empty() {
-            self.impressions.tell_others(&AdsShown { user_id, ad_ids: ad_ids.clone() });
-            self.tell(AdsMessage::Shown { user_id, ad_ids });
+            self.impressions.tell_others(&ShownElsewhere { user_id, ad_ids: ad_ids.clone() });
+            self.tell(Shown { user_id, ad_ids });
         }
     }
 
     /// Tells that campaigns changed. Best effort: they are looked at every few seconds anyway.
     pub fn refresh(&self) {
         self.changes.tell_others(&CampaignsChanged);
-        self.tell(AdsMessage::Refresh);
+        self.tell(CampaignsChanged);
     }
 
     /// Makes all impressions durable that were told so far: for an orderly end.
@@ -86,7 +83,7 @@ impl AdsRef {
     /// # Errors
     /// The store's error; the impressions stay and are tried again.
     pub async fn flush(&self, deadline: Deadline) -> Result<(), ActorError> {
-        Ok(self.region.ask(NodeSingleton, deadline, |reply| AdsMessage::Flush { reply }).await??)
+        Ok(self.region.ask(NodeSingleton, deadline, Flush).await??)
     }
 
     /// The region, for the tree: what it is doing.
@@ -94,8 +91,11 @@ impl AdsRef {
         &self.region
     }
 
-    fn tell(&self, message: AdsMessage) {
-        if let Err(error) = self.region.tell(NodeSingleton, message) {
+    fn tell<C: Call>(&self, call: C)
+    where
+        AdsActor: Handle<C>,
+    {
+        if let Err(error) = self.region.tell(NodeSingleton, call) {
             tracing::warn!(%error, "the ads did not hear of a change");
         }
     }

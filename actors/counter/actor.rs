@@ -1,6 +1,6 @@
 //! The counter's shell: gathers operations, commits batches, mirrors, replies.
 
-use super::message::{CounterAnswer, CounterMessage};
+use super::requests::{Apply, CounterAnswer};
 use crate::{
     ActorError, CounterKey,
     group_commit::{GroupCommit, GroupCommitLimits, Step},
@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tessera_cluster::{AskError, Entity, EntityContext, Passivation, Reply};
+use tessera_cluster::{AskError, Entity, EntityContext, Handle, Passivation, Reply};
 use tessera_domain::counters::CounterOperation;
 use tessera_ports::{HotStore, Ledger, StoreResult, clock, ledger::CounterBatch};
 
@@ -58,6 +58,14 @@ struct Waiter {
     reply: AnswerPort,
 }
 
+/// What a counter tells itself.
+pub enum CounterEvent {
+    /// A batch has gathered long enough.
+    BatchDue,
+    /// The batch under way ended and its callers were answered.
+    BatchEnded,
+}
+
 /// One counter. Its state is what waits; all that counts is in the ledger.
 pub struct CounterActor {
     args: Arc<CounterArgs>,
@@ -66,7 +74,7 @@ pub struct CounterActor {
 
 impl Entity for CounterActor {
     type Key = CounterKey;
-    type Message = CounterMessage;
+    type Event = CounterEvent;
     type Args = CounterArgs;
     const KIND: &'static str = "counter";
 
@@ -80,21 +88,12 @@ impl Entity for CounterActor {
         Self { args: args.clone(), batches: GroupCommit::new(limits) }
     }
 
-    fn handle(&mut self, message: CounterMessage, context: &EntityContext<Self>) {
-        match message {
-            CounterMessage::Apply { operation, reply } => {
-                if let Err(refused) = self.batches.push(Waiter { operation, reply }, 1, Instant::now()) {
-                    refused.reply.send(Err(AskError::Overloaded { kind: Self::KIND }.into()));
-                }
-            }
-            CounterMessage::BatchDue => self.batches.woken(),
-            CounterMessage::BatchEnded => self.batches.finished(),
+    fn on_event(&mut self, event: CounterEvent, context: &EntityContext<Self>) {
+        match event {
+            CounterEvent::BatchDue => self.batches.woken(),
+            CounterEvent::BatchEnded => self.batches.finished(),
         }
-        match self.batches.step(Instant::now(), |waiter| waiter.reply.is_abandoned()) {
-            Step::Nothing => {}
-            Step::WakeAfter(delay) => context.after(delay, CounterMessage::BatchDue),
-            Step::Start(batch) => context.spawn(commit(self.args.clone(), context.key(), batch)),
-        }
+        self.step(context);
     }
 
     fn passivate(&mut self, _: &EntityContext<Self>) -> Passivation {
@@ -106,9 +105,28 @@ impl Entity for CounterActor {
     }
 }
 
+impl Handle<Apply> for CounterActor {
+    fn handle(&mut self, Apply(operation): Apply, reply: AnswerPort, context: &EntityContext<Self>) {
+        if let Err(refused) = self.batches.push(Waiter { operation, reply }, 1, Instant::now()) {
+            refused.reply.send(Err(AskError::Overloaded { kind: Self::KIND }.into()));
+        }
+        self.step(context);
+    }
+}
+
+impl CounterActor {
+    fn step(&mut self, context: &EntityContext<Self>) {
+        match self.batches.step(Instant::now(), |waiter| waiter.reply.is_abandoned()) {
+            Step::Nothing => {}
+            Step::WakeAfter(delay) => context.after(delay, CounterEvent::BatchDue),
+            Step::Start(batch) => context.spawn(commit(self.args.clone(), context.key(), batch)),
+        }
+    }
+}
+
 /// Commits one batch and answers its callers. They are answered from here and not from the mailbox, so that
 /// an answer never waits behind new operations.
-async fn commit(args: Arc<CounterArgs>, key: CounterKey, batch: Vec<Waiter>) -> CounterMessage {
+async fn commit(args: Arc<CounterArgs>, key: CounterKey, batch: Vec<Waiter>) -> CounterEvent {
     let (operations, replies): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|waiter| (waiter.operation, waiter.reply)).unzip();
     let work = args.ledger.apply_counter_batch(key.post_id, key.shard, &operations, clock::now());
@@ -122,7 +140,7 @@ async fn commit(args: Arc<CounterArgs>, key: CounterKey, batch: Vec<Waiter>) -> 
         }
     }
     answer(result, replies);
-    CounterMessage::BatchEnded
+    CounterEvent::BatchEnded
 }
 
 fn answer(result: StoreResult<CounterBatch>, replies: Vec<AnswerPort>) {

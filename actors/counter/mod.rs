@@ -13,14 +13,14 @@
 
 mod actor;
 mod core;
-mod message;
+pub(crate) mod requests;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{CounterActor, CounterArgs, CounterSettings};
-pub use message::{CounterAnswer, CounterMessage};
+pub use requests::CounterAnswer;
 
-use self::{core::HeatSketch, message::Apply};
+use self::{core::HeatSketch, requests::Apply};
 use crate::{ActorError, CounterKey, restart};
 use std::{
     sync::Arc,
@@ -51,7 +51,7 @@ pub struct CounterRef {
 impl CounterRef {
     /// The counters that live in `region`.
     pub fn new(region: Region<CounterActor>) -> Self {
-        region.serve::<Apply>();
+        region.serve_all();
         Self { region, heat: Arc::default(), started: Instant::now() }
     }
 

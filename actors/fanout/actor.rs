@@ -3,11 +3,11 @@
 use super::{
     LaneKey,
     core::{FanoutCore, Step},
-    message::{Delivery, FanoutMessage},
+    requests::Delivery,
 };
 use crate::timeline::{ResidentIndex, TimelineRef};
 use std::sync::Arc;
-use tessera_cluster::{Entity, EntityContext, Passivation, Reply};
+use tessera_cluster::{Entity, EntityContext, Handle, Passivation, Reply};
 
 /// Deliveries that one lane holds; further ones wait in the outbox.
 const MAX_QUEUED: usize = 1_024;
@@ -20,6 +20,9 @@ pub struct FanoutArgs {
     pub residents: Arc<ResidentIndex>,
 }
 
+/// A chunk was pushed: time for the next one.
+pub struct ChunkPushed;
+
 /// One lane.
 pub struct FanoutActor {
     args: Arc<FanoutArgs>,
@@ -28,7 +31,7 @@ pub struct FanoutActor {
 
 impl Entity for FanoutActor {
     type Key = LaneKey;
-    type Message = FanoutMessage;
+    type Event = ChunkPushed;
     type Args = FanoutArgs;
     const KIND: &'static str = "fanout";
 
@@ -36,20 +39,7 @@ impl Entity for FanoutActor {
         Self { args: args.clone(), core: FanoutCore::default() }
     }
 
-    fn handle(&mut self, message: FanoutMessage, context: &EntityContext<Self>) {
-        match message {
-            FanoutMessage::Deliver(delivery, reply) => {
-                // A dropped reply sends the event back to the outbox, to be delivered later.
-                if self.core.len() >= MAX_QUEUED {
-                    return;
-                }
-                let targets = self.args.residents.residents_of(delivery.author_id());
-                if !self.core.add(delivery, targets, reply) {
-                    return;
-                }
-            }
-            FanoutMessage::Continue => {}
-        }
+    fn on_event(&mut self, ChunkPushed: ChunkPushed, context: &EntityContext<Self>) {
         self.work(context);
     }
 
@@ -62,8 +52,21 @@ impl Entity for FanoutActor {
     }
 }
 
+impl Handle<Delivery> for FanoutActor {
+    fn handle(&mut self, delivery: Delivery, reply: Reply<u64>, context: &EntityContext<Self>) {
+        // A dropped reply sends the event back to the outbox, to be delivered later.
+        if self.core.len() >= MAX_QUEUED {
+            return;
+        }
+        let targets = self.args.residents.residents_of(delivery.author_id());
+        if self.core.add(delivery, targets, reply) {
+            self.work(context);
+        }
+    }
+}
+
 impl FanoutActor {
-    /// Pushes one chunk and comes back by a message to itself, so that the lane's thread is shared.
+    /// Pushes one chunk and comes back by an event of its own, so that the lane's thread is shared.
     fn work(&mut self, context: &EntityContext<Self>) {
         loop {
             match self.core.step() {
@@ -83,7 +86,7 @@ impl FanoutActor {
                     });
                     let reached = reached.count() as u64;
                     self.core.reached(reached);
-                    context.spawn(async { FanoutMessage::Continue });
+                    context.spawn(async { ChunkPushed });
                     return;
                 }
             }

@@ -1,6 +1,6 @@
 //! The pure part of a lane: deliveries in order, cut into chunks so that no handler runs for long.
 
-use super::message::Delivery;
+use super::requests::Delivery;
 use std::collections::VecDeque;
 use tessera_domain::UserId;
 

@@ -7,12 +7,12 @@
 
 mod actor;
 mod core;
-mod message;
+mod requests;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{FanoutActor, FanoutArgs};
-pub use message::{Delivery, FanoutMessage};
+pub use requests::Delivery;
 
 use serde::{Deserialize, Serialize};
 use tessera_cluster::{AskError, Deadline, EntityKey, Region};
@@ -52,6 +52,6 @@ impl FanoutRef {
     /// Delivers to this node's resident timelines; returns how many were there.
     pub async fn deliver(&self, delivery: Delivery, deadline: Deadline) -> Result<u64, AskError> {
         let lane = (stable_hash_u64(delivery.author_id().0, 7) % u64::from(LANES)) as u16;
-        self.0.ask(LaneKey(lane), deadline, |reply| FanoutMessage::Deliver(delivery, reply)).await
+        self.0.ask(LaneKey(lane), deadline, delivery).await
     }
 }

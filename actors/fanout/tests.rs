@@ -2,7 +2,7 @@
 
 use super::{
     core::{CHUNK, FanoutCore, Step},
-    message::Delivery,
+    requests::Delivery,
 };
 use tessera_domain::{PostId, UserId, post::PostRef};
 

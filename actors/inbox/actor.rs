@@ -1,6 +1,6 @@
 //! The inbox's shell: gathers signals, records them, replies.
 
-use super::{core, message::InboxMessage};
+use super::{core, requests::Record};
 use crate::{
     ActorError, NextId, UserKey,
     group_commit::{GroupCommit, GroupCommitLimits, Step},
@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tessera_cluster::{AskError, Entity, EntityContext, Passivation, Reply};
+use tessera_cluster::{AskError, Entity, EntityContext, Handle, Passivation, Reply};
 use tessera_domain::{UserId, notification::Signal};
 use tessera_ports::{Ledger, StoreResult, clock};
 
@@ -53,6 +53,14 @@ struct Waiter {
     reply: Reply<Result<(), ActorError>>,
 }
 
+/// What an inbox tells itself.
+pub enum InboxEvent {
+    /// A batch has gathered long enough.
+    BatchDue,
+    /// The batch under way ended and its callers were answered.
+    BatchEnded,
+}
+
 /// One inbox. Its state is what waits; notifications are in the ledger.
 pub struct InboxActor {
     args: Arc<InboxArgs>,
@@ -61,7 +69,7 @@ pub struct InboxActor {
 
 impl Entity for InboxActor {
     type Key = UserKey;
-    type Message = InboxMessage;
+    type Event = InboxEvent;
     type Args = InboxArgs;
     const KIND: &'static str = "inbox";
 
@@ -75,22 +83,12 @@ impl Entity for InboxActor {
         Self { args: args.clone(), batches: GroupCommit::new(limits) }
     }
 
-    fn handle(&mut self, message: InboxMessage, context: &EntityContext<Self>) {
-        match message {
-            InboxMessage::Record { signals, reply } => {
-                let weight = signals.len();
-                if let Err(refused) = self.batches.push(Waiter { signals, reply }, weight, Instant::now()) {
-                    refused.reply.send(Err(AskError::Overloaded { kind: Self::KIND }.into()));
-                }
-            }
-            InboxMessage::BatchDue => self.batches.woken(),
-            InboxMessage::BatchEnded => self.batches.finished(),
+    fn on_event(&mut self, event: InboxEvent, context: &EntityContext<Self>) {
+        match event {
+            InboxEvent::BatchDue => self.batches.woken(),
+            InboxEvent::BatchEnded => self.batches.finished(),
         }
-        match self.batches.step(Instant::now(), |waiter| waiter.reply.is_abandoned()) {
-            Step::Nothing => {}
-            Step::WakeAfter(delay) => context.after(delay, InboxMessage::BatchDue),
-            Step::Start(batch) => context.spawn(record(self.args.clone(), context.key().0, batch)),
-        }
+        self.step(context);
     }
 
     fn passivate(&mut self, _: &EntityContext<Self>) -> Passivation {
@@ -102,11 +100,31 @@ impl Entity for InboxActor {
     }
 }
 
-async fn record(args: Arc<InboxArgs>, user_id: UserId, batch: Vec<Waiter>) -> InboxMessage {
+impl Handle<Record> for InboxActor {
+    fn handle(&mut self, Record(signals): Record, reply: Reply<Result<(), ActorError>>, context: &EntityContext<Self>) {
+        let weight = signals.len();
+        if let Err(refused) = self.batches.push(Waiter { signals, reply }, weight, Instant::now()) {
+            refused.reply.send(Err(AskError::Overloaded { kind: Self::KIND }.into()));
+        }
+        self.step(context);
+    }
+}
+
+impl InboxActor {
+    fn step(&mut self, context: &EntityContext<Self>) {
+        match self.batches.step(Instant::now(), |waiter| waiter.reply.is_abandoned()) {
+            Step::Nothing => {}
+            Step::WakeAfter(delay) => context.after(delay, InboxEvent::BatchDue),
+            Step::Start(batch) => context.spawn(record(self.args.clone(), context.key().0, batch)),
+        }
+    }
+}
+
+async fn record(args: Arc<InboxArgs>, user_id: UserId, batch: Vec<Waiter>) -> InboxEvent {
     let (signals, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|waiter| (waiter.signals, waiter.reply)).unzip();
     let result = record_all(&args, user_id, signals.into_iter().flatten()).await.map_err(ActorError::from);
     replies.into_iter().for_each(|reply| reply.send(result.clone()));
-    InboxMessage::BatchEnded
+    InboxEvent::BatchEnded
 }
 
 async fn record_all(args: &InboxArgs, user_id: UserId, signals: impl Iterator<Item = Signal>) -> StoreResult<()> {

@@ -5,14 +5,13 @@
 
 mod actor;
 mod core;
-mod message;
+pub(crate) mod requests;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{InboxActor, InboxArgs, InboxSettings};
-pub use message::InboxMessage;
 
-use self::message::Record;
+use self::requests::Record;
 use crate::{ActorError, UserKey, restart};
 use std::time::Duration;
 use tessera_cluster::{Deadline, Region, RegionSettings};
@@ -30,7 +29,7 @@ pub struct InboxRef(Region<InboxActor>);
 impl InboxRef {
     /// The inboxes that live in `region`.
     pub fn new(region: Region<InboxActor>) -> Self {
-        region.serve::<Record>();
+        region.serve_all();
         Self(region)
     }
 

@@ -1,13 +1,13 @@
 //! The shell around the list of popular posts: loads it, keeps early callers waiting, answers.
 
 use super::{
-    core::PopularCore,
-    message::{LedgerView, PopularMessage, TopReply, TrendingReply},
+    core::{Change, LedgerView, PopularCore},
+    requests::{Top, TopReply, Trending, TrendingReply},
     trends::TREND_MEMORY_MS,
 };
 use crate::{NodeSingleton, limited::limited};
 use std::{sync::Arc, time::Duration};
-use tessera_cluster::{Entity, EntityContext, Passivation};
+use tessera_cluster::{Entity, EntityContext, Handle, Passivation, Reply};
 use tessera_domain::{PostId, time::DAY_MS};
 use tessera_ports::{Ledger, StoreError, StoreResult, clock, ledger::MAX_PAGE};
 
@@ -68,6 +68,14 @@ enum Readiness {
     Ready,
 }
 
+/// What the list of popular posts tells itself.
+pub enum PopularEvent {
+    /// It is time to load from the ledger.
+    LoadDue,
+    /// What the ledger gave.
+    Loaded(StoreResult<LedgerView>),
+}
+
 /// What is popular on this node.
 pub struct PopularActor {
     args: Arc<PopularArgs>,
@@ -77,7 +85,7 @@ pub struct PopularActor {
 
 impl Entity for PopularActor {
     type Key = NodeSingleton;
-    type Message = PopularMessage;
+    type Event = PopularEvent;
     type Args = PopularArgs;
     const KIND: &'static str = "popular";
 
@@ -88,13 +96,10 @@ impl Entity for PopularActor {
         entity
     }
 
-    fn handle(&mut self, message: PopularMessage, context: &EntityContext<Self>) {
-        match message {
-            PopularMessage::Top { limit, reply } => self.ask(Waiting::Top(limit, reply)),
-            PopularMessage::Trending { limit, reply } => self.ask(Waiting::Trending(limit, reply)),
-            PopularMessage::Change(change) => self.core.change(change, clock::now()),
-            PopularMessage::Load => self.load(context),
-            PopularMessage::Loaded(result) => self.loaded(result, context),
+    fn on_event(&mut self, event: PopularEvent, context: &EntityContext<Self>) {
+        match event {
+            PopularEvent::LoadDue => self.load(context),
+            PopularEvent::Loaded(result) => self.loaded(result, context),
         }
     }
 
@@ -104,6 +109,24 @@ impl Entity for PopularActor {
 
     fn heap_bytes(&self) -> usize {
         size_of::<Self>() + self.core.heap_bytes()
+    }
+}
+
+impl Handle<Top> for PopularActor {
+    fn handle(&mut self, Top(limit): Top, reply: TopReply, _: &EntityContext<Self>) {
+        self.ask(Waiting::Top(limit, reply));
+    }
+}
+
+impl Handle<Trending> for PopularActor {
+    fn handle(&mut self, Trending(limit): Trending, reply: TrendingReply, _: &EntityContext<Self>) {
+        self.ask(Waiting::Trending(limit, reply));
+    }
+}
+
+impl Handle<Change> for PopularActor {
+    fn handle(&mut self, change: Change, _: Reply<()>, _: &EntityContext<Self>) {
+        self.core.change(change, clock::now());
     }
 }
 
@@ -129,7 +152,7 @@ impl PopularActor {
         self.core.load_began();
         let args = self.args.clone();
         context.spawn(async move {
-            PopularMessage::Loaded(limited("ledger", args.settings.load_limit, view(args.ledger.as_ref())).await)
+            PopularEvent::Loaded(limited("ledger", args.settings.load_limit, view(args.ledger.as_ref())).await)
         });
     }
 
@@ -138,13 +161,13 @@ impl PopularActor {
         let outcome = match result {
             Ok(view) => {
                 self.core.loaded(view, now);
-                context.after(self.args.settings.refresh_interval, PopularMessage::Load);
+                context.after(self.args.settings.refresh_interval, PopularEvent::LoadDue);
                 Ok(())
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot load what is popular; trying again");
                 self.core.load_failed();
-                context.after(self.args.settings.retry_interval, PopularMessage::Load);
+                context.after(self.args.settings.retry_interval, PopularEvent::LoadDue);
                 Err(error)
             }
         };

@@ -1,6 +1,6 @@
 //! The decayed window of popular posts, with their authors.
 
-use super::{message::LedgerView, trends::Trends};
+use super::trends::Trends;
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, sync::Arc};
 use tessera_domain::{
@@ -9,6 +9,7 @@ use tessera_domain::{
     post::PostRef,
     time::{DAY_MS, HOUR_MS},
 };
+use tessera_ports::ledger::{EngagementHour, HashtagHour};
 
 /// Engagement counts half after this long.
 const HALF_LIFE_MS: i64 = 6 * HOUR_MS;
@@ -48,6 +49,17 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+}
+
+/// What the ledger knows of the last 24 hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerView {
+    /// Engagement by post and hour.
+    pub engagement: Vec<EngagementHour>,
+    /// The newest public posts.
+    pub newest: Vec<PostRef>,
+    /// Use of hashtags.
+    pub hashtags: Vec<HashtagHour>,
 }
 
 /// What is popular, as far as this node knows.

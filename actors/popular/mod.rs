@@ -7,17 +7,17 @@
 
 mod actor;
 mod core;
-mod message;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod trends;
 
 pub use actor::{PopularActor, PopularArgs, PopularSettings};
-pub use message::PopularMessage;
 
 pub use self::core::Change;
 
-use crate::{ActorError, NodeSingleton, news::PopularityChanged, restart};
+use self::requests::{Top, Trending};
+use crate::{ActorError, NodeSingleton, restart};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{ClusterNode, Deadline, NodeService, Region, RegionSettings};
 use tessera_domain::{PostId, Timestamp, UserId, post::PostRef};
@@ -31,17 +31,17 @@ pub fn region_settings() -> RegionSettings {
 #[derive(Clone)]
 pub struct PopularRef {
     region: Region<PopularActor>,
-    news: NodeService<PopularityChanged>,
+    changes: NodeService<Change>,
 }
 
 impl PopularRef {
     /// The entity that lives in `region`; it hears from `node`'s peers of what happened there.
     pub fn new(node: Arc<ClusterNode>, region: Region<PopularActor>) -> Self {
         let heard = region.clone();
-        let news = NodeService::new(node, "popular", move |PopularityChanged(change), _| {
-            std::future::ready(heard.tell(NodeSingleton, PopularMessage::Change(change)))
+        let changes = NodeService::new(node, "popular", move |change: Change, _| {
+            std::future::ready(heard.tell(NodeSingleton, change))
         });
-        Self { region, news }
+        Self { region, changes }
     }
 
     /// The `limit` most popular posts of the last 24 hours with their scores, strongest first; at most 1,000.
@@ -51,7 +51,7 @@ impl PopularRef {
     /// # Errors
     /// A store's error where nothing could be loaded so far.
     pub async fn top(&self, limit: usize, deadline: Deadline) -> Result<Vec<(PostRef, f64)>, ActorError> {
-        Ok(self.region.ask(NodeSingleton, deadline, |reply| PopularMessage::Top { limit, reply }).await??)
+        Ok(self.region.ask(NodeSingleton, deadline, Top(limit)).await??)
     }
 
     /// The `limit` hashtags that trend most with their scores (authors that use them now, more where that is more than
@@ -60,7 +60,7 @@ impl PopularRef {
     /// # Errors
     /// A store's error where nothing could be loaded so far.
     pub async fn trending(&self, limit: usize, deadline: Deadline) -> Result<Vec<(Arc<str>, f64)>, ActorError> {
-        Ok(self.region.ask(NodeSingleton, deadline, |reply| PopularMessage::Trending { limit, reply }).await??)
+        Ok(self.region.ask(NodeSingleton, deadline, Trending(limit)).await??)
     }
 
     /// Tells of the hashtags of a public account's new post. Best effort.
@@ -90,8 +90,8 @@ impl PopularRef {
     }
 
     fn tell(&self, change: Change) {
-        self.news.tell_others(&PopularityChanged(change.clone()));
-        if let Err(error) = self.region.tell(NodeSingleton, PopularMessage::Change(change)) {
+        self.changes.tell_others(&change);
+        if let Err(error) = self.region.tell(NodeSingleton, change) {
             tracing::debug!(%error, "a change of what is popular was lost until the next load");
         }
     }

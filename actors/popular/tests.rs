@@ -2,8 +2,7 @@
 
 use super::{
     PopularArgs, PopularRef, PopularSettings,
-    core::{Change, PopularCore},
-    message::LedgerView,
+    core::{Change, LedgerView, PopularCore},
 };
 use crate::testing::{Ground, alone, eventually, soon};
 use std::sync::Arc;

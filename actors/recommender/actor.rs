@@ -53,7 +53,7 @@ pub struct RecommenderActor {
 
 impl Entity for RecommenderActor {
     type Key = UserKey;
-    type Message = RecommenderMessage;
+    type Event = RecommenderMessage;
     type Args = RecommenderArgs;
     const KIND: &'static str = "recommender";
 
@@ -63,7 +63,7 @@ impl Entity for RecommenderActor {
         Self { args, taste: None, loading: false, changed_since: false, comparisons: 0, compared, waiting }
     }
 
-    fn handle(&mut self, message: RecommenderMessage, context: &EntityContext<Self>) {
+    fn on_event(&mut self, message: RecommenderMessage, context: &EntityContext<Self>) {
         match message {
             RecommenderMessage::GetTaste(reply) => self.get_taste(reply, context),
             RecommenderMessage::LikeChanged(change, reply) => {

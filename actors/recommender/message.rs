@@ -3,7 +3,7 @@
 use super::actor::RecommenderActor;
 use crate::ActorError;
 use serde::{Deserialize, Serialize};
-use tessera_cluster::{Call, Reply};
+use tessera_cluster::{Call, Entity, EntityContext, Handle, Reply};
 use tessera_domain::{PostId, Timestamp, UserId, post::PostRef};
 use tessera_ports::{StoreResult, ledger::StandingLike};
 
@@ -20,16 +20,17 @@ pub struct TasteView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetTaste;
 
-impl Call<RecommenderActor> for GetTaste {
+impl Call for GetTaste {
     type Answer = Result<TasteView, ActorError>;
-    const METHOD: u16 = 50;
 
     fn is_repeatable(&self) -> bool {
         true
     }
+}
 
-    fn into_message(self, reply: Reply<Self::Answer>) -> RecommenderMessage {
-        RecommenderMessage::GetTaste(reply)
+impl Handle<GetTaste> for RecommenderActor {
+    fn handle(&mut self, _: GetTaste, reply: Reply<<GetTaste as Call>::Answer>, context: &EntityContext<Self>) {
+        self.on_event(RecommenderMessage::GetTaste(reply), context);
     }
 }
 
@@ -47,16 +48,17 @@ pub enum LikeChanged {
     Unliked(PostId),
 }
 
-impl Call<RecommenderActor> for LikeChanged {
+impl Call for LikeChanged {
     type Answer = ();
-    const METHOD: u16 = 51;
 
     fn is_repeatable(&self) -> bool {
         true
     }
+}
 
-    fn into_message(self, reply: Reply<()>) -> RecommenderMessage {
-        RecommenderMessage::LikeChanged(self, reply)
+impl Handle<LikeChanged> for RecommenderActor {
+    fn handle(&mut self, change: LikeChanged, reply: Reply<()>, context: &EntityContext<Self>) {
+        self.on_event(RecommenderMessage::LikeChanged(change, reply), context);
     }
 }
 

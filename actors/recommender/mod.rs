@@ -7,7 +7,7 @@
 
 mod actor;
 mod core;
-mod message;
+pub(crate) mod message;
 #[cfg(test)]
 mod tests;
 
@@ -35,8 +35,7 @@ pub struct RecommenderRef(Region<RecommenderActor>);
 impl RecommenderRef {
     /// The recommenders that live in `region`.
     pub fn new(region: Region<RecommenderActor>) -> Self {
-        region.serve::<GetTaste>();
-        region.serve::<LikeChanged>();
+        region.serve_all();
         Self(region)
     }
 

@@ -109,7 +109,7 @@ pub struct TimelineActor {
 
 impl Entity for TimelineActor {
     type Key = UserKey;
-    type Message = TimelineMessage;
+    type Event = TimelineMessage;
     type Args = TimelineArgs;
     const KIND: &'static str = "timeline";
 
@@ -132,7 +132,7 @@ impl Entity for TimelineActor {
         timeline
     }
 
-    fn handle(&mut self, message: TimelineMessage, context: &EntityContext<Self>) {
+    fn on_event(&mut self, message: TimelineMessage, context: &EntityContext<Self>) {
         match message {
             TimelineMessage::Push(post) => {
                 // A push may be overtaken by an unfollow. (While loading, posts are read after registering.)

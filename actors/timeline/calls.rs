@@ -5,34 +5,24 @@ use super::{
     message::{FeedPage, OpenFeed, PageRequest, TimelineMessage},
 };
 use serde::{Deserialize, Serialize};
-use tessera_cluster::{Call, Reply};
+use tessera_cluster::{Call, Entity, EntityContext, Handle, Reply};
 use tessera_domain::{PostId, UserId, post::PostRef};
 use tessera_ports::StoreResult;
 
-impl Call<TimelineActor> for OpenFeed {
+impl Call for OpenFeed {
     type Answer = StoreResult<FeedPage>;
-    const METHOD: u16 = 10;
 
     /// A feed that was opened and never read is closed by the next ones.
     fn is_repeatable(&self) -> bool {
         true
     }
-
-    fn into_message(self, reply: Reply<Self::Answer>) -> TimelineMessage {
-        TimelineMessage::Open(self, reply)
-    }
 }
 
-impl Call<TimelineActor> for PageRequest {
+impl Call for PageRequest {
     type Answer = StoreResult<Option<FeedPage>>;
-    const METHOD: u16 = 11;
 
     fn is_repeatable(&self) -> bool {
         true
-    }
-
-    fn into_message(self, reply: Reply<Self::Answer>) -> TimelineMessage {
-        TimelineMessage::Page(self, reply)
     }
 }
 
@@ -40,16 +30,11 @@ impl Call<TimelineActor> for PageRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkServed(pub Vec<PostId>);
 
-impl Call<TimelineActor> for MarkServed {
+impl Call for MarkServed {
     type Answer = ();
-    const METHOD: u16 = 12;
 
     fn is_repeatable(&self) -> bool {
         true
-    }
-
-    fn into_message(self, _: Reply<()>) -> TimelineMessage {
-        TimelineMessage::Served(self.0)
     }
 }
 
@@ -60,16 +45,11 @@ pub struct ListNewest {
     pub limit: usize,
 }
 
-impl Call<TimelineActor> for ListNewest {
+impl Call for ListNewest {
     type Answer = StoreResult<Vec<PostRef>>;
-    const METHOD: u16 = 15;
 
     fn is_repeatable(&self) -> bool {
         true
-    }
-
-    fn into_message(self, reply: Reply<Self::Answer>) -> TimelineMessage {
-        TimelineMessage::Newest(self.limit, reply)
     }
 }
 
@@ -77,16 +57,11 @@ impl Call<TimelineActor> for ListNewest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListUnseen(pub Vec<PostId>);
 
-impl Call<TimelineActor> for ListUnseen {
+impl Call for ListUnseen {
     type Answer = StoreResult<Vec<PostId>>;
-    const METHOD: u16 = 14;
 
     fn is_repeatable(&self) -> bool {
         true
-    }
-
-    fn into_message(self, reply: Reply<Self::Answer>) -> TimelineMessage {
-        TimelineMessage::Unseen(self.0, reply)
     }
 }
 
@@ -99,16 +74,102 @@ pub struct ChangeFollow {
     pub following: bool,
 }
 
-impl Call<TimelineActor> for ChangeFollow {
+impl Call for ChangeFollow {
     type Answer = StoreResult<()>;
-    const METHOD: u16 = 13;
 
     fn is_repeatable(&self) -> bool {
         true
     }
+}
 
-    fn into_message(self, reply: Reply<Self::Answer>) -> TimelineMessage {
-        let Self { followee_id, following } = self;
-        TimelineMessage::FollowChanged { followee_id, following, reply: Some(reply) }
+/// A post by somebody the user follows.
+pub struct Push(pub PostRef);
+
+impl Call for Push {
+    type Answer = ();
+}
+
+/// A post is gone.
+pub struct Remove(pub PostId);
+
+impl Call for Remove {
+    type Answer = ();
+}
+
+/// An author crossed the celebrity threshold.
+pub struct ChangeCelebrity {
+    /// Who.
+    pub author_id: UserId,
+    /// Whether readers pull their posts from now on; if not, they are pushed.
+    pub celebrity: bool,
+}
+
+impl Call for ChangeCelebrity {
+    type Answer = ();
+}
+
+impl Handle<OpenFeed> for TimelineActor {
+    fn handle(&mut self, call: OpenFeed, reply: Reply<<OpenFeed as Call>::Answer>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::Open(call, reply), context);
+    }
+}
+
+impl Handle<PageRequest> for TimelineActor {
+    fn handle(
+        &mut self,
+        call: PageRequest,
+        reply: Reply<<PageRequest as Call>::Answer>,
+        context: &EntityContext<Self>,
+    ) {
+        self.on_event(TimelineMessage::Page(call, reply), context);
+    }
+}
+
+impl Handle<MarkServed> for TimelineActor {
+    fn handle(&mut self, call: MarkServed, _: Reply<<MarkServed as Call>::Answer>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::Served(call.0), context);
+    }
+}
+
+impl Handle<ListNewest> for TimelineActor {
+    fn handle(&mut self, call: ListNewest, reply: Reply<<ListNewest as Call>::Answer>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::Newest(call.limit, reply), context);
+    }
+}
+
+impl Handle<ListUnseen> for TimelineActor {
+    fn handle(&mut self, call: ListUnseen, reply: Reply<<ListUnseen as Call>::Answer>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::Unseen(call.0, reply), context);
+    }
+}
+
+impl Handle<ChangeFollow> for TimelineActor {
+    fn handle(
+        &mut self,
+        call: ChangeFollow,
+        reply: Reply<<ChangeFollow as Call>::Answer>,
+        context: &EntityContext<Self>,
+    ) {
+        let ChangeFollow { followee_id, following } = call;
+        self.on_event(TimelineMessage::FollowChanged { followee_id, following, reply: Some(reply) }, context);
+    }
+}
+
+impl Handle<Push> for TimelineActor {
+    fn handle(&mut self, Push(post): Push, _: Reply<()>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::Push(post), context);
+    }
+}
+
+impl Handle<Remove> for TimelineActor {
+    fn handle(&mut self, Remove(post_id): Remove, _: Reply<()>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::Remove(post_id), context);
+    }
+}
+
+impl Handle<ChangeCelebrity> for TimelineActor {
+    fn handle(&mut self, call: ChangeCelebrity, _: Reply<()>, context: &EntityContext<Self>) {
+        let ChangeCelebrity { author_id, celebrity } = call;
+        self.on_event(TimelineMessage::CelebrityChanged { author_id, celebrity }, context);
     }
 }

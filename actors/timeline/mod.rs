@@ -6,7 +6,7 @@
 //! [`actor::SAVE_INTERVAL`] old after a crash); entries and open feeds lie in the hot store in between.
 
 mod actor;
-mod calls;
+pub(crate) mod calls;
 mod codec;
 mod core;
 mod message;
@@ -19,9 +19,9 @@ pub use core::{MAX_ENTRIES, MAX_FEED_ENTRIES};
 pub use message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice, TimelineMessage};
 pub use resident_index::ResidentIndex;
 
-use self::calls::{ChangeFollow, ListNewest, ListUnseen, MarkServed};
+use self::calls::{ChangeCelebrity, ChangeFollow, ListNewest, ListUnseen, MarkServed, Push, Remove};
 use crate::{ActorError, UserKey};
-use tessera_cluster::{Deadline, Region};
+use tessera_cluster::{Call, Deadline, Handle, Region};
 use tessera_domain::{PostId, UserId, post::PostRef};
 
 /// What callers hold of all timelines.
@@ -31,12 +31,7 @@ pub struct TimelineRef(Region<TimelineActor>);
 impl TimelineRef {
     /// The timelines that live in `region`, and over it those of other nodes.
     pub fn new(region: Region<TimelineActor>) -> Self {
-        region.serve::<OpenFeed>();
-        region.serve::<PageRequest>();
-        region.serve::<MarkServed>();
-        region.serve::<ListUnseen>();
-        region.serve::<ListNewest>();
-        region.serve::<ChangeFollow>();
+        region.serve_all();
         Self(region)
     }
 
@@ -100,22 +95,25 @@ impl TimelineRef {
     /// Pushes a post to a timeline if it is resident on this node. One that cannot take it is reset, so that it catches
     /// up from the ledger instead of missing a post. Returns whether it was resident.
     pub fn push(&self, user_id: UserId, post: PostRef) -> bool {
-        self.tell_resident(user_id, TimelineMessage::Push(post))
+        self.tell_resident(user_id, Push(post))
     }
 
     /// Removes a deleted post from a resident timeline.
     pub fn remove(&self, user_id: UserId, post_id: PostId) -> bool {
-        self.tell_resident(user_id, TimelineMessage::Remove(post_id))
+        self.tell_resident(user_id, Remove(post_id))
     }
 
     /// Tells a resident timeline that an author's posts are pulled from now on, or pushed: then it fetches
     /// those that were not.
     pub fn celebrity_changed(&self, user_id: UserId, author_id: UserId, celebrity: bool) -> bool {
-        self.tell_resident(user_id, TimelineMessage::CelebrityChanged { author_id, celebrity })
+        self.tell_resident(user_id, ChangeCelebrity { author_id, celebrity })
     }
 
-    fn tell_resident(&self, user_id: UserId, message: TimelineMessage) -> bool {
-        match self.0.tell_if_active(UserKey(user_id), message) {
+    fn tell_resident<C: Call>(&self, user_id: UserId, call: C) -> bool
+    where
+        TimelineActor: Handle<C>,
+    {
+        match self.0.tell_if_active(UserKey(user_id), call) {
             Ok(resident) => resident,
             Err(_) => self.0.reset(UserKey(user_id)),
         }

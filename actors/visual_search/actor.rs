@@ -3,76 +3,23 @@
 mod comparing;
 
 use super::{
-    VisualShardKey,
     core::ShardCore,
-    message::{ShardStats, VisualShardMessage as Message},
+    events::{Loaded, VisualShardEvent as Event},
     reconcile::Reconcile,
+    requests::{Describe, Forget, Learn, Rebuild, Search, ShardHits, ShardStats},
+    settings::{VisualShardArgs, VisualShardKey},
     snapshot,
 };
 use crate::{ActorError, limited::limited};
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tessera_cluster::{Entity, EntityContext, Passivation, Reply};
+use std::{collections::HashSet, sync::Arc, time::Instant};
+use tessera_cluster::{Entity, EntityContext, Handle, Passivation, Reply};
 use tessera_domain::PostId;
-use tessera_ports::{Ledger, ObjectStore, StoreError, StoreResult, ledger::PostEmbedding};
-use tessera_visual::index::{Maintained, Maintenance, VectorIndex};
+use tessera_ports::{StoreError, StoreResult, ledger::PostEmbedding};
+use tessera_visual::index::{Maintained, Maintenance};
 use tokio::sync::Semaphore;
 
 /// The most reads of new embeddings under way; a further caller is told to come again.
 const READS_UNDER_WAY: usize = 64;
-
-/// Timing of the visual index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VisualSearchSettings {
-    /// How often a shard compares itself with the ledger.
-    pub reconcile_interval: Duration,
-    /// How often a shard that changed writes a snapshot.
-    pub snapshot_interval: Duration,
-    /// How long one call of a store may take.
-    pub call_limit: Duration,
-    /// How long reading or writing a snapshot may take.
-    pub snapshot_limit: Duration,
-}
-
-impl Default for VisualSearchSettings {
-    fn default() -> Self {
-        Self {
-            reconcile_interval: Duration::from_secs(600),
-            snapshot_interval: Duration::from_secs(300),
-            call_limit: Duration::from_secs(10),
-            snapshot_limit: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What shards are made of.
-pub struct VisualShardArgs {
-    /// The truth.
-    pub ledger: Arc<dyn Ledger>,
-    /// Where snapshots lie.
-    pub objects: Arc<dyn ObjectStore>,
-    /// Timing.
-    pub settings: VisualSearchSettings,
-    /// One piece of maintenance at a time on a node, so that searches keep their cores.
-    pub maintenance: Arc<Semaphore>,
-}
-
-/// An index that was read from a snapshot.
-pub struct Loaded {
-    /// By which model.
-    pub model: String,
-    /// The index.
-    pub index: VectorIndex,
-}
-
-impl std::fmt::Debug for Loaded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Loaded({})", self.model)
-    }
-}
 
 /// A shard of the visual index.
 pub struct VisualShardActor {
@@ -97,14 +44,14 @@ pub struct VisualShardActor {
 
 impl Entity for VisualShardActor {
     type Key = VisualShardKey;
-    type Message = Message;
+    type Event = Event;
     type Args = VisualShardArgs;
     const KIND: &'static str = "visual index";
 
     fn activate(key: VisualShardKey, args: &Arc<VisualShardArgs>, context: &EntityContext<Self>) -> Self {
         let shared = args.clone();
-        context.spawn(async move { Message::Loaded(snapshot::load(&shared, key).await) });
-        context.after(args.settings.snapshot_interval, Message::SnapshotDue);
+        context.spawn(async move { Event::Loaded(snapshot::load(&shared, key).await) });
+        context.after(args.settings.snapshot_interval, Event::SnapshotDue);
         Self {
             key,
             args: args.clone(),
@@ -123,45 +70,28 @@ impl Entity for VisualShardActor {
         }
     }
 
-    fn handle(&mut self, message: Message, context: &EntityContext<Self>) {
-        match message {
-            Message::Search { call, reply } => {
-                self.searches += 1;
-                reply.send(self.core.answer(&call, self.complete));
-            }
-            Message::Learn { call, reply } => self.learn(call, reply, context),
-            Message::Learned { ids, found, reply } => self.learned(&ids, found, reply, context),
-            Message::Forget { call, reply } => {
-                self.forget(&call);
-                reply.send(());
-            }
-            Message::Describe { reply } => reply.send(self.describe()),
-            Message::Rebuild { reply } => {
-                self.core.clear();
-                self.anew = true;
-                self.complete = false;
-                self.begin_reconcile(context);
-                reply.send(());
-            }
-            Message::Loaded(loaded) => {
+    fn on_event(&mut self, event: Event, context: &EntityContext<Self>) {
+        match event {
+            Event::Learned { ids, found, reply } => self.learned(&ids, found, reply, context),
+            Event::Loaded(loaded) => {
                 let used = loaded.into_iter().filter(|_| !self.anew);
                 used.for_each(|Loaded { model, index }| self.core.restore(model, index));
                 self.loading = false;
                 self.saved_changes = self.core.changes();
                 self.begin_reconcile(context);
             }
-            Message::ReconcileDue(number) if self.reconcile.is_last(number) => self.begin_reconcile(context),
-            Message::ReconcileDue(_) => {}
-            Message::ModelsListed(models) => self.models_listed(models, context),
-            Message::SlotListed(listed) => self.slot_listed(listed, context),
-            Message::Fetched(found) => self.fetched(found, context),
-            Message::Maintained { model, done } => self.maintained(&model, done, context),
-            Message::SnapshotDue => {
-                context.after(self.args.settings.snapshot_interval, Message::SnapshotDue);
+            Event::ReconcileDue(number) if self.reconcile.is_last(number) => self.begin_reconcile(context),
+            Event::ReconcileDue(_) => {}
+            Event::ModelsListed(models) => self.models_listed(models, context),
+            Event::SlotListed(listed) => self.slot_listed(listed, context),
+            Event::Fetched(found) => self.fetched(found, context),
+            Event::Maintained { model, done } => self.maintained(&model, done, context),
+            Event::SnapshotDue => {
+                context.after(self.args.settings.snapshot_interval, Event::SnapshotDue);
                 self.core.sample_recall(self.searches);
                 self.save(context);
             }
-            Message::Saved { changes, result } => self.saved(changes, result, context),
+            Event::Saved { changes, result } => self.saved(changes, result, context),
         }
     }
 
@@ -180,8 +110,15 @@ impl Entity for VisualShardActor {
     }
 }
 
-impl VisualShardActor {
-    fn learn(&mut self, ids: Vec<PostId>, reply: Reply<Result<(), ActorError>>, context: &EntityContext<Self>) {
+impl Handle<Search> for VisualShardActor {
+    fn handle(&mut self, Search(query): Search, reply: Reply<ShardHits>, _: &EntityContext<Self>) {
+        self.searches += 1;
+        reply.send(self.core.answer(&query, self.complete));
+    }
+}
+
+impl Handle<Learn> for VisualShardActor {
+    fn handle(&mut self, Learn(ids): Learn, reply: Reply<Result<(), ActorError>>, context: &EntityContext<Self>) {
         if self.reads >= READS_UNDER_WAY {
             return reply.send(Err(StoreError::Overloaded { store: "visual index" }.into()));
         }
@@ -189,10 +126,41 @@ impl VisualShardActor {
         let args = self.args.clone();
         context.spawn(async move {
             let found = limited("ledger", args.settings.call_limit, args.ledger.embeddings(&ids, None)).await;
-            Message::Learned { ids, found, reply }
+            Event::Learned { ids, found, reply }
         });
     }
+}
 
+impl Handle<Forget> for VisualShardActor {
+    fn handle(&mut self, Forget(ids): Forget, reply: Reply<()>, _: &EntityContext<Self>) {
+        self.reconcile.touch(&ids);
+        if self.reads > 0 {
+            self.forgotten.extend(&ids);
+        }
+        ids.iter().for_each(|post_id| self.core.remove(*post_id));
+        reply.send(());
+    }
+}
+
+impl Handle<Describe> for VisualShardActor {
+    fn handle(&mut self, Describe: Describe, reply: Reply<ShardStats>, _: &EntityContext<Self>) {
+        let VisualShardKey { shard, of } = self.key;
+        let (complete, models, searches) = (self.complete, self.core.stats(), self.searches);
+        reply.send(ShardStats { shard, of, complete, models, searches });
+    }
+}
+
+impl Handle<Rebuild> for VisualShardActor {
+    fn handle(&mut self, Rebuild: Rebuild, reply: Reply<()>, context: &EntityContext<Self>) {
+        self.core.clear();
+        self.anew = true;
+        self.complete = false;
+        self.begin_reconcile(context);
+        reply.send(());
+    }
+}
+
+impl VisualShardActor {
     fn learned(
         &mut self,
         ids: &[PostId],
@@ -220,19 +188,6 @@ impl VisualShardActor {
         kept.for_each(|found| self.core.insert(found));
     }
 
-    fn forget(&mut self, ids: &[PostId]) {
-        self.reconcile.touch(ids);
-        if self.reads > 0 {
-            self.forgotten.extend(ids);
-        }
-        ids.iter().for_each(|post_id| self.core.remove(*post_id));
-    }
-
-    fn describe(&self) -> ShardStats {
-        let VisualShardKey { shard, of } = self.key;
-        ShardStats { shard, of, complete: self.complete, models: self.core.stats(), searches: self.searches }
-    }
-
     /// Runs a piece of maintenance on a thread of its own while searches go on with what there is.
     fn maintain(&mut self, context: &EntityContext<Self>) {
         if self.maintaining {
@@ -243,7 +198,7 @@ impl VisualShardActor {
         let turn = self.args.maintenance.clone();
         context.spawn(async move {
             let done = run_maintenance(turn, plan).await.map(Box::new);
-            Message::Maintained { model, done }
+            Event::Maintained { model, done }
         });
     }
 
@@ -269,7 +224,7 @@ impl VisualShardActor {
         }
         self.saving = true;
         let (args, key, snapshots) = (self.args.clone(), self.key, self.core.snapshots());
-        context.spawn(async move { Message::Saved { changes, result: snapshot::save(&args, key, snapshots).await } });
+        context.spawn(async move { Event::Saved { changes, result: snapshot::save(&args, key, snapshots).await } });
     }
 
     fn saved(&mut self, changes: u64, result: StoreResult<()>, context: &EntityContext<Self>) {

@@ -1,9 +1,6 @@
 //! A shard's indexes and how they are kept equal to the ledger: no I/O, no clock.
 
-use super::{
-    VisualHit, VisualQuery,
-    message::{ModelStats, ShardHits},
-};
+use super::requests::{ModelStats, ShardHits, VisualHit, VisualQuery};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tessera_domain::{PostId, post::PostRef};
 use tessera_ports::ledger::{EMBEDDING_SLOTS, Embedding, PostEmbedding, embedding_slot};

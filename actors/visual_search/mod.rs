@@ -20,83 +20,37 @@
 mod actor;
 mod core;
 mod embedder;
+mod events;
 mod keeper;
-mod message;
 mod reconcile;
+pub(crate) mod requests;
+mod settings;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use actor::{VisualSearchSettings, VisualShardActor, VisualShardArgs};
+pub use actor::VisualShardActor;
 pub use embedder::{Embedder, QueryPictureError, QueryPlace};
 pub use keeper::{KeeperArgs, KeeperSettings, VisualKeeper};
-pub use message::{ModelStats, ShardHits, ShardStats, VisualShardMessage};
+pub use requests::{ModelStats, ShardHits, ShardStats, VisualHit, VisualQuery};
+pub use settings::{VisualSearchSettings, VisualShardArgs, VisualShardKey};
 pub use snapshot::lists as snapshot_lists;
 pub use tessera_media::{Crop, MediaError};
 
-use self::message::{Describe, Forget, Learn, Rebuild, Search};
+use self::requests::{Describe, Forget, Learn, Rebuild, Search};
 use crate::{ActorError, restart};
 use futures::future::join_all;
-use serde::{Deserialize, Serialize};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 use tessera_cluster::{AskError, ClusterNode, Deadline, EntityKey, Region, RegionSettings, ShardId};
-use tessera_domain::{PostId, UserId, hash::stable_hash_u64, post::PostRef};
+use tessera_domain::PostId;
 use tessera_ports::ledger::EMBEDDING_SLOTS;
-
-/// Keeps these keys apart from others' hashes.
-const KEY_SEED: u64 = 0x7155;
 
 /// Limits for the region of shards. They are never idle, and what they hold is bounded by the posts there are.
 pub fn region_settings() -> RegionSettings {
     restart::region(1_024, Duration::from_secs(u64::from(u32::MAX)), usize::MAX / 4)
-}
-
-/// Names a shard of the visual index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct VisualShardKey {
-    /// Which shard.
-    pub shard: u16,
-    /// Of how many: another number of shards has other shards.
-    pub of: u16,
-}
-
-impl EntityKey for VisualShardKey {
-    fn stable_hash(&self) -> u64 {
-        stable_hash_u64(u64::from(self.shard) << 16 | u64::from(self.of), KEY_SEED)
-    }
-}
-
-/// What to look for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct VisualQuery {
-    /// A unit vector by each model that made one, the one that counts first.
-    pub vectors: Vec<(String, Vec<f32>)>,
-    /// How many posts are wanted of each shard.
-    pub limit: u16,
-    /// Posts that must not be found.
-    pub excluded_posts: Vec<PostId>,
-    /// Authors whose posts must not be found.
-    pub excluded_authors: Vec<UserId>,
-}
-
-/// A post that was found.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct VisualHit {
-    /// The post and its author.
-    pub post: PostRef,
-    /// The cosine of the angle to the query: 1 for the same picture.
-    pub similarity: f32,
-    /// The picture's perceptual hash.
-    pub perceptual_hash: u64,
-}
-
-impl From<tessera_visual::index::Hit> for VisualHit {
-    fn from(hit: tessera_visual::index::Hit) -> Self {
-        Self { post: hit.post, similarity: hit.similarity, perceptual_hash: hit.perceptual_hash }
-    }
 }
 
 /// What was found over all shards.
@@ -121,11 +75,7 @@ pub struct VisualSearchRef {
 impl VisualSearchRef {
     /// The `shards` shards (1 to [`EMBEDDING_SLOTS`]) that live in the regions of all nodes, `region` being `node`'s.
     pub fn new(node: Arc<ClusterNode>, region: Region<VisualShardActor>, shards: u16) -> Self {
-        region.serve::<Search>();
-        region.serve::<Learn>();
-        region.serve::<Forget>();
-        region.serve::<Describe>();
-        region.serve::<Rebuild>();
+        region.serve_all();
         Self { region, node, shards: shards.clamp(1, EMBEDDING_SLOTS) }
     }
 

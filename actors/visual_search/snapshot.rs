@@ -3,8 +3,8 @@
 //! They only spare work: what cannot be read is left out, and the comparison with the ledger makes up for it.
 
 use super::{
-    VisualShardKey,
-    actor::{Loaded, VisualShardArgs},
+    events::Loaded,
+    settings::{VisualShardArgs, VisualShardKey},
 };
 use crate::limited::limited;
 use bytes::Bytes;

@@ -7,6 +7,7 @@ mod rebuilding;
 use super::*;
 use crate::testing::{Ground, alone, eventually, soon};
 use std::collections::BTreeSet;
+use tessera_domain::UserId;
 use tessera_ports::{Ledger, ObjectStore, ledger::Embedding};
 use tokio::sync::Semaphore;
 

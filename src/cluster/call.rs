@@ -1,30 +1,30 @@
-//! What one node asks of another: a request that can travel, and the answer that comes back.
+//! Calls: what an entity, or a node as such, can be asked.
+//!
+//! A call is declared once, beside its arguments: what comes back, and whether asking twice does harm. One that travels
+//! between nodes has a number as well, and a product keeps its numbers in one table.
 
-use crate::entity::{Entity, Reply};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// A request to an entity, wherever it lives. Sent to an entity of this node it is never serialised.
-pub trait Call<E: Entity>: Serialize + DeserializeOwned + Send + 'static {
+/// Method numbers up to this one belong to this crate.
+pub const LAST_OWN_METHOD: u16 = 9;
+
+/// Asks a node to let go of shards.
+pub(crate) const HAND_OVER_METHOD: u16 = 1;
+
+/// A call with its arguments. Made to an entity of this node it is never serialised.
+pub trait Call: Send + 'static {
     /// What comes back.
-    type Answer: Serialize + DeserializeOwned + Send + 'static;
+    type Answer: Send + 'static;
 
-    /// Names the request on the wire. Once released a number keeps its meaning; a changed request gets a new one.
-    const METHOD: u16;
-
-    /// Whether asking twice does no harm and gives the same answer: then a request whose node went away in the
-    /// middle of it is asked again of its successor.
-    fn is_repeatable(&self) -> bool;
-
-    /// The entity's own message for this request.
-    fn into_message(self, reply: Reply<Self::Answer>) -> E::Message;
+    /// Whether asking twice does no harm and gives the same answer: then a call whose node went away in the
+    /// middle of it is made again to its successor.
+    fn is_repeatable(&self) -> bool {
+        false
+    }
 }
 
-/// A request to a node as such, not to one of its entities: what concerns every node is asked of each.
-/// Node calls may come twice.
-pub trait NodeCall: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// What comes back.
-    type Answer: Serialize + DeserializeOwned + Send + 'static;
-
-    /// Names the request on the wire; shares its numbers with [`Call::METHOD`].
+/// A call that can be made from another node.
+pub trait RemoteCall: Call<Answer: Serialize + DeserializeOwned> + Serialize + DeserializeOwned {
+    /// Names the call on the wire. Once released a number keeps its meaning; a changed call gets a new one.
     const METHOD: u16;
 }

@@ -1,6 +1,6 @@
 //! What an entity is, and what it may do while it handles a message.
 
-use crate::{entity_actor::EntityMessage, region::EntityShared};
+use crate::{call::Call, entity_actor::EntityMessage, region::EntityShared};
 use ractor::ActorRef;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -31,15 +31,15 @@ pub enum Passivation {
 /// A virtual actor: activated by its first message, gone when idle, remade from durable state.
 ///
 /// Handlers are synchronous on purpose: slow work goes to [`EntityContext::spawn`] and comes back as a
-/// message, so that a mailbox never waits for I/O. A panic in a handler ends that message alone: the
+/// event, so that a mailbox never waits for I/O. A panic in a handler ends that message alone: the
 /// caller gets [`crate::AskError::Restarted`], the entity is activated anew from durable state, and the rest of
 /// its mailbox is served by the new one. What an entity registers elsewhere it lets go in `Drop`: that runs
 /// however it ends.
 pub trait Entity: Sized + Send + 'static {
     /// Names one of these.
     type Key: EntityKey;
-    /// What it understands.
-    type Message: Send + 'static;
+    /// What it tells itself: how its own work ended, that a timer is up.
+    type Event: Send + 'static;
     /// What all of them share: stores, settings.
     type Args: Send + Sync + 'static;
 
@@ -49,14 +49,20 @@ pub trait Entity: Sized + Send + 'static {
     /// Makes the entity, cheaply; state is loaded by [`EntityContext::spawn`].
     fn activate(key: Self::Key, args: &Arc<Self::Args>, context: &EntityContext<Self>) -> Self;
 
-    /// Handles one message.
-    fn handle(&mut self, message: Self::Message, context: &EntityContext<Self>);
+    /// Takes notice of one event.
+    fn on_event(&mut self, event: Self::Event, context: &EntityContext<Self>);
 
     /// Asked to leave memory. The entity goes only if no message arrived in between.
     fn passivate(&mut self, context: &EntityContext<Self>) -> Passivation;
 
     /// Bytes it holds on the heap, about; counted against the region's budget.
     fn heap_bytes(&self) -> usize;
+}
+
+/// An entity that can be asked `C`.
+pub trait Handle<C: Call>: Entity {
+    /// Handles one call. The answer may be given at once or later; a reply that is dropped says that there is none.
+    fn handle(&mut self, call: C, reply: Reply<C::Answer>, context: &EntityContext<Self>);
 }
 
 /// An entity's view of its own runtime.
@@ -74,30 +80,30 @@ impl<E: Entity> EntityContext<E> {
         self.key
     }
 
-    /// Runs `work` outside the mailbox and hands its result back as a message.
+    /// Runs `work` outside the mailbox and hands its result back as an event.
     ///
     /// The work is bounded by what the entity starts: it keeps at most a few under way. Work that panics
-    /// sends nothing back; `work` therefore carries its own time limit and turns failures into messages.
+    /// sends nothing back; `work` therefore carries its own time limit and turns failures into events.
     pub fn spawn<F>(&self, work: F)
     where
-        F: Future<Output = E::Message> + Send + 'static,
+        F: Future<Output = E::Event> + Send + 'static,
     {
         let (myself, activation) = (self.myself.clone(), self.activation);
         tokio::spawn(async move {
-            let message = work.await;
+            let event = work.await;
             // The entity may be gone by now; then nobody waits for the result.
-            let _ = myself.cast(EntityMessage::Internal { message, activation });
+            let _ = myself.cast(EntityMessage::Internal { event, activation });
         });
     }
 
-    /// Sends a message to itself after `delay`.
-    pub fn after(&self, delay: std::time::Duration, message: E::Message)
+    /// Tells itself of `event` after `delay`.
+    pub fn after(&self, delay: std::time::Duration, event: E::Event)
     where
-        E::Message: Sync,
+        E::Event: Sync,
     {
         self.spawn(async move {
             tokio::time::sleep(delay).await;
-            message
+            event
         });
     }
 

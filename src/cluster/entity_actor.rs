@@ -1,8 +1,9 @@
 //! The ractor actor that drives one entity.
 
 use crate::{
+    call::Call,
     deadline::Deadline,
-    entity::{Entity, EntityContext, Passivation},
+    entity::{Entity, EntityContext, Handle, Passivation, Reply},
     intensity::IntensityMeter,
     region::{EntityShared, Permit, RegionInner},
 };
@@ -13,12 +14,26 @@ use std::{
     time::Instant,
 };
 
+/// A call on its way through a mailbox, whichever it is: opened by the entity that it is for.
+pub(crate) struct Envelope<E: Entity>(Box<Open<E>>);
+
+type Open<E> = dyn FnOnce(&mut E, &EntityContext<E>) + Send;
+
+impl<E: Entity> Envelope<E> {
+    pub(crate) fn new<C: Call>(call: C, reply: Reply<C::Answer>) -> Self
+    where
+        E: Handle<C>,
+    {
+        Self(Box::new(move |entity, context| entity.handle(call, reply, context)))
+    }
+}
+
 /// What travels in an entity's mailbox.
 pub(crate) enum EntityMessage<E: Entity> {
     /// From a caller; counted against the mailbox's bound until it was handled.
-    FromCaller { message: E::Message, deadline: Option<Deadline>, permit: Permit },
+    FromCaller { envelope: Envelope<E>, deadline: Option<Deadline>, permit: Permit },
     /// The result of work that the entity started.
-    Internal { message: E::Message, activation: u64 },
+    Internal { event: E::Event, activation: u64 },
     /// Leave memory if you can.
     Passivate,
     /// Die as if a handler had panicked (chaos tests).
@@ -62,18 +77,18 @@ impl<E: Entity> Actor for EntityActor<E> {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            EntityMessage::FromCaller { message, deadline, permit } => {
+            EntityMessage::FromCaller { envelope, deadline, permit } => {
                 // Work past its deadline is dropped unserved: its caller has gone.
                 if deadline.is_none_or(|deadline| !deadline.has_passed()) {
-                    self.guarded(state, |entity, context| entity.handle(message, context))?;
+                    self.guarded(state, |entity, context| (envelope.0)(entity, context))?;
                 } else {
                     self.region.count_expired();
                 }
                 drop(permit);
             }
-            EntityMessage::Internal { message, activation } => {
+            EntityMessage::Internal { event, activation } => {
                 if activation == state.context.activation {
-                    self.guarded(state, |entity, context| entity.handle(message, context))?;
+                    self.guarded(state, |entity, context| entity.on_event(event, context))?;
                 }
             }
             EntityMessage::Passivate => {

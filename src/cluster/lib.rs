@@ -5,7 +5,7 @@
 //!   message, bounded mailboxes, deadlines, passivation by idleness and by a memory budget, hand-over.
 //! - [`entity`]: what an entity implements, and what it may do while it handles a message.
 //! - [`supervisor`]: a supervising actor with a restart policy, and the intensity limit behind it.
-//! - [`call`]: requests that can travel; a region sends one to the node that owns the entity's shard.
+//! - [`call`]: what can be asked; a region sends a call to the node that owns the entity's shard.
 //! - [`placement`]: what this node believes of the cluster; [`node`]: how regions reach the other nodes.
 //! - [`transport`] and [`wire`]: what carries requests between nodes, and how they become bytes.
 //!
@@ -31,15 +31,16 @@ pub mod supervisor;
 pub mod transport;
 pub mod wire;
 
-pub use call::{Call, NodeCall};
+pub use call::{Call, LAST_OWN_METHOD, RemoteCall};
 pub use deadline::Deadline;
-pub use entity::{Entity, EntityContext, EntityKey, Passivation, Reply};
+pub use entity::{Entity, EntityContext, EntityKey, Handle, Passivation, Reply};
 pub use error::{AskError, EscalationReason};
 pub use intensity::{IntensityMeter, RestartIntensity};
 pub use keeper::{ClusterKeeper, JoinError, KeeperHooks, KeeperSettings, Phase};
 pub use node::ClusterNode;
 pub use node_service::NodeService;
 pub use region::Region;
+pub use region_calls::RemoteEntity;
 pub use region_settings::{RegionSettings, RegionStats, Spread};
 pub use shard_map::{NodeName, SHARDS, ShardId, ShardMap};
 pub use supervisor::{ChildSpec, Supervisor, SupervisorArgs, SupervisorHandle};

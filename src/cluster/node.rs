@@ -2,7 +2,7 @@
 
 use crate::{
     Deadline,
-    call::NodeCall,
+    call::{Call, HAND_OVER_METHOD, RemoteCall},
     error::AskError,
     placement::{HAND_OVER_LIMIT, Placement, ShardSet, View},
     shard_map::{NodeName, ShardId},
@@ -48,9 +48,16 @@ pub(crate) struct HandOver {
     shards: ShardSet,
 }
 
-impl NodeCall for HandOver {
+impl Call for HandOver {
     type Answer = u64;
-    const METHOD: u16 = 1;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+}
+
+impl RemoteCall for HandOver {
+    const METHOD: u16 = HAND_OVER_METHOD;
 }
 
 /// This node and its links to the others. One per process.
@@ -222,7 +229,7 @@ impl ClusterNode {
     /// Serves a node call of other nodes by `serve`, in a task of its own.
     pub(crate) fn serve_node_call<C, F, Fut>(self: &Arc<Self>, serve: F)
     where
-        C: NodeCall,
+        C: RemoteCall,
         F: Fn(C, Deadline) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<C::Answer, AskError>> + Send + 'static,
     {
@@ -251,7 +258,7 @@ impl ClusterNode {
     }
 
     /// Asks a node once.
-    pub(crate) async fn call_node<C: NodeCall>(
+    pub(crate) async fn call_node<C: RemoteCall + Sync>(
         &self,
         node: &NodeName,
         call: &C,
@@ -262,7 +269,7 @@ impl ClusterNode {
     }
 
     /// Asks a node until it answers; `None` once it is no member any more.
-    pub(crate) async fn call_member<C: NodeCall>(
+    pub(crate) async fn call_member<C: RemoteCall>(
         &self,
         node: &NodeName,
         payload: Bytes,

@@ -2,29 +2,29 @@
 
 use crate::{
     Deadline,
-    call::NodeCall,
+    call::{Call, RemoteCall},
     error::AskError,
     node::{ClusterNode, encode},
 };
 use futures::future::{BoxFuture, join_all};
 use std::sync::Arc;
 
-type Serve<C> = Arc<dyn Fn(C, Deadline) -> BoxFuture<'static, Result<<C as NodeCall>::Answer, AskError>> + Send + Sync>;
+type Serve<C> = Arc<dyn Fn(C, Deadline) -> BoxFuture<'static, Result<<C as Call>::Answer, AskError>> + Send + Sync>;
 
-/// What serves a [`NodeCall`] on every node. Cheap to clone.
-pub struct NodeService<C: NodeCall> {
+/// What serves a [`RemoteCall`] on every node: it may come twice. Cheap to clone.
+pub struct NodeService<C: RemoteCall> {
     node: Arc<ClusterNode>,
     serve: Serve<C>,
     kind: &'static str,
 }
 
-impl<C: NodeCall> Clone for NodeService<C> {
+impl<C: RemoteCall> Clone for NodeService<C> {
     fn clone(&self) -> Self {
         Self { node: self.node.clone(), serve: self.serve.clone(), kind: self.kind }
     }
 }
 
-impl<C: NodeCall + Clone> NodeService<C> {
+impl<C: RemoteCall> NodeService<C> {
     /// Serves `C` on this node by `serve`. Once per node and call; `kind` names it in errors.
     pub fn new<F, Fut>(node: Arc<ClusterNode>, kind: &'static str, serve: F) -> Self
     where

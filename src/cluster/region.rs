@@ -5,9 +5,10 @@
 //! passivate, it saves its state, and it is removed under the slot's lock only while no permit is out.
 
 use crate::{
+    call::Call,
     deadline::Deadline,
-    entity::{Entity, EntityKey, Reply},
-    entity_actor::{EntityActor, EntityMessage},
+    entity::{Entity, EntityKey, Handle, Reply},
+    entity_actor::{EntityActor, EntityMessage, Envelope},
     error::AskError,
     node::{ClusterNode, HandsOver},
     placement::ShardSet,
@@ -57,13 +58,13 @@ impl Drop for Permit {
     }
 }
 
-struct Handle<E: Entity> {
+struct Activation<E: Entity> {
     actor: ActorRef<EntityMessage<E>>,
     shared: Arc<EntityShared>,
 }
 
 struct Slot<E: Entity> {
-    entities: HashMap<E::Key, Handle<E>>,
+    entities: HashMap<E::Key, Activation<E>>,
     supervisor: Option<ActorCell>,
 }
 
@@ -130,14 +131,12 @@ impl<E: Entity> Region<E> {
     }
 
     /// Asks an entity of this node, activating it if need be, and waits for the answer until `deadline`.
-    pub async fn ask<T: Send + 'static>(
-        &self,
-        key: E::Key,
-        deadline: Deadline,
-        message: impl FnOnce(Reply<T>) -> E::Message,
-    ) -> Result<T, AskError> {
+    pub async fn ask<C: Call>(&self, key: E::Key, deadline: Deadline, call: C) -> Result<C::Answer, AskError>
+    where
+        E: Handle<C>,
+    {
         let (reply, receiver) = Reply::channel();
-        self.send(key, Some(deadline), message(reply))?;
+        self.send(key, Some(deadline), Envelope::new(call, reply))?;
         match tokio::time::timeout_at(deadline.instant().into(), receiver).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) if deadline.has_passed() => Err(AskError::Expired { kind: E::KIND }),
@@ -147,16 +146,26 @@ impl<E: Entity> Region<E> {
     }
 
     /// Tells an entity of this node, activating it if need be. Delivered at most once.
-    pub fn tell(&self, key: E::Key, message: E::Message) -> Result<(), AskError> {
-        self.send(key, None, message)
+    pub fn tell<C: Call>(&self, key: E::Key, call: C) -> Result<(), AskError>
+    where
+        E: Handle<C>,
+    {
+        self.send(key, None, Envelope::new(call, Reply::nobody()))
     }
 
     /// Tells an entity only if it is in memory on this node; returns whether it was.
-    pub fn tell_if_active(&self, key: E::Key, message: E::Message) -> Result<bool, AskError> {
+    pub fn tell_if_active<C: Call>(&self, key: E::Key, call: C) -> Result<bool, AskError>
+    where
+        E: Handle<C>,
+    {
+        self.send_if_active(key, Envelope::new(call, Reply::nobody()))
+    }
+
+    pub(crate) fn send_if_active(&self, key: E::Key, envelope: Envelope<E>) -> Result<bool, AskError> {
         let mut slot = self.0.slot(key).lock();
         match slot.entities.get(&key) {
             None => Ok(false),
-            Some(handle) => match self.0.cast(handle, None, message) {
+            Some(handle) => match self.0.cast(handle, None, envelope) {
                 Ok(()) => Ok(true),
                 Err(CastError::Overloaded) => Err(self.0.overloaded()),
                 Err(CastError::Gone(_)) => {
@@ -197,7 +206,7 @@ impl<E: Entity> Region<E> {
         for index in first..first + count {
             let mut slot = self.0.slots[index % self.0.slots.len()].lock();
             self.0.forget_dead(&mut slot);
-            let mut unused: Vec<(u64, &Handle<E>)> = slot
+            let mut unused: Vec<(u64, &Activation<E>)> = slot
                 .entities
                 .values()
                 .filter(|handle| handle.shared.waiting() == 0)
@@ -274,20 +283,20 @@ impl<E: Entity> Region<E> {
         stats
     }
 
-    pub(crate) fn send(&self, key: E::Key, deadline: Option<Deadline>, message: E::Message) -> Result<(), AskError> {
+    pub(crate) fn send(&self, key: E::Key, deadline: Option<Deadline>, envelope: Envelope<E>) -> Result<(), AskError> {
         let shard = ShardId::of_hash(key.stable_hash());
         let mut slot = self.0.slots[usize::from(shard.0)].lock();
-        let mut message = message;
+        let mut envelope = envelope;
         if let Some(handle) = slot.entities.get(&key) {
-            match self.0.cast(handle, deadline, message) {
+            match self.0.cast(handle, deadline, envelope) {
                 Ok(()) => return Ok(()),
                 Err(CastError::Overloaded) => return Err(self.0.overloaded()),
                 // It died and its supervisor has not said so yet: activate anew.
-                Err(CastError::Gone(returned)) => message = returned,
+                Err(CastError::Gone(returned)) => envelope = returned,
             }
         }
         let handle = self.0.activate(&mut slot, usize::from(shard.0), key)?;
-        let sent = self.0.cast(&handle, deadline, message);
+        let sent = self.0.cast(&handle, deadline, envelope);
         if let Some(dead) = slot.entities.insert(key, handle) {
             self.0.close_account(&dead.shared);
         }
@@ -313,9 +322,9 @@ impl<E: Entity> HandsOver for Region<E> {
     }
 }
 
-enum CastError<M> {
+enum CastError<E: Entity> {
     Overloaded,
-    Gone(M),
+    Gone(Envelope<E>),
 }
 
 impl<E: Entity> RegionInner<E> {
@@ -335,27 +344,27 @@ impl<E: Entity> RegionInner<E> {
     /// Called under the slot's lock, so that a permit is never taken of an entity being removed.
     fn cast(
         &self,
-        handle: &Handle<E>,
+        handle: &Activation<E>,
         deadline: Option<Deadline>,
-        message: E::Message,
-    ) -> Result<(), CastError<E::Message>> {
+        envelope: Envelope<E>,
+    ) -> Result<(), CastError<E>> {
         if handle.shared.waiting() >= self.settings.mailbox_capacity {
             return Err(CastError::Overloaded);
         }
         handle.shared.waiting.fetch_add(1, Ordering::AcqRel);
         handle.shared.last_used_ms.store(self.now_ms(), Ordering::Relaxed);
         let permit = Permit(handle.shared.clone());
-        match handle.actor.cast(EntityMessage::FromCaller { message, deadline, permit }) {
+        match handle.actor.cast(EntityMessage::FromCaller { envelope, deadline, permit }) {
             Ok(()) => Ok(()),
-            Err(ractor::MessagingErr::SendErr(EntityMessage::FromCaller { message, .. })) => {
-                Err(CastError::Gone(message))
+            Err(ractor::MessagingErr::SendErr(EntityMessage::FromCaller { envelope, .. })) => {
+                Err(CastError::Gone(envelope))
             }
             // ractor gives a message back with SendErr only; the other errors come from its own calls.
             Err(_) => Err(CastError::Overloaded),
         }
     }
 
-    fn activate(&self, slot: &mut Slot<E>, shard: usize, key: E::Key) -> Result<Handle<E>, AskError> {
+    fn activate(&self, slot: &mut Slot<E>, shard: usize, key: E::Key) -> Result<Activation<E>, AskError> {
         if self.draining.load(Ordering::Acquire) {
             return Err(AskError::Draining { kind: E::KIND });
         }
@@ -390,7 +399,7 @@ impl<E: Entity> RegionInner<E> {
         let handler = EntityActor { region, shared: shared.clone() };
         let (actor, _) = ActorRuntime::spawn_linked_instant(None, handler, key, supervisor).map_err(failed)?;
         self.activations.fetch_add(1, Ordering::Relaxed);
-        Ok(Handle { actor, shared })
+        Ok(Activation { actor, shared })
     }
 
     /// Takes an entity out if no message waits for it. Only then may its actor stop.
@@ -416,7 +425,7 @@ impl<E: Entity> RegionInner<E> {
         }
     }
 
-    fn discard(&self, handle: &Handle<E>) {
+    fn discard(&self, handle: &Activation<E>) {
         handle.actor.kill();
         self.close_account(&handle.shared);
     }

@@ -1,9 +1,10 @@
 //! Calls to entities wherever they live: the same for those of this node and of others.
 
 use crate::{
-    call::Call,
+    call::RemoteCall,
     deadline::Deadline,
-    entity::{Entity, EntityKey, Reply},
+    entity::{Entity, EntityKey, Handle, Reply},
+    entity_actor::Envelope,
     error::AskError,
     node::{decode, encode},
     region::Region,
@@ -14,6 +15,12 @@ use crate::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
+
+/// An entity that can be asked from other nodes.
+pub trait RemoteEntity: Entity {
+    /// Serves every call that may come from another node, by [`Region::serve`].
+    fn serve_all(region: &Region<Self>);
+}
 
 /// How often a call is repeated whose node went away in the middle of it.
 const MAX_REPEATS: u32 = 3;
@@ -41,14 +48,15 @@ impl<E: Entity> Region<E> {
     ///
     /// # Errors
     /// See [`AskError::is_undelivered`].
-    pub async fn call<C: Call<E>>(&self, key: E::Key, deadline: Deadline, call: C) -> Result<C::Answer, AskError> {
+    pub async fn call<C: RemoteCall>(&self, key: E::Key, deadline: Deadline, call: C) -> Result<C::Answer, AskError>
+    where
+        E: Handle<C>,
+    {
         if self.is_usable_here(key) {
-            return self.ask(key, deadline, |reply| call.into_message(reply)).await;
+            return self.ask(key, deadline, call).await;
         }
-        self.route(key, deadline, call, Manner::Activate, async |call: C| {
-            self.ask(key, deadline, |reply| call.into_message(reply)).await
-        })
-        .await
+        let here = async |call| self.ask(key, deadline, call).await;
+        self.route(key, deadline, call, Manner::Activate, here).await
     }
 
     /// Calls an entity only if it is in memory on the node that owns its shard; `None` where it is not. One that
@@ -56,15 +64,18 @@ impl<E: Entity> Region<E> {
     ///
     /// # Errors
     /// As [`Region::call`].
-    pub async fn call_if_active<C: Call<E>>(
+    pub async fn call_if_active<C: RemoteCall>(
         &self,
         key: E::Key,
         deadline: Deadline,
         call: C,
-    ) -> Result<Option<C::Answer>, AskError> {
-        self.route(key, deadline, call, Manner::IfActive, async |call: C| {
+    ) -> Result<Option<C::Answer>, AskError>
+    where
+        E: Handle<C>,
+    {
+        self.route(key, deadline, call, Manner::IfActive, async |call| {
             let (reply, answer) = Reply::channel();
-            if !self.tell_or_reset(key, call.into_message(reply)) {
+            if !self.send_or_reset(key, Envelope::new(call, reply)) {
                 return Ok(None);
             }
             match tokio::time::timeout_at(deadline.instant().into(), answer).await {
@@ -77,9 +88,12 @@ impl<E: Entity> Region<E> {
     }
 
     /// Calls an entity without waiting. Delivered at most once.
-    pub fn notify<C: Call<E>>(&self, key: E::Key, call: C) -> Result<(), AskError> {
+    pub fn notify<C: RemoteCall>(&self, key: E::Key, call: C) -> Result<(), AskError>
+    where
+        E: Handle<C>,
+    {
         match self.locate(key).1 {
-            Place::Here => self.tell(key, call.into_message(Reply::nobody())),
+            Place::Here => self.tell(key, call),
             Place::Nowhere => Err(AskError::Unreachable { kind: E::KIND }),
             Place::There(node) => {
                 let sent = encode(&(key, call)).and_then(|payload| self.0.node.notify(&node, C::METHOD, payload));
@@ -88,8 +102,19 @@ impl<E: Entity> Region<E> {
         }
     }
 
+    /// Serves all that this kind of entity can be asked from other nodes. Once per region.
+    pub fn serve_all(&self)
+    where
+        E: RemoteEntity,
+    {
+        E::serve_all(self);
+    }
+
     /// Serves the calls `C` of other nodes. Once per region and call.
-    pub fn serve<C: Call<E>>(&self) {
+    pub fn serve<C: RemoteCall>(&self)
+    where
+        E: Handle<C>,
+    {
         let region = self.clone();
         let handler = move |request: Request, deadline: Deadline, responder: Responder| match decode::<(E::Key, C)>(
             &request.payload,
@@ -127,7 +152,7 @@ impl<E: Entity> Region<E> {
         here: impl AsyncFnOnce(C) -> Result<T, AskError>,
     ) -> Result<T, AskError>
     where
-        C: Call<E>,
+        C: RemoteCall,
         T: serde::de::DeserializeOwned,
     {
         let failed = |error| AskError::from_remote(E::KIND, error);
@@ -171,7 +196,10 @@ impl<E: Entity> Region<E> {
     }
 
     /// Serves another node's call, at once or as soon as the shard is settled.
-    fn admit<C: Call<E>>(&self, key: E::Key, call: C, request: &Request, deadline: Deadline, responder: Responder) {
+    fn admit<C: RemoteCall>(&self, key: E::Key, call: C, request: &Request, deadline: Deadline, responder: Responder)
+    where
+        E: Handle<C>,
+    {
         let manner = if request.only_if_active { Manner::IfActive } else { Manner::Activate };
         let shard = ShardId::of_hash(key.stable_hash());
         if self.0.spread == Spread::OnEveryNode || self.0.node.is_settled(shard, request.epoch) {
@@ -190,33 +218,32 @@ impl<E: Entity> Region<E> {
         });
     }
 
-    fn deliver<C: Call<E>>(&self, key: E::Key, call: C, manner: Manner, deadline: Deadline, responder: Responder) {
+    fn deliver<C: RemoteCall>(&self, key: E::Key, call: C, manner: Manner, deadline: Deadline, responder: Responder)
+    where
+        E: Handle<C>,
+    {
         match manner {
             Manner::Activate => {
                 let (responder, refused) = SharedResponder::pair(responder);
-                let message = call.into_message(Reply::elsewhere(move |answer| {
-                    responder.send(encode(&answer));
-                }));
-                if let Err(error) = self.send(key, Some(deadline), message) {
+                let reply = Reply::elsewhere(move |answer| responder.send(encode(&answer)));
+                if let Err(error) = self.send(key, Some(deadline), Envelope::new(call, reply)) {
                     refused.send(Err(error.into_remote()));
                 }
             }
             Manner::IfActive => {
                 let (responder, inactive) = SharedResponder::pair(responder);
-                let message = call.into_message(Reply::elsewhere(move |answer| {
-                    responder.send(encode(&Some(answer)));
-                }));
-                if !self.tell_or_reset(key, message) {
+                let reply = Reply::elsewhere(move |answer| responder.send(encode(&Some(answer))));
+                if !self.send_or_reset(key, Envelope::new(call, reply)) {
                     inactive.send(encode(&None::<C::Answer>));
                 }
             }
         }
     }
 
-    /// Tells an entity if it is in memory; one that cannot take the message forgets its state. Returns whether the
-    /// message was taken.
-    fn tell_or_reset(&self, key: E::Key, message: E::Message) -> bool {
-        self.tell_if_active(key, message).unwrap_or_else(|_| {
+    /// Gives a call to an entity if it is in memory; one that cannot take it forgets its state. Returns whether the
+    /// call was taken.
+    fn send_or_reset(&self, key: E::Key, envelope: Envelope<E>) -> bool {
+        self.send_if_active(key, envelope).unwrap_or_else(|_| {
             self.reset(key);
             false
         })

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A request on its way to another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Names what is asked for; see [`crate::call::Call::METHOD`].
+    /// Names what is asked for; see [`crate::call::RemoteCall::METHOD`].
     pub method: u16,
     /// The epoch of the sender's shard map.
     pub epoch: u64,

@@ -1,6 +1,6 @@
 //! How a shard compares itself with the ledger: slot by slot, off the mailbox, one comparison at a time.
 
-use super::{Message, VisualShardActor, VisualShardArgs};
+use super::{Event, VisualShardActor, VisualShardArgs};
 use crate::{limited::limited, visual_search::reconcile::Step};
 use std::time::Duration;
 use tessera_cluster::EntityContext;
@@ -21,7 +21,7 @@ impl VisualShardActor {
         let args = self.args.clone();
         context.spawn(async move {
             let models = limited("ledger", args.settings.call_limit, args.ledger.embedding_models()).await;
-            Message::ModelsListed(models.map(|models| models.into_iter().map(|(model, _)| model).collect()))
+            Event::ModelsListed(models.map(|models| models.into_iter().map(|(model, _)| model).collect()))
         });
     }
 
@@ -40,11 +40,11 @@ impl VisualShardActor {
         let args = self.args.clone();
         match self.reconcile.step() {
             Step::List(model, slot) => {
-                context.spawn(async move { Message::SlotListed(list(&args, &model, slot).await) });
+                context.spawn(async move { Event::SlotListed(list(&args, &model, slot).await) });
             }
             Step::Fetch(model, ids) => context.spawn(async move {
                 let work = args.ledger.embeddings(&ids, Some(&model));
-                Message::Fetched(limited("ledger", args.settings.call_limit, work).await)
+                Event::Fetched(limited("ledger", args.settings.call_limit, work).await)
             }),
             Step::Done => {
                 self.reconcile_ended(context);
@@ -83,14 +83,14 @@ impl VisualShardActor {
             self.begin_reconcile(context);
         } else {
             self.complete = true;
-            context.after(self.args.settings.reconcile_interval, Message::ReconcileDue(self.reconcile.number()));
+            context.after(self.args.settings.reconcile_interval, Event::ReconcileDue(self.reconcile.number()));
         }
     }
 
     fn reconcile_failed(&mut self, error: &StoreError, context: &EntityContext<Self>) {
         tracing::warn!(%error, key = ?self.key, "cannot compare the visual index with the ledger; trying again");
         self.reconcile.end();
-        context.after(RETRY_DELAY, Message::ReconcileDue(self.reconcile.number()));
+        context.after(RETRY_DELAY, Event::ReconcileDue(self.reconcile.number()));
     }
 }
 

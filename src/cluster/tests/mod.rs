@@ -3,8 +3,8 @@
 mod routing;
 
 use crate::{
-    AskError, ClusterNode, Deadline, Entity, EntityContext, EntityKey, NodeName, Passivation, Region, RegionSettings,
-    Reply, RestartIntensity, Spread, Supervisor, supervisor::SupervisorArgs,
+    AskError, Call, ClusterNode, Deadline, Entity, EntityContext, EntityKey, Handle, NodeName, Passivation, Region,
+    RegionSettings, Reply, RestartIntensity, Spread, Supervisor, supervisor::SupervisorArgs,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -31,16 +31,30 @@ struct Counting {
 
 type Saved = Mutex<HashMap<u64, u64>>;
 
-enum Message {
-    Add(Reply<u64>),
-    Slow(Duration, Reply<()>),
-    Panic(Reply<u64>),
-    Saved,
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Add;
+
+impl Call for Add {
+    type Answer = u64;
 }
+
+struct Slow(Duration);
+
+impl Call for Slow {
+    type Answer = ();
+}
+
+struct Panic;
+
+impl Call for Panic {
+    type Answer = u64;
+}
+
+struct CountSaved;
 
 impl Entity for Counting {
     type Key = Key;
-    type Message = Message;
+    type Event = CountSaved;
     type Args = Saved;
     const KIND: &'static str = "counting";
 
@@ -49,23 +63,9 @@ impl Entity for Counting {
         Self { count: saved.lock().get(&key.0).copied().unwrap_or(0), saved: false, durable: saved.clone() }
     }
 
-    fn handle(&mut self, message: Message, context: &EntityContext<Self>) {
-        match message {
-            Message::Add(reply) => {
-                self.count += 1;
-                self.saved = false;
-                reply.send(self.count);
-            }
-            Message::Slow(time, reply) => {
-                std::thread::sleep(time);
-                reply.send(());
-            }
-            Message::Panic(_reply) => panic!("asked for"),
-            Message::Saved => {
-                self.saved = true;
-                context.passivate();
-            }
-        }
+    fn on_event(&mut self, CountSaved: CountSaved, context: &EntityContext<Self>) {
+        self.saved = true;
+        context.passivate();
     }
 
     fn passivate(&mut self, context: &EntityContext<Self>) -> Passivation {
@@ -74,12 +74,33 @@ impl Entity for Counting {
             self.durable.lock().insert(context.key().0, self.count);
             return Passivation::Ready;
         }
-        context.spawn(async { Message::Saved });
+        context.spawn(async { CountSaved });
         Passivation::Saving
     }
 
     fn heap_bytes(&self) -> usize {
         1_000
+    }
+}
+
+impl Handle<Add> for Counting {
+    fn handle(&mut self, Add: Add, reply: Reply<u64>, _: &EntityContext<Self>) {
+        self.count += 1;
+        self.saved = false;
+        reply.send(self.count);
+    }
+}
+
+impl Handle<Slow> for Counting {
+    fn handle(&mut self, Slow(time): Slow, reply: Reply<()>, _: &EntityContext<Self>) {
+        std::thread::sleep(time);
+        reply.send(());
+    }
+}
+
+impl Handle<Panic> for Counting {
+    fn handle(&mut self, Panic: Panic, _: Reply<u64>, _: &EntityContext<Self>) {
+        panic!("asked for");
     }
 }
 
@@ -117,7 +138,7 @@ async fn an_entity_is_activated_once_and_serves_everybody() {
     let region = region(|_| {}).await;
     let asks = (0..64).map(|_| {
         let region = region.clone();
-        tokio::spawn(async move { region.ask(Key(1), soon(), Message::Add).await.expect("answers") })
+        tokio::spawn(async move { region.ask(Key(1), soon(), Add).await.expect("answers") })
     });
     let mut answers = Vec::new();
     for ask in asks.collect::<Vec<_>>() {
@@ -133,17 +154,17 @@ async fn a_full_mailbox_refuses_and_a_late_message_is_dropped_unserved() {
     let region = region(|settings| settings.mailbox_capacity = 3).await;
     let slow = {
         let region = region.clone();
-        tokio::spawn(async move { region.ask(Key(2), soon(), |r| Message::Slow(Duration::from_millis(300), r)).await })
+        tokio::spawn(async move { region.ask(Key(2), soon(), Slow(Duration::from_millis(300))).await })
     };
     tokio::time::sleep(Duration::from_millis(50)).await;
     let late = Deadline::after(Duration::from_millis(20));
-    assert_eq!(region.ask(Key(2), late, Message::Add).await, Err(AskError::Expired { kind: "counting" }));
+    assert_eq!(region.ask(Key(2), late, Add).await, Err(AskError::Expired { kind: "counting" }));
     let waiting = {
         let region = region.clone();
-        tokio::spawn(async move { region.ask(Key(2), soon(), Message::Add).await })
+        tokio::spawn(async move { region.ask(Key(2), soon(), Add).await })
     };
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert_eq!(region.ask(Key(2), soon(), Message::Add).await, Err(AskError::Overloaded { kind: "counting" }));
+    assert_eq!(region.ask(Key(2), soon(), Add).await, Err(AskError::Overloaded { kind: "counting" }));
     slow.await.expect("joins").expect("the slow one is served");
     assert_eq!(waiting.await.expect("joins"), Ok(1), "the expired one was not counted");
     assert_eq!((region.stats().expired, region.stats().refused), (1, 1));
@@ -154,22 +175,22 @@ async fn a_panic_ends_that_message_alone() {
     let region = region(|_| {}).await;
     let blocker = {
         let region = region.clone();
-        tokio::spawn(async move { region.ask(Key(3), soon(), |r| Message::Slow(Duration::from_millis(100), r)).await })
+        tokio::spawn(async move { region.ask(Key(3), soon(), Slow(Duration::from_millis(100))).await })
     };
     tokio::time::sleep(Duration::from_millis(30)).await;
-    let (bad, good) = tokio::join!(region.ask(Key(3), soon(), Message::Panic), async {
+    let (bad, good) = tokio::join!(region.ask(Key(3), soon(), Panic), async {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        region.ask(Key(3), soon(), Message::Add).await
+        region.ask(Key(3), soon(), Add).await
     });
     assert_eq!(bad, Err(AskError::Restarted { kind: "counting" }));
     assert_eq!(good, Ok(1), "what waited behind it is served by the new activation");
     blocker.await.expect("joins").expect("served");
     // Past the intensity the actor stops; the next message finds a new one.
     for _ in 0..4 {
-        let _ = region.ask(Key(3), soon(), Message::Panic).await;
+        let _ = region.ask(Key(3), soon(), Panic).await;
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(region.ask(Key(3), soon(), Message::Add).await, Ok(1));
+    assert_eq!(region.ask(Key(3), soon(), Add).await, Ok(1));
     assert_eq!(region.stats().activations, 2);
 }
 
@@ -187,28 +208,28 @@ async fn idle_entities_save_themselves_and_leave_and_nothing_is_lost_on_the_way(
         })
     };
     for _ in 0..2_000 {
-        region.ask(Key(4), soon(), Message::Add).await.expect("always answered, passivating or not");
+        region.ask(Key(4), soon(), Add).await.expect("always answered, passivating or not");
     }
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     sweeper.await.expect("joins");
     assert_eq!(region.drain(Deadline::after(Duration::from_secs(5))).await, 0);
     assert_eq!(region.stats().heap_bytes, 0);
     assert!(SAVES.lock().contains_key(&4));
-    assert_eq!(region.ask(Key(4), soon(), Message::Add).await, Err(AskError::Draining { kind: "counting" }));
+    assert_eq!(region.ask(Key(4), soon(), Add).await, Err(AskError::Draining { kind: "counting" }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_pressure_evicts_the_least_recently_used() {
     let region = region(|settings| settings.memory_budget_bytes = 100_000).await;
     for key in 0..150 {
-        region.ask(Key(key), soon(), Message::Add).await.expect("answers");
+        region.ask(Key(key), soon(), Add).await.expect("answers");
     }
     assert_eq!(region.stats().heap_bytes, 150_000);
     region.sweep(0, 1_024);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(region.stats().heap_bytes <= 100_000, "{:?}", region.stats());
     for key in 1_000..1_250 {
-        let _ = region.ask(Key(key), soon(), Message::Add).await;
+        let _ = region.ask(Key(key), soon(), Add).await;
     }
     assert!(region.stats().refused > 0 && region.stats().heap_bytes <= 201_000, "{:?}", region.stats());
 }
@@ -216,9 +237,9 @@ async fn memory_pressure_evicts_the_least_recently_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_entity_starts_again_from_durable_state() {
     let region = region(|_| {}).await;
-    assert_eq!(region.ask(Key(9), soon(), Message::Add).await, Ok(1));
+    assert_eq!(region.ask(Key(9), soon(), Add).await, Ok(1));
     assert!(region.reset(Key(9)));
-    assert_eq!(region.ask(Key(9), soon(), Message::Add).await, Ok(1));
+    assert_eq!(region.ask(Key(9), soon(), Add).await, Ok(1));
     assert!(!region.reset(Key(10)));
 }
 
@@ -227,12 +248,12 @@ async fn a_shard_that_gave_up_serves_again() {
     let region = region(|_| {}).await;
     // Four panics stop the entity, four stopped entities the shard's supervisor.
     for _ in 0..16 {
-        assert!(region.ask(Key(5), soon(), Message::Panic).await.is_err());
+        assert!(region.ask(Key(5), soon(), Panic).await.is_err());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(region.stats().restarts, 16);
     let served = async {
-        while region.ask(Key(5), soon(), Message::Add).await.is_err() {
+        while region.ask(Key(5), soon(), Add).await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -243,6 +264,6 @@ async fn a_shard_that_gave_up_serves_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_does_not_wait_for_the_dead() {
     let region = region(|_| {}).await;
-    assert_eq!(region.ask(STILLBORN, soon(), Message::Add).await, Err(AskError::Restarted { kind: "counting" }));
+    assert_eq!(region.ask(STILLBORN, soon(), Add).await, Err(AskError::Restarted { kind: "counting" }));
     assert_eq!(region.drain(Deadline::after(Duration::from_secs(2))).await, 0);
 }

@@ -1,8 +1,8 @@
 //! Several nodes in one process, joined by a transport of queues: routing, moves, hand-over.
 
-use super::{Counting, Key, Message, Saved, restarts, settings, soon};
+use super::{Add, Counting, Key, Saved, restarts, settings, soon};
 use crate::{
-    AskError, Call, ClusterNode, Deadline, NodeCall, NodeName, NodeService, Region, Reply, Spread, Supervisor,
+    AskError, Call, ClusterNode, Deadline, NodeName, NodeService, Region, RemoteCall, Spread, Supervisor,
     node::encode,
     placement::View,
     supervisor::SupervisorArgs,
@@ -24,35 +24,29 @@ use tessera_ports::clock::Timestamp;
 use tessera_ports::membership::{Member, MemberId, MemberStatus, MembershipView};
 use tokio::sync::oneshot;
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Add;
-
-impl Call<Counting> for Add {
-    type Answer = u64;
+impl RemoteCall for Add {
     const METHOD: u16 = 1_000;
-
-    fn is_repeatable(&self) -> bool {
-        false
-    }
-
-    fn into_message(self, reply: Reply<u64>) -> Message {
-        Message::Add(reply)
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Hear(u64);
 
-impl NodeCall for Hear {
+impl Call for Hear {
     type Answer = u64;
+}
+
+impl RemoteCall for Hear {
     const METHOD: u16 = 1_001;
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct NewerThanYou;
 
-impl NodeCall for NewerThanYou {
+impl Call for NewerThanYou {
     type Answer = ();
+}
+
+impl RemoteCall for NewerThanYou {
     const METHOD: u16 = 1_002;
 }
 

@@ -4,6 +4,7 @@ use crate::Failure;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use std::{
+    convert::Infallible,
     fmt,
     sync::{
         Arc,
@@ -12,8 +13,8 @@ use std::{
     time::Duration,
 };
 use tessera_cluster::{
-    Call, ClusterNode, Entity, EntityContext, EntityKey, Passivation, Region, RegionSettings, Reply, RestartIntensity,
-    Spread, Supervisor, SupervisorArgs,
+    Call, ClusterNode, Entity, EntityContext, EntityKey, Handle, Passivation, Region, RegionSettings, RemoteCall,
+    Reply, RestartIntensity, Spread, Supervisor, SupervisorArgs,
 };
 use tessera_domain::hash::stable_hash_u64;
 
@@ -69,46 +70,28 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
-/// What the entity understands.
-pub enum EchoMessage {
-    /// Give it back.
-    Ask(Payload, Reply<Payload>),
-    /// Take it.
-    Tell,
-}
-
 /// Asks for the payload back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ask(pub Payload);
 
-impl Call<Echo> for Ask {
+impl Call for Ask {
     type Answer = Payload;
+}
+
+impl RemoteCall for Ask {
     const METHOD: u16 = 60_000;
-
-    fn is_repeatable(&self) -> bool {
-        false
-    }
-
-    fn into_message(self, reply: Reply<Payload>) -> EchoMessage {
-        EchoMessage::Ask(self.0, reply)
-    }
 }
 
 /// Sends the payload without waiting.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tell(pub Payload);
 
-impl Call<Echo> for Tell {
+impl Call for Tell {
     type Answer = ();
+}
+
+impl RemoteCall for Tell {
     const METHOD: u16 = 60_001;
-
-    fn is_repeatable(&self) -> bool {
-        false
-    }
-
-    fn into_message(self, _: Reply<()>) -> EchoMessage {
-        EchoMessage::Tell
-    }
 }
 
 /// How many messages that nobody waits for were taken, by all entities.
@@ -119,7 +102,7 @@ pub struct Echo(Arc<Taken>);
 
 impl Entity for Echo {
     type Key = Key;
-    type Message = EchoMessage;
+    type Event = Infallible;
     type Args = Taken;
     const KIND: &'static str = "echo";
 
@@ -127,13 +110,8 @@ impl Entity for Echo {
         Self(taken.clone())
     }
 
-    fn handle(&mut self, message: EchoMessage, _: &EntityContext<Self>) {
-        match message {
-            EchoMessage::Ask(payload, reply) => reply.send(payload),
-            EchoMessage::Tell => {
-                self.0.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+    fn on_event(&mut self, never: Infallible, _: &EntityContext<Self>) {
+        match never {}
     }
 
     fn passivate(&mut self, _: &EntityContext<Self>) -> Passivation {
@@ -142,6 +120,18 @@ impl Entity for Echo {
 
     fn heap_bytes(&self) -> usize {
         0
+    }
+}
+
+impl Handle<Ask> for Echo {
+    fn handle(&mut self, Ask(payload): Ask, reply: Reply<Payload>, _: &EntityContext<Self>) {
+        reply.send(payload);
+    }
+}
+
+impl Handle<Tell> for Echo {
+    fn handle(&mut self, _: Tell, _: Reply<()>, _: &EntityContext<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

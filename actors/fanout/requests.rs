@@ -1,7 +1,7 @@
-//! What a lane of the fan-out understands.
+//! What a lane of the fan-out can be asked.
 
 use serde::{Deserialize, Serialize};
-use tessera_cluster::Reply;
+use tessera_cluster::Call;
 use tessera_domain::{PostId, UserId, post::PostRef};
 
 /// Something that the resident timelines of an author's followers must hear.
@@ -38,11 +38,11 @@ impl Delivery {
     }
 }
 
-/// A lane's message.
-#[derive(Debug)]
-pub enum FanoutMessage {
-    /// Deliver, and say to how many.
-    Deliver(Delivery, Reply<u64>),
-    /// Go on with what is under way.
-    Continue,
+/// A delivery is answered with how many timelines it reached.
+impl Call for Delivery {
+    type Answer = u64;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
 }
