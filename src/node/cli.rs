@@ -2,7 +2,6 @@
 
 use crate::{
     Failure,
-    bench::BenchArguments,
     config::{self, Config},
     ctl::CtlArguments,
     demo::DemoArguments,
@@ -11,6 +10,7 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use tessera_bench::BenchArguments;
 
 /// A photo-feed runtime: uploads, media, feeds, likes and comments, served by supervised actors.
 ///

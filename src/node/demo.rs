@@ -36,7 +36,7 @@ pub async fn run(arguments: DemoArguments) -> Result<(), Failure> {
             world.videos,
             node.http_url()
         );
-        Ok(())
+        Ok::<_, Failure>(())
     };
     tokio::select! {
         populated = populating => populated?,

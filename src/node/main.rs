@@ -1,6 +1,5 @@
 //! The `tessera` binary: one program that is a node, a demo, an operator's tool and a bench.
 
-mod bench;
 mod cli;
 mod cluster_view;
 mod compose;
@@ -10,6 +9,7 @@ mod demo;
 mod gauges;
 mod hooks;
 mod maintain;
+mod measured;
 mod s3;
 mod serve;
 mod telemetry;
@@ -76,7 +76,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Serve(settings) => serve::run(settings.load()?).await,
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Ctl(arguments) => ctl::run(arguments).await,
-            Command::Bench(arguments) => bench::run(arguments).await,
+            Command::Bench(arguments) => Ok(tessera_bench::run(arguments, &measured::Program).await?),
             Command::Migrate(settings) => maintain::migrate(prepared(settings)?).await,
             Command::Rebuild { what, settings } => maintain::rebuild(prepared(settings)?, what).await,
             Command::Train { what } => train::run(what),

@@ -16,9 +16,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tessera-app", &["domain", "ports", "actors"]),
     ("tessera-http-api", &["domain", "app"]),
     ("tessera-demo", &["media"]),
+    ("tessera-bench", &["domain", "ports", "media", "visual", "cluster", "app"]),
     (
         "tessera",
-        &["domain", "ports", "stores", "media", "visual", "ranking", "cluster", "actors", "app", "http-api", "demo"],
+        &[
+            "domain", "ports", "stores", "media", "visual", "ranking", "cluster", "actors", "app", "http-api", "demo",
+            "bench",
+        ],
     ),
     ("tessera-test-servers", &[]),
     ("tessera-tests", &["domain", "test-servers"]),
@@ -30,16 +34,16 @@ const FENCED: &[(&str, &[&str])] = &[
     ("redis", &["tessera-stores"]),
     ("aws-sdk-s3", &["tessera-stores"]),
     ("s3s", &["tessera-stores"]),
-    ("ractor", &["tessera-cluster", "tessera-actors", "tessera"]),
+    ("ractor", &["tessera-cluster", "tessera-actors"]),
     ("bincode", &["tessera-actors", "tessera-cluster", "tessera-visual"]),
-    ("axum", &["tessera-http-api", "tessera"]),
+    ("axum", &["tessera-http-api", "tessera-bench"]),
     ("image", &["tessera-media", "tessera-tests"]),
     ("turbojpeg", &["tessera-media"]),
     ("libaom-sys", &["tessera-media"]),
     ("webp", &["tessera-media"]),
-    ("instant-distance", &["tessera"]),
+    ("instant-distance", &["tessera-bench"]),
     ("rten", &["tessera-visual"]),
-    ("clap", &["tessera"]),
+    ("clap", &["tessera", "tessera-bench"]),
 ];
 
 #[test]

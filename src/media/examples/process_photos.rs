@@ -1,6 +1,6 @@
 //! The measured process of `tessera bench media` without the rest of the program, which takes far longer to build.
 
-#[path = "../../node/bench/media/worker.rs"]
+#[path = "../../bench/media/worker.rs"]
 mod worker;
 
 #[global_allocator]

@@ -4,7 +4,10 @@ use super::{
     entity::{self, Ask, Echo, Tell},
     sockets,
 };
-use crate::{Failure, bench::child::ChildProcess, bench::child::ChildRole};
+use crate::{
+    Failure,
+    child::{ChildProcess, ChildRole},
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::{
     fmt::Display,

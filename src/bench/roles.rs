@@ -1,8 +1,7 @@
 //! What a bench's child process is. Each role prints a ready line and ends when its standard input does, so that no
 //! child outlives its bench.
 
-use super::{floor, media, messages, seed};
-use crate::{Failure, cli::Settings, compose, config::Config, serve};
+use crate::{Failure, MeasuredNode, NodeSettings, StartedNode, floor, media, messages, seed};
 use clap::{Args, Subcommand};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
@@ -29,14 +28,14 @@ pub struct RoleArguments {
 #[derive(Debug, Subcommand)]
 enum Role {
     /// `tessera serve`, which makes posts of what its bench holds back when it reads `take` and `post`
-    Node(Settings),
+    Node(NodeSettings),
     /// One HTTP route that serves a file's bytes
     PageFloor {
         /// The file
         file: PathBuf,
     },
     /// An HTTP route that commits every like by itself
-    LikesFloor(Settings),
+    LikesFloor(NodeSettings),
     /// Photos through the media pipeline, as standard input says
     MediaWorker,
     /// A node's end of a link to its bench, and an echo and a sink over plain TCP and over TLS
@@ -49,9 +48,9 @@ enum Role {
 }
 
 /// Plays a role until the bench ends.
-pub async fn run(arguments: RoleArguments) -> Result<(), Failure> {
+pub async fn run(arguments: RoleArguments, host: &dyn MeasuredNode) -> Result<(), Failure> {
     match arguments.role {
-        Role::Node(settings) => node(settings.load()?).await,
+        Role::Node(settings) => node(host.start(&settings).await?).await,
         Role::PageFloor { file } => {
             let bytes = std::fs::read(&file);
             let bytes = bytes.map_err(|error| Failure::start_up(format!("{}: {error}", file.display())))?;
@@ -59,8 +58,8 @@ pub async fn run(arguments: RoleArguments) -> Result<(), Failure> {
         }
         Role::LikesFloor(settings) => {
             let sets = [settings.sets, vec!["ledger.group_commit=false".to_owned()]].concat();
-            let config = Settings { sets, ..settings }.load()?;
-            until_input_ends(floor::serve(floor::likes(compose::open_ledger(&config).await?.ledger))).await
+            let opened = host.open_ledger(&NodeSettings { sets, ..settings }).await?;
+            until_input_ends(floor::serve(floor::likes(opened.ledger))).await
         }
         Role::MediaWorker => {
             let working = tokio::task::spawn_blocking(|| media::worker::run(media::IN_FLIGHT));
@@ -79,12 +78,9 @@ async fn until_input_ends(serving: impl Future<Output = Result<(), Failure>>) ->
     }
 }
 
-async fn node(config: Config) -> Result<(), Failure> {
-    let node = serve::start(config, None).await?;
-    let ledger = node.ledger();
-    node.announce();
+async fn node(StartedNode { ledger, serving }: StartedNode) -> Result<(), Failure> {
     tokio::select! {
-        ended = node.run_until_stopped() => ended,
+        ended = serving => ended,
         ended = obey(ledger) => ended,
     }
 }

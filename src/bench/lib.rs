@@ -16,6 +16,7 @@ mod floor;
 mod graph;
 mod likes;
 mod load;
+mod measured;
 mod media;
 mod messages;
 mod options;
@@ -25,16 +26,35 @@ mod roles;
 mod search;
 mod seed;
 
-use crate::Failure;
 use clap::{Args, Subcommand};
 use fanout::FanoutArguments;
 use feed::FeedArguments;
 use likes::LikesArguments;
+pub use measured::{MeasuredNode, NodeSettings, SeededLedger, StartedNode};
 use media::MediaArguments;
 use messages::MessagesArguments;
 use roles::RoleArguments;
 use search::SearchArguments;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Why a bench ends early: words for whoever runs it, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened and what to do.
+    pub message: String,
+    /// 2 where the bench could not start, 1 for everything later, 128 and the number of the signal that ended it.
+    pub code: u8,
+}
+
+impl Failure {
+    fn start_up(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 2 }
+    }
+
+    fn running(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 1 }
+    }
+}
 
 /// Arguments of `tessera bench`.
 #[derive(Debug, Args)]
@@ -62,17 +82,17 @@ enum BenchCommand {
     Role(RoleArguments),
 }
 
-/// Runs a bench, or what a bench started as its child.
-pub async fn run(arguments: BenchArguments) -> Result<(), Failure> {
+/// Runs a bench, or what a bench started as its child; `host` makes what is measured.
+pub async fn run(arguments: BenchArguments, host: &dyn MeasuredNode) -> Result<(), Failure> {
     let bench = async {
         let (report, json) = match arguments.command {
-            BenchCommand::Feed(arguments) => (feed::run(&arguments).await?, arguments.common.json),
-            BenchCommand::Fanout(arguments) => (fanout::run(&arguments).await?, arguments.common.json),
-            BenchCommand::Likes(arguments) => (likes::run(&arguments).await?, arguments.common.json),
+            BenchCommand::Feed(arguments) => (feed::run(&arguments, host).await?, arguments.common.json),
+            BenchCommand::Fanout(arguments) => (fanout::run(&arguments, host).await?, arguments.common.json),
+            BenchCommand::Likes(arguments) => (likes::run(&arguments, host).await?, arguments.common.json),
             BenchCommand::Media(arguments) => (media::run(&arguments).await?, arguments.json),
             BenchCommand::Messages(arguments) => (messages::run(&arguments).await?, arguments.json),
             BenchCommand::Search(arguments) => (search::run(&arguments).await?, arguments.json),
-            BenchCommand::Role(arguments) => return roles::run(arguments).await,
+            BenchCommand::Role(arguments) => return roles::run(arguments, host).await,
         };
         print!("{}", if json { report.to_json() } else { report.to_text() });
         match report.defect {

@@ -1,7 +1,6 @@
 //! Options that the benches share.
 
-use super::{child::ChildRole, load::Span};
-use crate::{Failure, config};
+use crate::{Failure, NodeSettings, child::ChildRole, load::Span};
 use clap::Args;
 use std::{
     path::{Path, PathBuf},
@@ -49,7 +48,7 @@ impl LoadOptions {
 
 impl CommonOptions {
     /// The settings of a node that keeps its data in `folder`: what a bench needs, then what the user set.
-    pub fn node_settings(&self, folder: &Path) -> Vec<String> {
+    pub fn node_settings(&self, folder: &Path) -> NodeSettings {
         let mut sets = vec![
             format!("data_dir={}", folder.display()),
             "http.listen=127.0.0.1:0".to_owned(),
@@ -60,19 +59,12 @@ impl CommonOptions {
             "feed.celebrity_threshold=1000000000".to_owned(),
         ];
         sets.extend(self.sets.iter().cloned());
-        sets
-    }
-
-    /// The same as a configuration, for opening the ledger before the node starts. The environment does not count:
-    /// runs are to be comparable.
-    pub fn node_config(&self, folder: &Path) -> Result<config::Config, Failure> {
-        config::load(self.config.as_deref(), std::iter::empty(), &self.node_settings(folder))
-            .map_err(|error| Failure::start_up(error.to_string()))
+        NodeSettings { config: self.config.clone(), sets }
     }
 
     /// The role of the measured node.
     pub fn node_role(&self, folder: &Path) -> ChildRole {
-        ChildRole::Node { sets: self.node_settings(folder), config: self.config.clone() }
+        ChildRole::Node(self.node_settings(folder))
     }
 }
 

@@ -2,11 +2,9 @@
 
 use crate::{
     Failure,
-    bench::{
-        load::{self, Measurement, Span, Worker},
-        process::{self, Process},
-        report::Row,
-    },
+    load::{self, Measurement, Span, Worker},
+    process::{self, Process},
+    report::Row,
 };
 use std::time::{Duration, Instant};
 

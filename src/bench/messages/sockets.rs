@@ -3,11 +3,9 @@
 use super::drive::row;
 use crate::{
     Failure,
-    bench::{
-        load::Span,
-        process::{self, Process},
-        report::Row,
-    },
+    load::Span,
+    process::{self, Process},
+    report::Row,
 };
 use std::{
     collections::VecDeque,

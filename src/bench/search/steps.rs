@@ -8,11 +8,9 @@ use super::{
 };
 use crate::{
     Failure,
-    bench::{
-        load::{Measured, Measurement},
-        process::{self, Process},
-        report::{Report, Row},
-    },
+    load::{Measured, Measurement},
+    process::{self, Process},
+    report::{Report, Row},
 };
 use std::{
     path::Path,

@@ -3,7 +3,7 @@
 //! What the writes recorded in the outbox is taken out again: the node would spend its first seconds on telling
 //! people of follows and likes that nobody waits for.
 
-use crate::{Failure, compose, config::Config};
+use crate::{Failure, MeasuredNode, NodeSettings, SeededLedger};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 use tessera_app::{IdSource, accounts::hash_token, clock};
@@ -57,13 +57,14 @@ pub struct Seeder {
 }
 
 impl Seeder {
-    /// Opens the ledger of the node that `config` describes.
-    pub async fn open(config: &Config) -> Result<Self, Failure> {
+    /// Opens the ledger of the node with these settings.
+    pub async fn open(host: &dyn MeasuredNode, settings: &NodeSettings) -> Result<Self, Failure> {
+        let SeededLedger { ledger, celebrity_rule } = host.open_ledger(settings).await?;
         Ok(Self {
-            ledger: compose::open_ledger(config).await?.ledger,
+            ledger,
             ids: IdGenerator::new(NODE_NUMBER, Timestamp(0)),
             uploads: IdSource::new(NODE_NUMBER, Timestamp(0)),
-            rule: config.celebrity_rule,
+            rule: celebrity_rule,
             now: clock::now(),
         })
     }

@@ -10,7 +10,7 @@ use super::{
     report::Report,
     seed::{Person, Seeder},
 };
-use crate::Failure;
+use crate::{Failure, MeasuredNode};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{path::PathBuf, sync::Arc};
@@ -62,9 +62,9 @@ pub struct FeedWorld {
 }
 
 /// Measures and reports.
-pub async fn run(arguments: &FeedArguments) -> Result<Report, Failure> {
+pub async fn run(arguments: &FeedArguments, host: &dyn MeasuredNode) -> Result<Report, Failure> {
     let mut report = Report::new("feed");
-    let world = world(arguments, &mut report).await?;
+    let world = world(arguments, host, &mut report).await?;
     if arguments.recommendations {
         feed_recommendations::measure(&mut report, &world).await?;
     } else if arguments.mix {
@@ -102,7 +102,7 @@ async fn measure(report: &mut Report, world: FeedWorld, arguments: &FeedArgument
 }
 
 /// Seeds a ledger, starts a node on it and loads every timeline.
-async fn world(arguments: &FeedArguments, report: &mut Report) -> Result<FeedWorld, Failure> {
+async fn world(arguments: &FeedArguments, host: &dyn MeasuredNode, report: &mut Report) -> Result<FeedWorld, Failure> {
     let common = &arguments.common;
     let graph = match &arguments.graph {
         Some(file) => Graph::read(file)?,
@@ -115,7 +115,7 @@ async fn world(arguments: &FeedArguments, report: &mut Report) -> Result<FeedWor
     report.setting("seconds", arguments.load.seconds);
     report.setting("seed", arguments.common.seed);
     let folder = scratch_folder()?;
-    let mut seeder = Seeder::open(&common.node_config(folder.path())?).await?;
+    let mut seeder = Seeder::open(host, &common.node_settings(folder.path())).await?;
     let people: Arc<[Person]> = seeder.people(graph.users).await?.into();
     seeder.follows(graph.follows().map(|(from, to)| (people[from].id, people[to].id))).await?;
     let authors: Vec<_> = people.iter().map(|person| person.id).collect();

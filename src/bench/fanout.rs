@@ -15,7 +15,7 @@ use super::{
     report::{Latency, Report, Row},
     seed::{Person, Seeder},
 };
-use crate::Failure;
+use crate::{Failure, MeasuredNode};
 use clap::Args;
 use std::{
     collections::{HashSet, VecDeque},
@@ -61,7 +61,7 @@ pub struct FanoutArguments {
 }
 
 /// Measures and reports.
-pub async fn run(arguments: &FanoutArguments) -> Result<Report, Failure> {
+pub async fn run(arguments: &FanoutArguments, host: &dyn MeasuredNode) -> Result<Report, Failure> {
     let mut report = Report::new("fanout");
     let (followers, posts) = (arguments.followers as usize, (arguments.authors * arguments.posts_per_author) as usize);
     report.setting("followers", followers);
@@ -70,7 +70,7 @@ pub async fn run(arguments: &FanoutArguments) -> Result<Report, Failure> {
     report.setting("uploads", arguments.uploads);
     report.setting("seed", arguments.common.seed);
     let folder = scratch_folder()?;
-    let world = Fanout::start(arguments, folder.path()).await?;
+    let world = Fanout::start(arguments, host, folder.path()).await?;
     measure(&mut report, world, arguments, posts).await
 }
 
@@ -133,9 +133,9 @@ struct Fanout {
 }
 
 impl Fanout {
-    async fn start(arguments: &FanoutArguments, folder: &Path) -> Result<Self, Failure> {
+    async fn start(arguments: &FanoutArguments, host: &dyn MeasuredNode, folder: &Path) -> Result<Self, Failure> {
         let (followers, authors) = (arguments.followers as usize, arguments.authors as usize);
-        let mut seeder = Seeder::open(&arguments.common.node_config(folder)?).await?;
+        let mut seeder = Seeder::open(host, &arguments.common.node_settings(folder)).await?;
         let mut followers = seeder.people(followers + authors).await?;
         let authors = followers.split_off(arguments.followers as usize);
         let pairs = followers.iter().flat_map(|from| authors.iter().map(move |to| (from.id, to.id)));

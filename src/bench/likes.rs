@@ -8,7 +8,7 @@ use super::{
     report::{Report, Row},
     seed::{Person, Seeder},
 };
-use crate::Failure;
+use crate::{Failure, MeasuredNode};
 use clap::Args;
 use hyper::{Method, StatusCode};
 use std::{path::Path, sync::Arc};
@@ -33,7 +33,7 @@ pub struct LikesArguments {
 }
 
 /// Measures and reports.
-pub async fn run(arguments: &LikesArguments) -> Result<Report, Failure> {
+pub async fn run(arguments: &LikesArguments, host: &dyn MeasuredNode) -> Result<Report, Failure> {
     let mut report = Report::new("likes");
     let users = arguments.users.max(u32::from(arguments.load.connections));
     report.setting("users", users);
@@ -42,7 +42,7 @@ pub async fn run(arguments: &LikesArguments) -> Result<Report, Failure> {
     report.setting("seconds", arguments.load.seconds);
     report.setting("seed", arguments.common.seed);
     for (name, posts) in [("one hot post", 1), ("spread", arguments.posts as usize)] {
-        let scenario = Scenario { arguments, name, users: users as usize, posts };
+        let scenario = Scenario { arguments, host, name, users: users as usize, posts };
         let row = scenario.node(&mut report).await?;
         let floor = scenario.floor(&mut report).await?;
         report.compare(name, &row, &floor);
@@ -59,6 +59,7 @@ pub async fn run(arguments: &LikesArguments) -> Result<Report, Failure> {
 
 struct Scenario<'a> {
     arguments: &'a LikesArguments,
+    host: &'a dyn MeasuredNode,
     name: &'static str,
     users: usize,
     posts: usize,
@@ -84,9 +85,8 @@ impl Scenario<'_> {
     async fn floor(&self, report: &mut Report) -> Result<Row, Failure> {
         let folder = scratch_folder()?;
         let (people, posts) = self.seed(folder.path()).await?;
-        let sets = self.arguments.common.node_settings(folder.path());
-        let floor =
-            ChildProcess::start(ChildRole::LikesFloor { sets, config: self.arguments.common.config.clone() }).await?;
+        let settings = self.arguments.common.node_settings(folder.path());
+        let floor = ChildProcess::start(ChildRole::LikesFloor(settings)).await?;
         // The floor looks no token up: it takes the user's id for one.
         let tokens = people.iter().map(|person| person.id.to_string()).collect();
         let workers = self.workers(&floor.http, tokens, &posts);
@@ -95,7 +95,7 @@ impl Scenario<'_> {
     }
 
     async fn seed(&self, folder: &Path) -> Result<(Vec<Person>, Vec<PostId>), Failure> {
-        let mut seeder = Seeder::open(&self.arguments.common.node_config(folder)?).await?;
+        let mut seeder = Seeder::open(self.host, &self.arguments.common.node_settings(folder)).await?;
         let people = seeder.people(self.users + AUTHORS).await?;
         let authors: Vec<UserId> = people[self.users..].iter().map(|person| person.id).collect();
         let made = seeder.posts(&authors, self.posts.div_ceil(AUTHORS)).await?;

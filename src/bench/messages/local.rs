@@ -4,10 +4,7 @@ use super::{
     drive::{Sending, flood, round_trips},
     entity::{Ask, Echo, Key, MAILBOX, Payload, Taken, Tell, region},
 };
-use crate::{
-    Failure,
-    bench::{load::Span, process::Process, report::Report},
-};
+use crate::{Failure, load::Span, process::Process, report::Report};
 use std::{
     sync::{
         Arc,

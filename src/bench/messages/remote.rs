@@ -9,11 +9,9 @@ use super::{
 };
 use crate::{
     Failure,
-    bench::{
-        load::Span,
-        process::Process,
-        report::{Report, Row},
-    },
+    load::Span,
+    process::Process,
+    report::{Report, Row},
 };
 use std::{path::Path, time::Duration};
 use tessera_cluster::Deadline;

@@ -1,7 +1,6 @@
 //! The measured process: this same program in another role.
 
-use super::process::Process;
-use crate::Failure;
+use crate::{Failure, NodeSettings, process::Process};
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -23,24 +22,14 @@ const END_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub enum ChildRole {
     /// A node with these settings.
-    Node {
-        /// `key=value`.
-        sets: Vec<String>,
-        /// A configuration beneath them.
-        config: Option<PathBuf>,
-    },
+    Node(NodeSettings),
     /// One HTTP route that serves a file's bytes.
     PageFloor {
         /// The file.
         file: PathBuf,
     },
-    /// An HTTP route that commits every like by itself.
-    LikesFloor {
-        /// The settings of the node whose ledger it opens.
-        sets: Vec<String>,
-        /// A configuration beneath them.
-        config: Option<PathBuf>,
-    },
+    /// An HTTP route that commits every like by itself, into the ledger of the node with these settings.
+    LikesFloor(NodeSettings),
     /// A node's end of a link to this process, and floors beside it.
     MessagesPeer {
         /// Where the certificates are.
@@ -52,14 +41,14 @@ pub enum ChildRole {
 
 impl ChildRole {
     fn arguments(self) -> Vec<String> {
-        let with_settings = |role: &str, sets: Vec<String>, config: Option<PathBuf>| {
+        let with_settings = |role: &str, NodeSettings { config, sets }: NodeSettings| {
             let config = config.into_iter().flat_map(|file| ["--config".to_owned(), file.display().to_string()]);
             let sets = sets.into_iter().flat_map(|set| ["--set".to_owned(), set]);
             std::iter::once(role.to_owned()).chain(config).chain(sets).collect()
         };
         match self {
-            ChildRole::Node { sets, config } => with_settings("node", sets, config),
-            ChildRole::LikesFloor { sets, config } => with_settings("likes-floor", sets, config),
+            ChildRole::Node(settings) => with_settings("node", settings),
+            ChildRole::LikesFloor(settings) => with_settings("likes-floor", settings),
             ChildRole::PageFloor { file } => vec!["page-floor".to_owned(), file.display().to_string()],
             ChildRole::MessagesPeer { folder, bench } => {
                 vec!["messages-peer".to_owned(), folder.display().to_string(), bench.to_string()]

@@ -2,7 +2,7 @@
 //! (ADR 0015).
 
 use super::NEAREST;
-use crate::{Failure, bench::process::Process};
+use crate::{Failure, process::Process};
 use instant_distance::{Builder, Hnsw, Point, Search};
 use std::cell::RefCell;
 use tessera_domain::vector::dot;
