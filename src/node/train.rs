@@ -12,8 +12,8 @@ use tessera_ranking::{
     ModelFile, TrainError, TrainSettings,
     log::{DEFAULT_MAX_IMPRESSIONS, Dataset},
     train,
-    train::train_simulated,
 };
+use tessera_ranking_simulation::train_simulated;
 
 /// Files of a log folder that are read.
 const LOG_EXTENSION: &str = "jsonl";
@@ -154,10 +154,8 @@ fn print_card(file: &ModelFile, arguments: &RankerArguments) -> Result<(), Failu
 mod tests {
     use super::*;
     use std::fs;
-    use tessera_ranking::{
-        TreeModel,
-        simulation::{SimulationSettings, simulate},
-    };
+    use tessera_ranking::TreeModel;
+    use tessera_ranking_simulation::{SimulationSettings, simulate};
 
     #[test]
     fn a_model_is_written_whole_or_not_at_all() {

@@ -2,15 +2,13 @@
 //!
 //! What a candidate looks like as numbers is `tessera_domain::features`; the port is `tessera_ports::RankingModel`. Here
 //! are bytes in and numbers out: no files, no clock. [`log`] reads what was shown and what came of it into a
-//! [`log::Dataset`]; [`train()`] makes a [`ModelFile`] of it; [`TreeModel`] loads one and scores. [`simulation`] makes a
-//! population and its log for the shipped model, which no deployment could have trained yet. `docs/ranking.md` tells the
-//! whole story with figures.
+//! [`log::Dataset`]; [`train()`] makes a [`ModelFile`] of it; [`TreeModel`] loads one and scores. The shipped model learned
+//! from the population of the crate `ranking_simulation`. `docs/ranking.md` tells the whole story with figures.
 
 pub mod evaluate;
 pub mod log;
 pub mod model;
 pub mod model_file;
-pub mod simulation;
 pub mod train;
 
 pub use model::TreeModel;

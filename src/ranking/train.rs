@@ -15,10 +15,9 @@ mod boost;
 use crate::{
     TreeModel,
     evaluate::evaluate,
-    log::{DEFAULT_MAX_IMPRESSIONS, Dataset, Example},
+    log::{Dataset, Example},
     model::Tree,
     model_file::{Card, ModelFile, ModelFileError},
-    simulation::{SimulationSettings, simulate},
 };
 use bins::Bins;
 use boost::Booster;
@@ -38,9 +37,6 @@ const LAST_PLACE: u32 = 50;
 const VALIDATION_PERCENT: u64 = 15;
 /// Of a hundred people so many are held out for the report.
 const HELD_OUT_PERCENT: u64 = 15;
-
-/// People of the simulated populations.
-const SIMULATED_PEOPLE: [usize; 3] = [400, 800, 1_600];
 
 /// How to train. The defaults are usual ones and were not searched for.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,23 +151,6 @@ pub fn train(
     let model = TreeModel::load(&file.to_bytes().map_err(|error| ModelFileError::NotAModel(error.to_string()))?)?;
     file.card.held_out = evaluate(&model, &split.held_out, settings.seed)?;
     Ok(file)
-}
-
-/// Trains on simulated populations of several sizes, since counts mean less among many people than among few: what the
-/// shipped model is, and what `tessera train ranker --simulated` makes.
-///
-/// # Errors
-/// As [`train()`].
-pub fn train_simulated(seed: u64, progress: impl FnMut(usize, f64)) -> Result<ModelFile, TrainError> {
-    let mut dataset = Dataset::new(DEFAULT_MAX_IMPRESSIONS);
-    for (number, people) in (0u64..).zip(SIMULATED_PEOPLE) {
-        let seed = stable_hash_u64(number, seed);
-        let first_user_id = 1 + number * 1_000_000;
-        let population = SimulationSettings { seed, people, first_user_id, ..SimulationSettings::default() };
-        simulate(&population, |record| dataset.add(record));
-    }
-    let trained_on = format!("simulated populations of {SIMULATED_PEOPLE:?} people, seed {seed}");
-    train(&dataset, &TrainSettings { seed, trained_on, ..TrainSettings::default() }, progress)
 }
 
 /// Examples by what they are used for.

@@ -9,9 +9,9 @@ use tessera_ranking::{
     ModelFile, TrainError, TrainSettings, TreeModel,
     evaluate::{Report, evaluate},
     log::{Dataset, Example},
-    simulation::{SimulationSettings, simulate},
     train,
 };
+use tessera_ranking_simulation::{SimulationSettings, simulate};
 
 /// A small population; 1 to 9 are the seeds of training, so these are strangers.
 fn small(seed: u64, shuffled_share: f64) -> Dataset {
@@ -122,7 +122,7 @@ fn every_feature_is_documented_and_the_shipped_file_is_the_writers() {
     for name in FEATURE_NAMES {
         assert!(text.contains(&format!("`{name}`")), "docs/ranking.md does not tell of {name}");
     }
-    let shipped = include_bytes!("../models/default.json");
+    let shipped = include_bytes!("../../ranking/models/default.json");
     let file = ModelFile::parse(shipped).expect("the shipped model is one");
     assert!(file.to_bytes().expect("JSON") == shipped, "written by `train_default`");
 }

@@ -1,4 +1,5 @@
-//! A population and its days: who there is, what they post, what they are shown and what they engage with.
+//! A population and its days: who there is, what they post, what they are shown and what they engage with. The shipped
+//! ranking model learned from its log, since no deployment could have trained it yet.
 //!
 //! People have interests over topics, a taste of style, a mood to engage and hours at which they come; some post, about a few
 //! topics, in a style, well or badly. People follow whom they find interesting and who is known. A session shows a
@@ -16,8 +17,22 @@ mod session;
 mod world;
 
 use population::Population;
-use tessera_domain::{Timestamp, hash::SeededRandom, ids::ID_EPOCH_MS, impression::LogRecord, time::HOUR_MS};
+use tessera_domain::{
+    Timestamp,
+    hash::{SeededRandom, stable_hash_u64},
+    ids::ID_EPOCH_MS,
+    impression::LogRecord,
+    time::HOUR_MS,
+};
+use tessera_ranking::{
+    ModelFile, TrainError, TrainSettings,
+    log::{DEFAULT_MAX_IMPRESSIONS, Dataset},
+    train,
+};
 use world::World;
+
+/// People of the populations that the shipped model learned from.
+const TRAINING_PEOPLE: [usize; 3] = [400, 800, 1_600];
 
 /// When simulated days begin: the first instant of a day, two years into the ids' epoch.
 const FIRST_DAY: Timestamp = Timestamp(ID_EPOCH_MS + 730 * 24 * HOUR_MS);
@@ -71,4 +86,21 @@ pub fn simulate(settings: &SimulationSettings, mut log: impl FnMut(LogRecord)) {
             }
         }
     }
+}
+
+/// Trains on simulated populations of several sizes, since counts mean less among many people than among few: what the
+/// shipped model is, and what `tessera train ranker --simulated` makes.
+///
+/// # Errors
+/// As [`tessera_ranking::train()`].
+pub fn train_simulated(seed: u64, progress: impl FnMut(usize, f64)) -> Result<ModelFile, TrainError> {
+    let mut dataset = Dataset::new(DEFAULT_MAX_IMPRESSIONS);
+    for (number, people) in (0u64..).zip(TRAINING_PEOPLE) {
+        let seed = stable_hash_u64(number, seed);
+        let first_user_id = 1 + number * 1_000_000;
+        let population = SimulationSettings { seed, people, first_user_id, ..SimulationSettings::default() };
+        simulate(&population, |record| dataset.add(record));
+    }
+    let trained_on = format!("simulated populations of {TRAINING_PEOPLE:?} people, seed {seed}");
+    train(&dataset, &TrainSettings { seed, trained_on, ..TrainSettings::default() }, progress)
 }

@@ -1,6 +1,6 @@
 //! Trains the model that the product ships with, on simulated populations, and prints its card.
 //!
-//! `cargo run -p tessera-ranking --example train_default [FILE]`; without a file it only prints. The same command gives the
+//! `cargo run -p tessera-ranking-simulation --example train_default [FILE]`; without a file it only prints. The same command gives the
 //! same file on every machine of one kind.
 
 use std::{error::Error, time::Instant};
@@ -8,9 +8,8 @@ use tessera_ranking::{
     TreeModel,
     evaluate::{Report, evaluate},
     log::{Dataset, Example},
-    simulation::{SimulationSettings, simulate},
-    train::train_simulated,
 };
+use tessera_ranking_simulation::{SimulationSettings, simulate, train_simulated};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
