@@ -1,17 +1,11 @@
 //! tessera-stores
 
-#[macro_use]
-mod ledger;
-
 pub mod cdn;
+mod ledger;
 pub mod local_s3;
 pub mod memory;
-pub mod postgres;
 pub mod ranking_log;
 pub mod redis;
 pub mod s3;
-pub mod sqlite;
 
-mod post_purges;
-mod recount;
-mod rows;
+pub use ledger::{postgres, sqlite};

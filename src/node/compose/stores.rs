@@ -54,7 +54,7 @@ pub async fn open_ledger(config: &Config) -> Result<OpenLedger, Failure> {
                      the database?"
                 ))
             })?;
-            Ok(OpenLedger { membership: Some(ledger.clone()), ledger })
+            Ok(OpenLedger { membership: Some(ledger.clone()), ledger: ledger.behind_port() })
         }
     }
 }
@@ -66,7 +66,7 @@ async fn open_sqlite(data_dir: &Path, path: &Path, group_commit: bool) -> Result
     }
     let options = SqliteOptions { group_commit, ..SqliteOptions::default() };
     match SqliteLedger::open(path, options).await {
-        Ok(ledger) => Ok(ledger),
+        Ok(ledger) => Ok(ledger.behind_port()),
         Err(error) => Err(Failure::start_up(format!("{}: {error}", path.display()))),
     }
 }

@@ -1,10 +1,10 @@
 //! What a ledger needs of a database.
 
-use super::{graph::FollowWrites, sql::Statement};
+use super::{engagement::CounterWrites, graph::FollowWrites, sql::Statement};
 use futures::future::BoxFuture;
 use sqlx::{FromRow, postgres::PgRow, sqlite::SqliteRow};
-use std::fmt::Debug;
-use tessera_domain::{PostId, event::Event, post::Post};
+use std::{collections::BTreeMap, fmt::Debug};
+use tessera_domain::{PostId, UserId, event::Event};
 use tessera_ports::{StoreError, StoreResult, ledger::Embedding};
 
 /// A row as both databases give it.
@@ -20,11 +20,18 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     fn lease_prefix(&self) -> i64 {
         0
     }
+
+    /// Whether the database serves, and has the schema that this program needs.
+    fn check(requests: &Self::Pool) -> impl Future<Output = StoreResult<()>> + Send;
+
+    /// Finishes what is under way and closes all connections.
+    fn close(&self, requests: &Self::Pool, background: &Self::Pool) -> impl Future<Output = ()> + Send;
 }
 
 /// Connections for one kind of work.
 pub trait Pool: Debug + Send + Sync + 'static {
     type Scope: Scope;
+    type Snapshot: Snapshot;
 
     /// All rows of a query, each as `map` makes it.
     fn fetch_all<R: Row, T: Send>(
@@ -59,10 +66,22 @@ pub trait Pool: Debug + Send + Sync + 'static {
     where
         I: Send + Sync + 'static,
         T: Send + 'static;
+
+    /// Begins a snapshot.
+    fn snapshot(&self) -> impl Future<Output = StoreResult<Self::Snapshot>> + Send;
+}
+
+/// A transaction that only reads, and reads everything as it stood at its first statement.
+pub trait Snapshot: Send {
+    /// All rows of a query.
+    fn fetch_all<R: Row>(&mut self, query: Statement) -> impl Future<Output = StoreResult<Vec<R>>> + Send;
 }
 
 /// What an operation works with: a connection inside of a transaction of its own.
-pub trait Scope: FollowWrites + Send {
+pub trait Scope: FollowWrites + CounterWrites + BytesWrites + Sized {
+    /// The store's name in errors.
+    const STORE: &'static str;
+
     /// Runs a statement; returns how many rows it changed.
     fn execute(&mut self, statement: Statement) -> impl Future<Output = StoreResult<u64>> + Send;
 
@@ -78,7 +97,14 @@ pub trait Scope: FollowWrites + Send {
     fn fetch_one<R: Row>(&mut self, query: Statement) -> impl Future<Output = StoreResult<R>> + Send;
 
     /// Writes an event into the outbox, in the transaction of what it tells of, and wakes the relay after the commit.
-    fn record(&mut self, event: &Event) -> impl Future<Output = StoreResult<()>> + Send;
+    fn record(&mut self, event: &Event) -> impl Future<Output = StoreResult<()>> + Send {
+        async {
+            let event = serde_json::to_string(event).map_err(refused::<Self>)?;
+            self.execute(sql!("INSERT INTO outbox (event) VALUES ($1)").bind(event)).await?;
+            self.wake_outbox();
+            Ok(())
+        }
+    }
 
     /// Waits until nobody else has the lock of this number, and keeps it until the end of the transaction.
     fn wait_for_lock(&mut self, number: i64) -> impl Future<Output = StoreResult<()>> + Send;
@@ -91,10 +117,21 @@ pub trait Scope: FollowWrites + Send {
 
     /// An error that has the operation run again: what it saw was changed by others meanwhile.
     fn overtaken(&mut self) -> StoreError;
+}
 
-    /// Writes a new post and raises its author's count.
-    fn insert_post(&mut self, post: &Post, original_key: &str) -> impl Future<Output = StoreResult<()>> + Send;
-
+/// How bytes are written: in Postgres all in one statement, of arrays that SQLite has not.
+pub trait BytesWrites: Send {
     /// Writes embeddings of posts that exist; returns how many.
     fn put_embeddings(&mut self, embeddings: &[(PostId, Embedding)]) -> impl Future<Output = StoreResult<u64>> + Send;
+
+    /// Writes checkpoints of timelines.
+    fn put_timeline_checkpoints(
+        &mut self,
+        checkpoints: &BTreeMap<UserId, Vec<u8>>,
+    ) -> impl Future<Output = StoreResult<()>> + Send;
+}
+
+/// The caller asked for something wrong.
+pub fn refused<S: Scope>(detail: impl ToString) -> StoreError {
+    StoreError::Refused { store: S::STORE, detail: detail.to_string() }
 }

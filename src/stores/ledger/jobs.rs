@@ -6,6 +6,7 @@
 
 use super::{
     Scope,
+    posts::insert_post,
     rows::*,
     uploads::{fail_uploads, lock_upload, move_quota},
 };
@@ -125,7 +126,7 @@ pub(super) async fn finish<S: Scope>(
         media: finished.media.clone(),
         edited_at: None,
     };
-    scope.insert_post(&post, &upload.object_key).await?;
+    insert_post(scope, &post, &upload.object_key).await?;
     if let Some(embedding) = &finished.embedding {
         scope.put_embeddings(&[(post.id, embedding.clone())]).await?;
     }

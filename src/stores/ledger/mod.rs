@@ -9,38 +9,58 @@ mod sql;
 
 mod accounts;
 mod ads;
+mod comments;
 mod dialect;
 mod discovery;
+mod embeddings;
+mod engagement;
 mod graph;
 mod jobs;
+mod maintenance;
+mod notifications;
 mod outbox;
+mod post_purges;
+pub mod postgres;
+mod posts;
+mod recount;
 mod rows;
+pub mod sqlite;
 mod tastes;
+mod timeline_posts;
 mod uploads;
 
-pub(crate) use dialect::{Dialect, Pool, Row, Scope};
-pub(crate) use graph::{FollowAttempt, FollowChange, FollowWrites};
-pub(crate) use sql::{Statement, Value};
+#[cfg(test)]
+mod tests;
 
+use dialect::{BytesWrites, Dialect, Pool, Row, Scope, Snapshot};
+use engagement::{CounterWrites, EndedLikes, lock_post};
+use graph::{FollowAttempt, FollowChange, FollowWrites};
+use sql::{Statement, Value};
 use std::sync::Arc;
-use tessera_ports::ledger::LedgerWakes;
+use tessera_ports::{Ledger, ledger::LedgerWakes};
 
 /// A lease token's number of its node begins at this bit; below it is chance.
-pub(crate) const NODE_SHIFT: u32 = 48;
+const NODE_SHIFT: u32 = 48;
 
 /// A ledger in one SQL database.
 #[derive(Debug)]
 pub struct SqlLedger<D: Dialect> {
-    pub(crate) requests: Arc<D::Pool>,
+    requests: Arc<D::Pool>,
     /// For jobs, the outbox and upkeep.
-    pub(crate) background: Arc<D::Pool>,
-    pub(crate) wakes: Arc<LedgerWakes>,
-    pub(crate) database: D,
+    background: Arc<D::Pool>,
+    wakes: Arc<LedgerWakes>,
+    database: D,
 }
 
 impl<D: Dialect> SqlLedger<D> {
     /// Proves a lease that begins now.
     fn new_lease_token(&self) -> i64 {
         self.database.lease_prefix() | (rand::random::<u64>() >> (64 - NODE_SHIFT)) as i64
+    }
+}
+
+impl<D: Dialect> Ledger for SqlLedger<D> {
+    fn wakes(&self) -> &LedgerWakes {
+        &self.wakes
     }
 }

@@ -1,15 +1,27 @@
 //! Rows, and what they mean. A column that means nothing fails to decode, which is the store's error `Corrupt`.
 
+use serde::de::DeserializeOwned;
+use sqlx::{
+    Decode, Postgres, Sqlite, Type,
+    error::BoxDynError,
+    postgres::{PgTypeInfo, PgValueRef},
+    sqlite::{SqliteTypeInfo, SqliteValueRef},
+};
 use tessera_domain::{
-    AdId, PostId, Timestamp, UploadId, UserId,
+    AdId, CommentId, NotificationId, PostId, Timestamp, UploadId, UserId,
     ads::Ad,
+    counters::ShardCounts,
     ids::ID_EPOCH_MS,
-    post::PostRef,
+    media::{MediaDetails, MediaKind, MediaRecord},
+    notification::{Notification, NotificationKind},
+    post::{Comment, Post, PostRef},
     time::HOUR_MS,
     upload::{Upload, UploadStatus},
     user::{User, Username},
 };
-use tessera_ports::ledger::{AdSpend, HashtagHour, HashtagRow, JobState, JobView, SavedReply, StandingLike};
+use tessera_ports::ledger::{
+    AdSpend, Embedding, HashtagHour, HashtagRow, JobState, JobView, PostEmbedding, SavedReply, StandingLike,
+};
 use uuid::Uuid;
 
 /// A number that is never negative, from its signed column.
@@ -29,6 +41,10 @@ pub(crate) fn small(value: i64) -> u32 {
 
 pub(crate) fn user_id((id,): (i64,)) -> UserId {
     UserId::from_i64(id)
+}
+
+pub(crate) fn post_id((id,): (i64,)) -> PostId {
+    PostId::from_i64(id)
 }
 
 /// A post and its author from `(id, author_id)`.
@@ -56,6 +72,16 @@ pub(crate) fn standing_like((user_id, post_id, author_id, at): (i64, i64, i64, i
     StandingLike { user_id: UserId::from_i64(user_id), post: post_ref((post_id, author_id)), at: Timestamp(at) }
 }
 
+/// The number of a counter shard from its column.
+pub(crate) fn shard(value: i32) -> u16 {
+    u16::try_from(value).unwrap_or(0)
+}
+
+/// A counter row from `(shard, version, likes, comments)`.
+pub(crate) fn shard_counts((number, version, likes, comments): (i32, i64, i64, i64)) -> ShardCounts {
+    ShardCounts { shard: shard(number), version: unsigned(version), likes, comments }
+}
+
 /// A value in the form that its column has.
 pub(crate) struct Stored<T>(pub T);
 
@@ -75,6 +101,14 @@ impl TryFrom<Vec<u8>> for Stored<[u8; 32]> {
     }
 }
 
+impl TryFrom<String> for Stored<MediaDetails> {
+    type Error = serde_json::Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        serde_json::from_str(&text).map(Self)
+    }
+}
+
 /// What a word in a column means.
 macro_rules! words {
     ($($type:ty: $parse:expr),+ $(,)?) => {$(
@@ -90,8 +124,23 @@ macro_rules! words {
 
 words!(
     UploadStatus: UploadStatus::parse,
+    NotificationKind: NotificationKind::parse,
+    MediaKind: |word: &str| [MediaKind::Image, MediaKind::Video].into_iter().find(|kind| media_kind(*kind) == word),
     JobState: |word: &str| JOB_STATES.into_iter().find(|state| job_state(*state) == word),
 );
+
+/// The word that a kind of media is stored as.
+pub(crate) fn media_kind(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Image => "image",
+        MediaKind::Video => "video",
+    }
+}
+
+/// The column of details of media.
+pub(crate) fn media_details(details: &MediaDetails) -> Result<String, serde_json::Error> {
+    serde_json::to_string(details)
+}
 
 const JOB_STATES: [JobState; 3] = [JobState::Queued, JobState::Leased, JobState::Dead];
 
@@ -101,6 +150,43 @@ pub(crate) fn job_state(state: JobState) -> &'static str {
         JobState::Queued => "queued",
         JobState::Leased => "leased",
         JobState::Dead => "dead",
+    }
+}
+
+/// A list in one column: an array in Postgres, a JSON array in SQLite.
+pub(crate) struct List<T>(pub Vec<T>);
+
+impl<T> Type<Sqlite> for List<T> {
+    fn type_info() -> SqliteTypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl<'r, T: DeserializeOwned> Decode<'r, Sqlite> for List<T> {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(serde_json::from_str(<&str as Decode<Sqlite>>::decode(value)?)?))
+    }
+}
+
+impl<T> Type<Postgres> for List<T>
+where
+    Vec<T>: Type<Postgres>,
+{
+    fn type_info() -> PgTypeInfo {
+        <Vec<T> as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(info: &PgTypeInfo) -> bool {
+        <Vec<T> as Type<Postgres>>::compatible(info)
+    }
+}
+
+impl<'r, T> Decode<'r, Postgres> for List<T>
+where
+    Vec<T>: Decode<'r, Postgres>,
+{
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        <Vec<T> as Decode<Postgres>>::decode(value).map(Self)
     }
 }
 
@@ -249,5 +335,123 @@ impl JobRow {
             last_error: self.last_error,
             created_at: Timestamp(self.created_at),
         }
+    }
+}
+
+/// A row of `posts` with its hashtags.
+#[derive(sqlx::FromRow)]
+pub(crate) struct PostRow {
+    id: i64,
+    author_id: i64,
+    #[sqlx(try_from = "Vec<u8>")]
+    upload_id: Stored<UploadId>,
+    pub original_key: String,
+    caption: String,
+    alt_text: String,
+    hashtags: List<String>,
+    #[sqlx(try_from = "String")]
+    media_kind: Stored<MediaKind>,
+    blurhash: String,
+    #[sqlx(try_from = "i64")]
+    width: u32,
+    #[sqlx(try_from = "i64")]
+    height: u32,
+    edited_at: Option<i64>,
+    #[sqlx(try_from = "String")]
+    media_details: Stored<MediaDetails>,
+}
+
+impl PostRow {
+    pub fn into_post(self) -> Post {
+        Post {
+            id: PostId::from_i64(self.id),
+            author_id: UserId::from_i64(self.author_id),
+            caption: self.caption,
+            alt_text: self.alt_text,
+            hashtags: self.hashtags.0,
+            media: MediaRecord {
+                kind: self.media_kind.0,
+                upload_id: self.upload_id.0,
+                blurhash: self.blurhash,
+                width: self.width,
+                height: self.height,
+                details: self.media_details.0,
+            },
+            edited_at: self.edited_at.map(Timestamp),
+        }
+    }
+}
+
+/// A row of `comments`.
+#[derive(sqlx::FromRow)]
+pub(crate) struct CommentRow {
+    id: i64,
+    post_id: i64,
+    author_id: i64,
+    text: String,
+}
+
+impl CommentRow {
+    pub fn into_comment(self) -> Comment {
+        Comment {
+            id: CommentId::from_i64(self.id),
+            post_id: PostId::from_i64(self.post_id),
+            author_id: UserId::from_i64(self.author_id),
+            text: self.text,
+        }
+    }
+}
+
+/// A row of `notifications`.
+#[derive(sqlx::FromRow)]
+pub(crate) struct NotificationRow {
+    id: i64,
+    #[sqlx(try_from = "String")]
+    kind: Stored<NotificationKind>,
+    post_id: i64,
+    actor_ids: List<i64>,
+    actor_count: i64,
+    is_read: bool,
+    updated_at: i64,
+}
+
+impl NotificationRow {
+    pub fn into_notification(self) -> Notification {
+        Notification {
+            id: NotificationId::from_i64(self.id),
+            kind: self.kind.0,
+            post_id: (self.post_id != 0).then(|| PostId::from_i64(self.post_id)),
+            actor_ids: self.actor_ids.0.into_iter().map(UserId::from_i64).collect(),
+            actor_count: unsigned(self.actor_count),
+            read: self.is_read,
+            updated_at: Timestamp(self.updated_at),
+        }
+    }
+}
+
+/// A vector as its column: 32-bit floats, little-endian.
+pub(crate) fn vector_bytes(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// An embedding with its post's author and its model's version.
+#[derive(sqlx::FromRow)]
+pub(crate) struct EmbeddingRow {
+    post_id: i64,
+    author_id: i64,
+    version: String,
+    perceptual_hash: i64,
+    vector: Vec<u8>,
+}
+
+impl EmbeddingRow {
+    pub fn into_embedding(self) -> PostEmbedding {
+        let (values, _) = self.vector.as_chunks::<4>();
+        let embedding = Embedding {
+            model: self.version,
+            vector: values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            perceptual_hash: self.perceptual_hash as u64,
+        };
+        PostEmbedding { post: post_ref((self.post_id, self.author_id)), embedding }
     }
 }

@@ -18,6 +18,11 @@ impl Statement {
         Self { sqlite, postgres, values: Vec::new() }
     }
 
+    /// A text that is the same in both dialects, or is run in one of them only.
+    pub fn of(text: &'static str) -> Self {
+        Self::new(text, text)
+    }
+
     /// Binds the next parameter.
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
@@ -94,6 +99,20 @@ macro_rules! piece {
         concat!(
             "(SELECT value ->> 0 AS ", $a, ", value ->> 1 AS ", $b, ", value ->> 2 AS ", $c, " FROM json_each(", $one,
             ")) AS ", $name
+        )
+    };
+    (sqlite [rows $one:literal $two:literal $three:literal $four:literal
+             as $name:literal ($a:literal $b:literal $c:literal $d:literal)]) => {
+        concat!(
+            "(SELECT value ->> 0 AS ", $a, ", value ->> 1 AS ", $b, ", value ->> 2 AS ", $c, ", value ->> 3 AS ", $d,
+            " FROM json_each(", $one, ")) AS ", $name
+        )
+    };
+    (sqlite [rows $one:literal $two:literal $three:literal $four:literal $five:literal
+             as $name:literal ($a:literal $b:literal $c:literal $d:literal $e:literal)]) => {
+        concat!(
+            "(SELECT value ->> 0 AS ", $a, ", value ->> 1 AS ", $b, ", value ->> 2 AS ", $c, ", value ->> 3 AS ", $d,
+            ", value ->> 4 AS ", $e, " FROM json_each(", $one, ")) AS ", $name
         )
     };
     (postgres [rows $one:literal $($list:literal)+ as $name:literal ($a:literal $($column:literal)+)]) => {

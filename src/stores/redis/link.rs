@@ -20,7 +20,7 @@ use super::{
     dial::Dialer,
     node::{Live, Map, Node},
     options::RedisOptions,
-    owed::Owed,
+    pending_writes::PendingWrites,
     session::Session,
 };
 use futures::future::join_all;
@@ -48,7 +48,7 @@ const DIAL_ROUNDS: u32 = 4;
 pub(super) struct Link {
     pub(super) dialer: Dialer,
     pub(super) key_prefix: String,
-    pub(super) owed: Owed,
+    pub(super) pending_writes: PendingWrites,
     map: RwLock<Arc<Map>>,
     /// Slots have moved.
     is_outdated: AtomicBool,
@@ -60,7 +60,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(options: &RedisOptions, owed: Owed) -> Result<Self, String> {
+    pub(super) fn new(options: &RedisOptions, pending_writes: PendingWrites) -> Result<Self, String> {
         let dialer = Dialer::new(options)?;
         let is_cluster = dialer.address.topology == Topology::Cluster;
         let map = if is_cluster {
@@ -71,7 +71,7 @@ impl Link {
         Ok(Self {
             dialer,
             key_prefix: options.key_prefix.clone(),
-            owed,
+            pending_writes,
             map: RwLock::new(Arc::new(map)),
             is_outdated: AtomicBool::new(is_cluster),
             permits: Semaphore::new(options.max_in_flight),
@@ -135,7 +135,7 @@ impl Link {
     }
 }
 
-/// Keeps the connections open and pays what is owed, until it is aborted.
+/// Keeps the connections open and sends what is pending, until it is aborted.
 pub(super) async fn keep(link: Arc<Link>) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -143,7 +143,7 @@ pub(super) async fn keep(link: Arc<Link>) {
         let restored = link.restore().await;
         let settled = match link.session() {
             Ok(mut session) => session.settle().await,
-            Err(_) => link.owed.is_empty(),
+            Err(_) => link.pending_writes.is_empty(),
         };
         if restored.is_ok() && settled {
             pause = FIRST_PAUSE;

@@ -13,7 +13,7 @@
 //! **No wrong counts.** A mirror begins when [`HotStore::counts`] finds none: the asking leaves a mark, rows that
 //! move from then on are merged into it out of sight, and only where the mark still stands does a fill make it a
 //! mirror. So a fill that read the ledger before a FLUSHALL, an eviction or a restart comes to nothing, instead of
-//! bringing back older numbers. Rows that could not be sent are kept (`owed`) and sent as soon as Redis is back.
+//! bringing back older numbers. Rows that could not be sent are kept (`pending_writes`) and sent as soon as Redis is back.
 //! Mirrors end ten minutes after their fill whatever happens, which bounds what remains: a node that dies between
 //! its commit and the mirror.
 //!
@@ -26,7 +26,7 @@ mod link;
 mod mirror_codec;
 mod node;
 mod options;
-mod owed;
+mod pending_writes;
 mod post_codec;
 mod script;
 mod session;
@@ -38,7 +38,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use link::Link;
 use mirror_codec::Mirror;
-use owed::Owed;
+use pending_writes::PendingWrites;
 use redis::{Value, cmd};
 use script::Script;
 use session::Session;
@@ -77,7 +77,7 @@ impl RedisHotStore {
     /// [`StoreError::Refused`] where the options cannot be right, whatever servers there are.
     pub async fn connect(options: RedisOptions) -> StoreResult<Self> {
         let refused = |detail| StoreError::Refused { store: STORE, detail };
-        let link = Arc::new(Link::new(&options, Owed::new(MIRROR_TTL)).map_err(refused)?);
+        let link = Arc::new(Link::new(&options, PendingWrites::new(MIRROR_TTL)).map_err(refused)?);
         if let Err(failure) = link.restore().await {
             tracing::warn!(redis = %link.dialer.address, failure, "no connection to Redis yet; going on without it");
         }
@@ -231,7 +231,7 @@ impl HotStore for RedisHotStore {
     }
 }
 
-/// Rows on their way to a mirror. Unless they arrive they are owed, also where the caller stops waiting.
+/// Rows on their way to a mirror. Unless they arrive they are pending, also where the caller stops waiting.
 struct Debt<'a> {
     link: &'a Link,
     post_id: PostId,
@@ -248,7 +248,7 @@ impl Debt<'_> {
 impl Drop for Debt<'_> {
     fn drop(&mut self) {
         if !self.paid {
-            self.link.owed.add(self.post_id, self.rows);
+            self.link.pending_writes.add(self.post_id, self.rows);
             self.link.wake.notify_one();
         }
     }

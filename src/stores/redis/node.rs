@@ -19,7 +19,7 @@ pub(super) struct Live {
     pub(super) connection: MultiplexedConnection,
     /// Tells this server's run from its earlier ones and from other servers.
     pub(super) run: Arc<str>,
-    lane: usize,
+    index: usize,
     /// Tells this connection from its predecessors.
     generation: u64,
 }
@@ -28,26 +28,27 @@ pub(super) struct Live {
 pub(super) struct Node {
     /// `host:port`, as the cluster or the URL tells it.
     pub(super) host: String,
-    lanes: Vec<Mutex<Option<Live>>>,
+    connections: Vec<Mutex<Option<Live>>>,
     turn: AtomicUsize,
     generations: AtomicU64,
 }
 
 impl Node {
     pub(super) fn new(host: String, connections: usize) -> Self {
-        let lanes = (0..connections).map(|_| Mutex::new(None)).collect();
-        Self { host, lanes, turn: AtomicUsize::new(0), generations: AtomicU64::new(0) }
+        let connections = (0..connections).map(|_| Mutex::new(None)).collect();
+        Self { host, connections, turn: AtomicUsize::new(0), generations: AtomicU64::new(0) }
     }
 
     /// An open connection; at once or not at all.
     pub(super) fn live(&self) -> Option<Live> {
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
-        (0..self.lanes.len()).find_map(|step| self.lanes[first.wrapping_add(step) % self.lanes.len()].lock().clone())
+        (0..self.connections.len())
+            .find_map(|step| self.connections[first.wrapping_add(step) % self.connections.len()].lock().clone())
     }
 
     /// Takes a connection out of use that failed; whether it was still in use.
     pub(super) fn close(&self, failed: &Live) -> bool {
-        let mut live = self.lanes[failed.lane].lock();
+        let mut live = self.connections[failed.index].lock();
         let is_current = live.as_ref().is_some_and(|live| live.generation == failed.generation);
         if is_current {
             *live = None;
@@ -55,9 +56,9 @@ impl Node {
         is_current
     }
 
-    /// Dials for every closed lane; stops at the first failure, because the others would fail as well.
+    /// Dials for every closed connection; stops at the first failure, because the others would fail as well.
     pub(super) async fn open(&self, dialer: &Dialer, timeout: Duration) -> Result<(), String> {
-        for (lane, place) in self.lanes.iter().enumerate() {
+        for (index, place) in self.connections.iter().enumerate() {
             if place.lock().is_some() {
                 continue;
             }
@@ -66,7 +67,7 @@ impl Node {
             let (connection, run) = dialled.map_err(|error| format!("{}: {error}", self.host))?;
             let generation = self.generations.fetch_add(1, Ordering::Relaxed);
             tracing::info!(node = self.host, %run, "connected to Redis");
-            *place.lock() = Some(Live { connection, run, lane, generation });
+            *place.lock() = Some(Live { connection, run, index, generation });
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use tessera_domain::{PostId, UploadId, UserId, counters::ShardCounts};
 use tessera_ports::{Determinacy, StoreResult};
 use tokio::sync::SemaphorePermit;
 
-/// Posts whose owed rows travel together.
+/// Posts whose pending rows travel together.
 const SETTLE_BATCH: usize = 100;
 
 /// A call's view of the servers: of each node the same connection from its keys to its last answer.
@@ -182,16 +182,16 @@ impl<'a> Session<'a> {
         Step::script(Script::MergeMirror, [self.mirror_key(post_id)], arguments)
     }
 
-    /// Pays the mirrors what they are owed; whether nothing is left.
+    /// Sends the mirrors what is pending for them; whether nothing is left.
     pub(super) async fn settle(&mut self) -> bool {
-        let owed = self.link.owed.take();
+        let pending = self.link.pending_writes.take();
         let mut settled = true;
-        for batch in owed.chunks(SETTLE_BATCH) {
+        for batch in pending.chunks(SETTLE_BATCH) {
             let steps: Vec<Step> = batch.iter().map(|(id, rows)| self.merge_step(*id, rows, false)).collect();
             for ((id, rows), answer) in batch.iter().zip(self.run(&steps).await) {
                 if answer.is_err() {
                     settled = false;
-                    self.link.owed.add(*id, rows);
+                    self.link.pending_writes.add(*id, rows);
                 }
             }
         }
