@@ -29,7 +29,7 @@ use crate::{
     timeline::{ResidentIndex, TimelineActor, TimelineArgs, TimelineRef},
     upkeep::{Upkeep, UpkeepArgs, UpkeepSettings},
     visual_search::{
-        self, Embedder, KeeperArgs, KeeperSettings, VisualKeeper, VisualSearchRef, VisualSearchSettings,
+        self, Embedder, Engine, KeeperArgs, KeeperSettings, VisualKeeper, VisualSearchRef, VisualSearchSettings,
         VisualShardActor, VisualShardArgs,
     },
 };
@@ -82,6 +82,8 @@ pub struct ActorSystemArgs {
     pub embedder: Option<Embedder>,
     /// Shards of the visual index, the same on all nodes.
     pub visual_shards: u16,
+    /// What makes and walks the graphs of the visual index.
+    pub visual_engine: Engine,
     /// Unused timelines leave memory after this long.
     pub timeline_idle_after: Duration,
     /// Timelines take about this many bytes at most.
@@ -293,7 +295,7 @@ impl Regions<'_> {
         let visual = VisualShardArgs {
             ledger: ledger.clone(),
             objects: self.args.objects.clone(),
-            settings: VisualSearchSettings::default(),
+            settings: VisualSearchSettings { engine: self.args.visual_engine, ..VisualSearchSettings::default() },
             maintenance: Arc::new(Semaphore::new(1)),
         };
         let visual = self.region::<VisualShardActor>(visual, visual_search::region_settings(), Spread::OverNodes);

@@ -55,7 +55,7 @@ impl Entity for VisualShardActor {
         Self {
             key,
             args: args.clone(),
-            core: ShardCore::default(),
+            core: ShardCore::new(args.settings.engine),
             reconcile: Reconcile::default(),
             complete: false,
             loading: true,

@@ -4,7 +4,7 @@ use super::requests::{ModelStats, ShardHits, VisualHit, VisualQuery};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tessera_domain::{PostId, post::PostRef};
 use tessera_ports::ledger::{EMBEDDING_SLOTS, Embedding, PostEmbedding, embedding_slot};
-use tessera_visual::index::{IndexSettings, IndexSnapshot, Maintained, Maintenance, VectorIndex};
+use tessera_visual::index::{Engine, IndexSettings, IndexSnapshot, Maintained, Maintenance, VectorIndex};
 
 /// The shard of `of` that holds a post.
 pub(super) fn shard_of(post_id: PostId, of: u16) -> u16 {
@@ -25,13 +25,18 @@ struct ModelIndex {
 
 /// A shard's indexes, one for each model that has embeddings: while a new model's are being made, search goes on
 /// with the old one's.
-#[derive(Default)]
 pub(super) struct ShardCore {
+    settings: IndexSettings,
     indexes: BTreeMap<String, ModelIndex>,
     changes: u64,
 }
 
 impl ShardCore {
+    /// A shard without posts, whose indexes are of `engine`.
+    pub fn new(engine: Engine) -> Self {
+        Self { settings: IndexSettings::of(engine), indexes: BTreeMap::new(), changes: 0 }
+    }
+
     /// Takes an index from a snapshot.
     pub fn restore(&mut self, model: String, index: VectorIndex) {
         let mut posts: HashMap<u16, HashSet<PostId>> = HashMap::new();
@@ -51,7 +56,7 @@ impl ShardCore {
     pub fn insert(&mut self, found: &PostEmbedding) {
         let Embedding { model, vector, perceptual_hash } = &found.embedding;
         let fresh = || {
-            let index = VectorIndex::new(vector.len(), IndexSettings::default());
+            let index = VectorIndex::new(vector.len(), self.settings.clone());
             ModelIndex { index, posts: HashMap::new(), recall: None }
         };
         let entry = self.indexes.entry(model.clone()).or_insert_with(fresh);

@@ -36,6 +36,7 @@ pub use requests::{ModelStats, ShardHits, ShardStats, VisualHit, VisualQuery};
 pub use settings::{VisualSearchSettings, VisualShardArgs, VisualShardKey};
 pub use snapshot::lists as snapshot_lists;
 pub use tessera_media::{Crop, MediaError};
+pub use tessera_visual::index::Engine;
 
 use self::requests::{Describe, Forget, Learn, Rebuild, Search};
 use crate::{ActorError, restart};

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tessera_cluster::EntityKey;
 use tessera_domain::hash::stable_hash_u64;
 use tessera_ports::{Ledger, ObjectStore};
+use tessera_visual::index::Engine;
 use tokio::sync::Semaphore;
 
 /// Keeps these keys apart from others' hashes.
@@ -25,9 +26,11 @@ impl EntityKey for VisualShardKey {
     }
 }
 
-/// Timing of the visual index.
+/// Timing of the visual index, and what it is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisualSearchSettings {
+    /// What makes and walks the graphs.
+    pub engine: Engine,
     /// How often a shard compares itself with the ledger.
     pub reconcile_interval: Duration,
     /// How often a shard that changed writes a snapshot.
@@ -41,6 +44,7 @@ pub struct VisualSearchSettings {
 impl Default for VisualSearchSettings {
     fn default() -> Self {
         Self {
+            engine: Engine::default(),
             reconcile_interval: Duration::from_secs(600),
             snapshot_interval: Duration::from_secs(300),
             call_limit: Duration::from_secs(10),
@@ -55,7 +59,7 @@ pub struct VisualShardArgs {
     pub ledger: Arc<dyn Ledger>,
     /// Where snapshots lie.
     pub objects: Arc<dyn ObjectStore>,
-    /// Timing.
+    /// Timing, and what indexes are made with.
     pub settings: VisualSearchSettings,
     /// One piece of maintenance at a time on a node, so that searches keep their cores.
     pub maintenance: Arc<Semaphore>,

@@ -64,7 +64,8 @@ pub(super) async fn load(args: &VisualShardArgs, key: VisualShardKey) -> Vec<Loa
                 continue;
             }
         };
-        match tokio::task::spawn_blocking(move || VectorIndex::from_snapshot(&bytes, IndexSettings::default())).await {
+        let settings = IndexSettings::of(args.settings.engine);
+        match tokio::task::spawn_blocking(move || VectorIndex::from_snapshot(&bytes, settings)).await {
             Ok(Ok(index)) => loaded.push(Loaded { model, index }),
             Ok(Err(error)) => tracing::warn!(%error, key, "a snapshot of the visual index is of no use"),
             Err(error) => tracing::error!(%error, key, "reading a snapshot of the visual index failed"),

@@ -53,7 +53,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("turbojpeg", &["tessera-media"]),
     ("libaom-sys", &["tessera-media"]),
     ("webp", &["tessera-media"]),
-    ("instant-distance", &["tessera-bench"]),
+    ("instant-distance", &["tessera-visual"]),
     ("rten", &["tessera-visual"]),
     ("clap", &["tessera", "tessera-bench"]),
 ];

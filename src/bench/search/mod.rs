@@ -4,7 +4,6 @@
 //! Queries are made like the vectors and are none of them. What is compared is measured in turns. One thread asks, as soon as it
 //! has its answer, so "per CPU second" is what one core does.
 
-mod library;
 mod rival;
 mod steps;
 mod surface;
@@ -44,7 +43,7 @@ pub struct SearchArguments {
     /// A Python that has hnswlib and numpy: it is measured beside the index
     #[arg(long, value_name = "PROGRAM")]
     hnswlib: Option<PathBuf>,
-    /// Measure the crate instant-distance beside the index, too; building its graph takes minutes
+    /// Measure an index by the engine instant-distance beside it, too; building its graphs takes minutes
     #[arg(long)]
     instant_distance: bool,
     /// Print JSON
@@ -75,7 +74,7 @@ pub async fn run(arguments: &SearchArguments) -> Result<Report, Failure> {
         };
         let span = Duration::from_millis(arguments.milliseconds);
         let library = match arguments.instant_distance {
-            true => Some(bench.library(arguments.seed)?),
+            true => Some(bench.library(&mut report)?),
             false => None,
         };
         bench.search(arguments.rounds, span, library, rival.map(|rival| (rival, runtime)), &mut report)?;

@@ -2,7 +2,6 @@
 
 use super::{
     NEAREST, RIVAL_EFS, SearchArguments,
-    library::{self, Library},
     rival::{Rival, Turn},
     surface::Surface,
 };
@@ -18,13 +17,15 @@ use std::{
     time::{Duration, Instant},
 };
 use tessera_domain::{PostId, UserId, hash::SeededRandom, post::PostRef};
-use tessera_visual::index::{Hit, IndexSettings, VectorIndex};
+use tessera_visual::index::{Engine, Hit, IndexSettings, VectorIndex};
 use tokio::runtime::Handle;
 
 /// What the application asks a shard for.
 const CANDIDATES: usize = 100;
 /// Vectors that come on top, into the buffer: half of what it takes.
 const MORE: usize = 1_000;
+/// What lines of the other engine's index begin with.
+const LIBRARY: &str = "instant-distance: ";
 /// Queries whose filtered answers are compared.
 const FILTERED: usize = 200;
 
@@ -93,23 +94,8 @@ impl Bench {
         let vectors: Vec<Vec<f32>> = (0..count).map(|_| surface.vector(&mut random)).collect();
         let queries: Vec<Vec<f32>> = (0..arguments.queries).map(|_| surface.vector(&mut random)).collect();
         let settings = IndexSettings::default();
-        let mut index = VectorIndex::new(dimensions, settings.clone());
-        let (all, own) = (Process::this().cpu_seconds()?, process::thread_cpu_seconds()?);
-        for (number, vector) in vectors.iter().enumerate() {
-            index.insert(post(number), vector, 0).map_err(|error| Failure::running(error.to_string()))?;
-            while let Some(plan) = index.plan_maintenance() {
-                index.install(plan.run());
-            }
-        }
-        let inserts = process::thread_cpu_seconds()? - own;
-        let upkeep = (Process::this().cpu_seconds()? - all - inserts).max(0.0);
+        let index = filled(&vectors, settings.clone(), "", report)?;
         let truth = queries.iter().map(|query| numbers(&index.search_exactly(query, NEAREST, |_| true))).collect();
-        let stats = index.stats();
-        report.fact("insert, ms of CPU each", inserts * 1_000.0 / count as f64);
-        report.fact("building graphs, s of CPU", upkeep);
-        report.fact("graphs", stats.segments);
-        report.fact("buffered", stats.buffered);
-        report.fact("index in memory, MB", index.heap_bytes() as f64 / 1e6);
         Ok(Self { settings, index, surface, random, vectors, queries, truth })
     }
 
@@ -130,9 +116,9 @@ impl Bench {
         Ok(())
     }
 
-    /// The crate `instant-distance` with a graph of the same vectors.
-    pub fn library(&self, seed: u64) -> Result<Library, Failure> {
-        Library::build(&self.vectors, self.ef_construction(), seed)
+    /// An index of the same vectors by the crate `instant-distance`.
+    pub fn library(&self, report: &mut Report) -> Result<VectorIndex, Failure> {
+        filled(&self.vectors, IndexSettings::of(Engine::InstantDistance), LIBRARY, report)
     }
 
     /// How much of the truth a search finds.
@@ -144,17 +130,18 @@ impl Bench {
         found.sum::<usize>() as f64 / self.truth.iter().map(Vec::len).sum::<usize>() as f64
     }
 
-    /// The index, the floor, instant-distance and hnswlib, in turns.
+    /// The index, the floor, the other engine's index and hnswlib, in turns.
     pub fn search(
         &self,
         rounds: u32,
         span: Duration,
-        library: Option<Library>,
+        library: Option<VectorIndex>,
         mut rival: Option<(Rival, Handle)>,
         report: &mut Report,
     ) -> Result<(), Failure> {
         let Self { index, queries, .. } = self;
-        let [mut ten, mut hundred, mut floor, mut crated] = [Line::new()?, Line::new()?, Line::new()?, Line::new()?];
+        let [mut ten, mut hundred, mut floor] = [Line::new()?, Line::new()?, Line::new()?];
+        let [mut crated_ten, mut crated_hundred] = [Line::new()?, Line::new()?];
         let mut turns: Vec<Vec<Turn>> = RIVAL_EFS.iter().map(|_| Vec::new()).collect();
         for _ in 0..rounds {
             let is_enough = |elapsed| elapsed >= span;
@@ -162,7 +149,8 @@ impl Bench {
             hundred.ask(queries, is_enough, |query| index.search(query, CANDIDATES, |_| true))?;
             floor.ask(queries, is_enough, |query| index.search_exactly(query, NEAREST, |_| true))?;
             if let Some(library) = &library {
-                crated.ask(queries, is_enough, |query| library.nearest(query))?;
+                crated_ten.ask(queries, is_enough, |query| library.search(query, NEAREST, |_| true))?;
+                crated_hundred.ask(queries, is_enough, |query| library.search(query, CANDIDATES, |_| true))?;
             }
             if let Some((rival, runtime)) = &mut rival {
                 for (ef, turns) in RIVAL_EFS.iter().zip(&mut turns) {
@@ -177,10 +165,11 @@ impl Bench {
         let floor = floor.report("floor: scan of all vectors", report)?;
         report.compare("", &row, &floor);
         if let Some(library) = &library {
-            let name = format!("instant-distance, ef {}", library::EF_SEARCH);
-            report.fact(&format!("{name}: recall@{NEAREST}"), self.recall(|query| library.nearest(query)));
-            report.fact("instant-distance: building, s of CPU", library.build_cpu_seconds);
-            crated.report(&name, report)?;
+            let recall = self.recall(|query| numbers(&library.search(query, NEAREST, |_| true)));
+            report.fact(&format!("{LIBRARY}recall@{NEAREST}"), recall);
+            let crated = crated_ten.report(&format!("{LIBRARY}index"), report)?;
+            crated_hundred.report(&format!("{LIBRARY}index, {CANDIDATES} nearest"), report)?;
+            report.compare("to instant-distance:", &row, &crated);
         }
         if let Some((rival, _)) = &rival {
             report.fact("hnswlib: building, s of CPU", rival.build_cpu_seconds);
@@ -293,6 +282,32 @@ fn rival_line(ef: usize, turns: &[Turn], index: &Row, report: &mut Report) {
     report.fact(&format!("recall@{NEAREST}, {name}"), turns.first().map_or(0.0, |turn| turn.recall));
     report.compare(&format!("to {name}:"), index, &row);
     report.results.push(row);
+}
+
+/// An index filled as a shard's is: with upkeep whenever one is due. What it took is reported with `prefix`.
+fn filled(
+    vectors: &[Vec<f32>],
+    settings: IndexSettings,
+    prefix: &str,
+    report: &mut Report,
+) -> Result<VectorIndex, Failure> {
+    let mut index = VectorIndex::new(vectors.first().map_or(0, Vec::len), settings);
+    let (all, own) = (Process::this().cpu_seconds()?, process::thread_cpu_seconds()?);
+    for (number, vector) in vectors.iter().enumerate() {
+        index.insert(post(number), vector, 0).map_err(|error| Failure::running(error.to_string()))?;
+        while let Some(plan) = index.plan_maintenance() {
+            index.install(plan.run());
+        }
+    }
+    let inserts = process::thread_cpu_seconds()? - own;
+    let upkeep = (Process::this().cpu_seconds()? - all - inserts).max(0.0);
+    let stats = index.stats();
+    report.fact(&format!("{prefix}insert, ms of CPU each"), inserts * 1_000.0 / vectors.len().max(1) as f64);
+    report.fact(&format!("{prefix}building graphs, s of CPU"), upkeep);
+    report.fact(&format!("{prefix}graphs"), stats.segments);
+    report.fact(&format!("{prefix}buffered"), stats.buffered);
+    report.fact(&format!("{prefix}index in memory, MB"), index.heap_bytes() as f64 / 1e6);
+    Ok(index)
 }
 
 /// A post by one of a thousand authors.

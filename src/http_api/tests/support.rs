@@ -132,6 +132,7 @@ impl Edge {
             scratch: Scratch::new(folder.path().join("scratch")),
             embedder: None,
             visual_shards: 2,
+            visual_engine: Default::default(),
             timeline_idle_after: Duration::from_secs(60),
             timeline_memory_bytes: 64 * 1024 * 1024,
         });

@@ -109,6 +109,7 @@ impl Node {
             scratch: Scratch::new(config.data_dir.join("scratch").join(&config.node_name)),
             embedder: embedder.clone(),
             visual_shards: config.visual_shards,
+            visual_engine: config.visual_engine,
             timeline_idle_after: config.timeline_idle_after,
             timeline_memory_bytes: config.timeline_memory_bytes,
         });

@@ -49,6 +49,7 @@ fn mistakes_are_named_and_the_nearest_setting_is_offered() {
     check("breaker.failure_rate=0.0", &["breaker.failure_rate", "above 0"]);
     assert_eq!(with(&["ranking.log_share=0", "breaker.failure_rate=1"]).expect("whole numbers").ranking_log_share, 0.0);
     check("breaker.failure_rate=1.5", &["breaker.failure_rate", "at most 1"]);
+    check("visual.engine=hnswlib", &["visual.engine", "\"graph\" or \"instant-distance\""]);
     check("feed.order=random", &["feed.order", "\"newest\" or \"ranked\""]);
     check("ranking.log_share=1.5", &["ranking.log_share", "from 0 to 1"]);
     check("breaker.open_seconds=0", &["breaker.open_seconds", "at least 1"]);

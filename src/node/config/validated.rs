@@ -10,7 +10,7 @@ use super::{
 };
 use serde::Deserialize;
 use std::{path::PathBuf, time::Duration};
-use tessera_actors::breaker::BreakerPolicy;
+use tessera_actors::{breaker::BreakerPolicy, visual_search::Engine};
 use tessera_domain::{celebrity::CelebrityRule, ids::MAX_NODE_NUMBER, stitch::FeedRatios};
 
 /// Longest name of a node.
@@ -91,6 +91,7 @@ struct RawMedia {
 #[serde(deny_unknown_fields)]
 struct RawVisual {
     model: String,
+    engine: String,
     shards: u16,
 }
 
@@ -188,6 +189,8 @@ pub struct Config {
     pub max_video_duration: Duration,
     /// The embedding model.
     pub visual_model: VisualModel,
+    /// What makes and walks the graphs of the visual index.
+    pub visual_engine: Engine,
     /// Shards of the visual index; one where the node is alone.
     pub visual_shards: u16,
     /// The ranking model's file; `None`: the one that ships with the source.
@@ -270,6 +273,7 @@ impl RawConfig {
                 "none" => VisualModel::None,
                 path => VisualModel::File(path.into()),
             },
+            visual_engine: index_engine(&self.visual.engine)?,
             visual_shards: match mode {
                 Mode::Embedded => 1,
                 Mode::Cluster => self.visual.shards,
@@ -337,4 +341,12 @@ fn feed_ratios(ratios: &[f64]) -> Result<FeedRatios, ConfigError> {
     };
     let ratios = FeedRatios { social: *social, recommended: *recommended, ads: *ads };
     ratios.normalised().map_err(|error| ConfigError(error.to_string()))
+}
+
+fn index_engine(name: &str) -> Result<Engine, ConfigError> {
+    match name {
+        "graph" => Ok(Engine::Graph),
+        "instant-distance" => Ok(Engine::InstantDistance),
+        other => fail(format!("visual.engine: expected \"graph\" or \"instant-distance\", found {other:?}")),
+    }
 }

@@ -1,22 +1,28 @@
 //! Upkeep: putting a full buffer into a graph, joining small graphs, writing those anew that hold many dead vectors.
 //!
+//! A graph of our own grows, so the buffer goes into the largest that has room. One of the library is built from nothing, which
+//! takes as long however much of it is new: there graphs of about one size are joined, four at a time, so that a vector is built
+//! into three of them (of 8,000, 32,000 and 128,000 vectors), and into another wherever the dead are cleared away.
+//!
 //! [`VectorIndex::plan_maintenance`] takes what it needs along, [`Maintenance::run`] computes on a thread for as long as
 //! it takes, and [`VectorIndex::install`] swaps. In between the index is searched and changed as ever: what dies is dead in
 //! the new segment too, and what comes goes to the buffer.
 
-use super::{Buffer, IndexSettings, Place, Sealed, Segment, VectorIndex};
+use super::{Buffer, Engine, IndexSettings, Place, Sealed, Segment, VectorIndex, rows::Line};
 use std::sync::Arc;
 
 /// Of the thread that builds: searches go first; where they leave nothing, it still has a tenth of a core and comes to its
 /// end.
 const NICENESS: i32 = 10;
+/// So many graphs of about one size become one, where graphs do not grow.
+const FAN_IN: usize = 4;
 
 /// A piece of upkeep to be run.
 pub struct Maintenance {
     /// What a copy of grows.
     base: Option<(u64, Arc<Segment>)>,
-    /// A segment that goes.
-    replaces: Option<u64>,
+    /// Segments that go.
+    replaces: Vec<u64>,
     added: Added,
     settings: IndexSettings,
     dimensions: usize,
@@ -27,14 +33,25 @@ pub struct Maintenance {
 /// What is put into the graph.
 enum Added {
     Buffer(Buffer),
-    /// These rows of a segment.
-    Rows(Arc<Segment>, Vec<u32>),
+    /// These rows of each segment.
+    Rows(Vec<(Arc<Segment>, Vec<u32>)>),
+}
+
+impl Added {
+    fn vectors(&self) -> Vec<(u32, &[Line])> {
+        match self {
+            Self::Buffer(Buffer { rows, groups }) => groups.iter().copied().zip(rows.iter()).collect(),
+            Self::Rows(sources) => {
+                sources.iter().flat_map(|(source, rows)| rows.iter().map(|row| source.row(*row))).collect()
+            }
+        }
+    }
 }
 
 /// What came of it.
 pub struct Maintained {
     base: Option<u64>,
-    replaces: Option<u64>,
+    replaces: Vec<u64>,
     segment: Segment,
     identity: Arc<()>,
 }
@@ -43,10 +60,8 @@ pub struct Maintained {
 enum Upkeep {
     /// Put the buffer into a graph.
     Seal,
-    /// Write this segment anew.
-    Rewrite(usize),
-    /// Put the first segment into the second.
-    Join(usize, usize),
+    /// Put what lives in these segments into another, or into a new one.
+    Join { sources: Vec<usize>, into: Option<usize> },
 }
 
 impl std::fmt::Debug for Maintained {
@@ -56,8 +71,7 @@ impl std::fmt::Debug for Maintained {
 }
 
 impl Maintenance {
-    /// Builds the graph: about 0.2 milliseconds of computation for each vector added, on a thread of its own that
-    /// lets others go first.
+    /// Builds the graph on a thread of its own that lets others go first: [`Segment::build`] says for how long.
     pub fn run(self) -> Maintained {
         let segment = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("visual-upkeep".to_owned());
@@ -77,25 +91,8 @@ impl Maintenance {
     }
 
     fn build(&self) -> Segment {
-        let added = match &self.added {
-            Added::Buffer(buffer) => buffer.groups.len(),
-            Added::Rows(_, rows) => rows.len(),
-        };
-        let mut segment = match &self.base {
-            Some((_, base)) => base.grown(added),
-            None => Segment::new(self.dimensions, &self.settings),
-        };
-        match &self.added {
-            Added::Buffer(Buffer { rows, groups }) => {
-                groups.iter().zip(rows.iter()).for_each(|(group, row)| segment.insert(*group, row, &self.settings));
-            }
-            Added::Rows(source, rows) => {
-                for (group, vector) in rows.iter().map(|row| source.row(*row)) {
-                    segment.insert(group, vector, &self.settings);
-                }
-            }
-        }
-        segment
+        let base = self.base.as_ref().map(|(_, base)| &**base);
+        Segment::build(base, &self.added.vectors(), self.dimensions, &self.settings)
     }
 }
 
@@ -109,23 +106,34 @@ impl VectorIndex {
         let upkeep = self.choose()?;
         let living = |sealed: &Sealed| {
             let rows = (0..).zip(&sealed.dead).filter(|(_, dead)| !**dead).map(|(row, _)| row).collect();
-            Added::Rows(sealed.segment.clone(), rows)
+            (sealed.segment.clone(), rows)
         };
         let (base, replaces, added) = match upkeep {
             Upkeep::Seal => {
                 let buffer = self.buffer.first(self.settings.largest_segment);
-                let roomy = self.segments.iter().filter(|sealed| self.has_room(sealed, buffer.groups.len()));
-                (roomy.max_by_key(|sealed| sealed.segment.len()), None, Added::Buffer(buffer))
+                (self.grows(buffer.groups.len()), Vec::new(), Added::Buffer(buffer))
             }
-            Upkeep::Rewrite(at) => (None, Some(self.segments[at].number), living(&self.segments[at])),
-            Upkeep::Join(small, large) => {
-                (Some(&self.segments[large]), Some(self.segments[small].number), living(&self.segments[small]))
+            Upkeep::Join { sources, into } => {
+                let sources = || sources.iter().map(|at| &self.segments[*at]);
+                let replaces = sources().map(|sealed| sealed.number).collect();
+                (into.map(|at| &self.segments[at]), replaces, Added::Rows(sources().map(living).collect()))
             }
         };
         let base = base.map(|sealed| (sealed.number, sealed.segment.clone()));
         self.maintaining = true;
         let (settings, identity) = (self.settings.clone(), self.identity.clone());
         Some(Maintenance { base, replaces, added, settings, dimensions: self.dimensions, identity })
+    }
+
+    /// The segment that so many vectors more are put into; `None` where they become one of their own.
+    fn grows(&self, vectors: usize) -> Option<&Sealed> {
+        match self.settings.engine {
+            Engine::Graph => {
+                let roomy = self.segments.iter().filter(|sealed| self.has_room(sealed, vectors));
+                roomy.max_by_key(|sealed| sealed.segment.len())
+            }
+            Engine::InstantDistance => None,
+        }
     }
 
     fn choose(&self) -> Option<Upkeep> {
@@ -135,12 +143,33 @@ impl VectorIndex {
         let is_rotten =
             |sealed: &Sealed| sealed.dead_rows as f32 > self.settings.dead_share * sealed.segment.len() as f32;
         if let Some(at) = self.segments.iter().position(is_rotten) {
-            return Some(Upkeep::Rewrite(at));
+            return Some(Upkeep::Join { sources: vec![at], into: None });
         }
         let mut by_size: Vec<usize> = (0..self.segments.len()).collect();
         by_size.sort_by_key(|at| self.segments[*at].segment.len());
-        let (small, large) = (*by_size.first()?, *by_size.get(1)?);
-        self.has_room(&self.segments[large], self.segments[small].living()).then_some(Upkeep::Join(small, large))
+        match self.settings.engine {
+            Engine::Graph => {
+                let (small, large) = (*by_size.first()?, *by_size.get(1)?);
+                let fits = self.has_room(&self.segments[large], self.segments[small].living());
+                fits.then(|| Upkeep::Join { sources: vec![small], into: Some(large) })
+            }
+            Engine::InstantDistance => {
+                let alike = by_size.chunk_by(|a, b| self.tier(*a) == self.tier(*b));
+                let fits = |sources: &&[usize]| {
+                    let living: usize = sources.iter().map(|at| self.segments[*at].living()).sum();
+                    living <= self.settings.largest_segment
+                };
+                let sources = alike.filter_map(|alike| alike.get(..FAN_IN)).find(fits)?;
+                Some(Upkeep::Join { sources: sources.to_vec(), into: None })
+            }
+        }
+    }
+
+    /// Segments of one tier are of about one size: within a factor of the fan-in.
+    fn tier(&self, at: usize) -> u32 {
+        // A little is allowed for what was dead when they were joined.
+        let vectors = self.segments[at].segment.len() * 4 / 3;
+        (vectors / self.settings.seal_at.max(1)).max(1).ilog(FAN_IN)
     }
 
     fn has_room(&self, sealed: &Sealed, vectors: usize) -> bool {
@@ -155,32 +184,33 @@ impl VectorIndex {
         }
         self.maintaining = false;
         let base = base.and_then(|base| self.segments.iter().position(|sealed| sealed.number == base));
-        let at = base.unwrap_or_else(|| {
-            self.segments.push(Sealed::new(self.next_segment, self.dimensions, &self.settings));
-            self.next_segment += 1;
-            self.segments.len() - 1
-        });
-        let number = self.segments[at].number;
-        let known = self.segments[at].segment.len();
+        let (number, mut dead, mut dead_rows) = match base.map(|at| self.segments.remove(at)) {
+            Some(base) => (base.number, base.dead, base.dead_rows),
+            None => {
+                self.next_segment += 1;
+                (self.next_segment - 1, Vec::new(), 0)
+            }
+        };
+        let known = dead.len();
         for (row, group) in (known as u32..).zip(&segment.groups()[known..]) {
             let is_dead = self.is_dead(*group);
             if let Some(group) = &mut self.groups[*group as usize] {
                 group.place = Place::Segment { number, row };
             }
-            let sealed = &mut self.segments[at];
-            sealed.dead.push(is_dead);
-            sealed.dead_rows += usize::from(is_dead);
+            dead.push(is_dead);
+            dead_rows += usize::from(is_dead);
         }
-        self.segments[at].segment = Arc::new(segment);
-        if let Some(gone) = self.segments.iter().position(|sealed| Some(sealed.number) == replaces) {
-            self.forget(gone);
+        self.segments.push(Sealed { number, segment: Arc::new(segment), dead, dead_rows });
+        for number in replaces {
+            self.forget(number);
         }
         self.segments.retain(|sealed| sealed.segment.len() > 0);
         self.tidy_buffer();
     }
 
     /// Takes a segment out whose living groups are in another now.
-    fn forget(&mut self, at: usize) {
+    fn forget(&mut self, number: u64) {
+        let Some(at) = self.segments.iter().position(|sealed| sealed.number == number) else { return };
         let gone = self.segments.remove(at);
         for group in gone.segment.groups() {
             let place = self.groups[*group as usize].as_ref().map(|group| group.place);

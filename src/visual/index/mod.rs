@@ -7,6 +7,9 @@
 //! are joined; graphs with many dead vectors are written anew. Searches go on with what there was, until the swap.
 //! ```
 //!
+//! Two engines make the graphs: one of our own, and the crate `instant-distance`, whose graphs cannot grow, so that a full
+//! buffer becomes a graph of its own and four of about one size become one. All else is common to both ([`Engine`]).
+//!
 //! - **Groups**: pictures that are equal or nearly so share one vector with a list of posts. Equal vectors break a
 //!   graph: all links of each lead to the others.
 //! - **Filters** are applied inside the search, and one that refuses most of what is near is answered exactly: see
@@ -20,16 +23,19 @@
 
 mod distance;
 mod graph;
+mod library;
 mod maintenance;
 mod near;
 mod rows;
 mod search;
 mod segment;
+mod settings;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
 pub use maintenance::{Maintained, Maintenance};
+pub use settings::{Engine, IndexSettings};
 pub use snapshot::{IndexSnapshot, SnapshotError};
 
 use self::{
@@ -48,37 +54,6 @@ pub const POSTS_PER_GROUP: usize = 4;
 const SAME_PICTURE: f32 = 0.998;
 /// How far the length of a vector may be from 1.
 const UNIT_TOLERANCE: f32 = 1e-2;
-
-/// How an index works.
-#[derive(Debug, Clone, PartialEq)]
-pub struct IndexSettings {
-    /// A buffer of so many vectors is put into a graph.
-    pub seal_at: usize,
-    /// The largest graph, in vectors.
-    pub largest_segment: usize,
-    /// A segment with a greater share of dead vectors is written anew.
-    pub dead_share: f32,
-    /// Candidates that a build looks at for each vector.
-    pub ef_construction: usize,
-    /// Candidates that a search of a graph keeps, unless it is asked for more than half of that.
-    pub ef_search: usize,
-    /// Decides the layers of a graph.
-    pub seed: u64,
-}
-
-impl Default for IndexSettings {
-    /// Measured on 100,000 vectors of 128 dimensions, see `docs/benchmarks.md`.
-    fn default() -> Self {
-        Self {
-            seal_at: 2_000,
-            largest_segment: 128_000,
-            dead_share: 0.2,
-            ef_construction: 100,
-            ef_search: 64,
-            seed: 0x7E55_E8A0,
-        }
-    }
-}
 
 /// Why a vector is not taken.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -189,10 +164,6 @@ struct Sealed {
 }
 
 impl Sealed {
-    fn new(number: u64, dimensions: usize, settings: &IndexSettings) -> Self {
-        Self { number, segment: Arc::new(Segment::new(dimensions, settings)), dead: Vec::new(), dead_rows: 0 }
-    }
-
     /// How many of its vectors are alive.
     fn living(&self) -> usize {
         self.segment.len() - self.dead_rows

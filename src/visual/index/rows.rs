@@ -31,7 +31,12 @@ pub(super) fn pad(vector: &[f32]) -> Vec<Line> {
 impl Rows {
     /// No vectors, of so many dimensions.
     pub fn new(dimensions: usize) -> Self {
-        Self { lines_per_row: dimensions.div_ceil(LANES).max(1) as u32, lines: Vec::new() }
+        Self { lines_per_row: Self::lines_per_row(dimensions) as u32, lines: Vec::new() }
+    }
+
+    /// Lines of a vector of so many dimensions.
+    pub fn lines_per_row(dimensions: usize) -> usize {
+        dimensions.div_ceil(LANES).max(1)
     }
 
     /// How many there are.
@@ -78,8 +83,8 @@ impl Rows {
 
     /// Whether these are whole vectors of so many dimensions.
     pub fn fit(&self, dimensions: usize) -> bool {
-        let lines = Self::new(dimensions).lines_per_row;
-        self.lines_per_row == lines && self.lines.len().is_multiple_of(lines as usize)
+        let lines = Self::lines_per_row(dimensions);
+        self.lines_per_row as usize == lines && self.lines.len().is_multiple_of(lines)
     }
 
     /// Bytes on the heap.
