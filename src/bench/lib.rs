@@ -1,6 +1,6 @@
 //! `tessera bench`: repeatable load on a fresh node, and a report beside a stated floor.
 //!
-//! Every bench (but `media`, `messages` and `search`, see there) seeds a ledger in a temporary folder, starts this same program on it as a
+//! Every bench (but `deletion`, `media`, `messages` and `search`, see there) seeds a ledger in a temporary folder, starts this same program on it as a
 //! child process, drives the child over kept-alive HTTP connections in a closed loop, and reads its processor time and
 //! memory from `/proc`. The floor is measured in the same run with the same client. A run ends by itself, and whatever ends it, the child
 //! is gone and the folder removed.
@@ -8,6 +8,7 @@
 mod child;
 mod client;
 mod compose_post;
+mod deletion;
 mod fanout;
 mod feed;
 mod feed_mix;
@@ -27,6 +28,7 @@ mod search;
 mod seed;
 
 use clap::{Args, Subcommand};
+use deletion::DeletionArguments;
 use fanout::FanoutArguments;
 use feed::FeedArguments;
 use likes::LikesArguments;
@@ -71,6 +73,8 @@ enum BenchCommand {
     Fanout(FanoutArguments),
     /// Likes and unlikes of one post and of many, beside one commit per like
     Likes(LikesArguments),
+    /// A viral post deleted and all counters rebuilt while others write, in the ledger alone
+    Deletion(DeletionArguments),
     /// Photos through the media pipeline, beside sharp (see scripts/bench-media)
     Media(MediaArguments),
     /// Messages to entities of this node and of another, beside a plain channel, TCP and TLS
@@ -89,6 +93,7 @@ pub async fn run(arguments: BenchArguments, host: &dyn MeasuredNode) -> Result<(
             BenchCommand::Feed(arguments) => (feed::run(&arguments, host).await?, arguments.common.json),
             BenchCommand::Fanout(arguments) => (fanout::run(&arguments, host).await?, arguments.common.json),
             BenchCommand::Likes(arguments) => (likes::run(&arguments, host).await?, arguments.common.json),
+            BenchCommand::Deletion(arguments) => (deletion::run(&arguments, host).await?, arguments.common.json),
             BenchCommand::Media(arguments) => (media::run(&arguments).await?, arguments.json),
             BenchCommand::Messages(arguments) => (messages::run(&arguments).await?, arguments.json),
             BenchCommand::Search(arguments) => (search::run(&arguments).await?, arguments.json),

@@ -54,7 +54,8 @@ impl Measured {
         self.latency_ns.saturating_record(latency.as_nanos() as u64);
     }
 
-    fn add(&mut self, other: Measured) -> Result<(), Failure> {
+    /// Adds what another caller measured.
+    pub fn add(&mut self, other: Measured) -> Result<(), Failure> {
         self.latency_ns.add(&other.latency_ns).map_err(|error| Failure::running(format!("histogram: {error}")))?;
         self.errors += other.errors;
         self.first_error = self.first_error.take().or(other.first_error);

@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tessera-app", &["domain", "ports", "actors"]),
     ("tessera-http-api", &["domain", "app"]),
     ("tessera-demo", &["media"]),
-    ("tessera-bench", &["domain", "ports", "media", "visual", "cluster", "app"]),
+    ("tessera-bench", &["domain", "ports", "media", "visual", "cluster", "actors", "app"]),
     (
         "tessera",
         &[

@@ -2,7 +2,7 @@
 
 use super::{
     report::ledger_checks,
-    world::{NO_CELEBRITIES, World, like, unlike},
+    world::{NO_CELEBRITIES, World, at_once, like, unlike},
 };
 use crate::ledger::SavedReply;
 use std::{future::Future, sync::Arc};
@@ -17,6 +17,7 @@ ledger_checks!(
     a_checkpoint_is_replaced,
     no_id_lies_after_the_floor,
     a_healthy_ledger_needs_no_rebuilding,
+    rebuilding_disturbs_nothing_that_is_written_meanwhile,
     what_is_old_is_purged_and_what_is_not_stays,
     a_closed_ledger_refuses,
 );
@@ -87,6 +88,29 @@ async fn a_healthy_ledger_needs_no_rebuilding(world: Arc<World>) {
     after.sort_by_key(|user| user.id);
     assert_eq!(after, before, "accounts are as they were");
     assert_eq!(world.rows(posts[0]).await, rows, "counters are as they were");
+}
+
+async fn rebuilding_disturbs_nothing_that_is_written_meanwhile(world: Arc<World>) {
+    let users = world.users(30).await;
+    let posts = world.posts(users[0], 2).await;
+    at_once((0..4_usize).map(|task| {
+        let (world, users, posts) = (Arc::clone(&world), users.clone(), posts.clone());
+        async move {
+            for user in users.iter().skip(1) {
+                match task {
+                    0 | 1 => drop(world.apply(posts[task], task as u16, &[like(*user)]).await),
+                    2 => drop(world.follow(*user, users[0]).await),
+                    // Of a healthy ledger nothing is to be corrected, whatever is under way.
+                    _ => assert_eq!(world.ledger.rebuild_counters().await.expect("rebuild_counters"), 0),
+                }
+            }
+        }
+    }))
+    .await;
+    for post_id in posts {
+        assert_eq!(world.counts(post_id).await.likes, 29, "each like counts once");
+    }
+    assert_eq!(world.account(users[0]).await.follower_count, 29, "and each follow");
 }
 
 async fn what_is_old_is_purged_and_what_is_not_stays(world: Arc<World>) {

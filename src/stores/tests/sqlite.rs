@@ -203,6 +203,29 @@ async fn rebuilding_repairs_what_was_tampered_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rebuilding_repairs_a_counter_that_moves_meanwhile() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder);
+    let world = World::new(open(&path).await);
+    let fans = world.users(20).await;
+    let post_id = world.post(fans[0]).await;
+    world.apply(post_id, 2, &[CounterOperation::Like { user_id: fans[0] }]).await;
+    let mut connection = raw(&path).await;
+    sqlx::raw_sql("UPDATE counters SET likes = 99").execute(&mut connection).await.expect("tampering");
+    connection.close().await.expect("close");
+    // The error was measured without stopping anybody, and is taken off whatever was added meanwhile.
+    let liking = async {
+        for user_id in &fans[1..] {
+            world.apply(post_id, 2, &[CounterOperation::Like { user_id: *user_id }]).await;
+        }
+    };
+    let (wrong, ()) = tokio::join!(world.ledger.rebuild_counters(), liking);
+    assert_eq!(wrong.expect("rebuild_counters"), 1);
+    assert_eq!(world.counts(post_id).await.likes, fans.len() as u64);
+    assert_eq!(world.ledger.rebuild_counters().await.expect("rebuild_counters"), 0, "then nothing is wrong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_purge_goes_on_after_a_restart_in_the_middle() {
     let folder = TempDir::new().expect("a folder");
     let path = ledger_file(&folder);
