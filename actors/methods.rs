@@ -5,6 +5,7 @@
 
 use crate::{
     ads::requests::{CampaignsChanged, ShownElsewhere},
+    breaker::WardComplaint,
     counter::{CounterActor, requests::Apply},
     fanout::Delivery,
     inbox::{InboxActor, requests::Record},
@@ -81,6 +82,7 @@ methods! {
         102 => Change,
         103 => CampaignsChanged,
         104 => ShownElsewhere,
+        105 => WardComplaint,
     }
 }
 

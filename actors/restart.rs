@@ -16,6 +16,11 @@ pub const GROUP: RestartIntensity = RestartIntensity { max_restarts: 20, within:
 /// and its peers (or its service manager) take over.
 pub const ROOT: RestartIntensity = RestartIntensity { max_restarts: 0, within: Duration::from_secs(60) };
 
+/// What stands behind one breaker and is restarted by it, before the breaker opens.
+pub const WARD: RestartIntensity = RestartIntensity { max_restarts: 5, within: Duration::from_secs(60) };
+/// Openings of a breaker for its wards' sake, before all of them are restarted.
+pub const ESCALATION: RestartIntensity = RestartIntensity { max_restarts: 1, within: Duration::from_secs(600) };
+
 /// A region's settings with this policy.
 pub fn region(mailbox_capacity: usize, idle_after: Duration, memory_budget_bytes: usize) -> RegionSettings {
     RegionSettings { mailbox_capacity, idle_after, memory_budget_bytes, entity_restarts: ENTITY, shard_restarts: SHARD }

@@ -6,9 +6,12 @@
 //! ├─ entities     shard → timeline | counter | inbox           an entity restarts in place and reloads its state
 //! │               shard → fan-out lane | popular | ads         (one shard's supervisor per region, made on demand)
 //! │               shard → shard of the visual index | recommender
+//! ├─ breakers     one per breaker                              restarted; it goes on with the state that it published
 //! └─ pools        media pool · outbox relay · upkeep           restarted; their work is leased from the ledger
 //!                 visual keeper                                restarted; it looks what is to be done
 //! ```
+//! A breaker's actor supervises what stands behind it besides: it leaves recommenders and shards of the visual index
+//! behind that hang, panic or are flooded (see [`crate::breaker`]).
 //!
 //! How often what may restart is [`crate::restart`]'s. What waits in a mailbox when its entity restarts in
 //! place is served by the new one; what a pool held is leased again.
@@ -16,6 +19,7 @@
 use crate::{
     NextId,
     ads::{self, AdsActor, AdsArgs, AdsRef, AdsSettings},
+    breaker::Breakers,
     counter::{self, CounterActor, CounterArgs, CounterRef, CounterSettings},
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
     inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
@@ -36,8 +40,8 @@ use crate::{
 use ractor::{ActorCell, SpawnErr};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{
-    ChildSpec, ClusterNode, Deadline, Entity, Region, RegionSettings, RegionStats, RestartIntensity, Spread,
-    Supervisor, SupervisorArgs, SupervisorHandle,
+    ChildSpec, ClusterNode, Deadline, Entity, EntitySabotage, Region, RegionSettings, RegionStats, RestartIntensity,
+    Spread, Supervisor, SupervisorArgs, SupervisorHandle,
 };
 use tessera_domain::{PostId, UserId};
 use tessera_media::video::{VideoLimits, VideoTools};
@@ -64,6 +68,8 @@ pub struct ActorSystemArgs {
     pub next_id: NextId,
     /// Caches that events invalidate.
     pub caches: Arc<dyn CacheInvalidation>,
+    /// The circuit breakers, whose actors are not started yet.
+    pub breakers: Breakers,
     /// This node in its cluster.
     pub node: Arc<ClusterNode>,
     /// What keeps it there: supervised beside the sweeper.
@@ -154,6 +160,8 @@ impl ActorSystem {
         let sweeper = ChildSpec::new("sweeper", move |parent| Sweeper::start(sweeps.clone(), parent));
         let clustering = args.clustering.iter().cloned().chain([sweeper]).collect();
         supervisor("clustering", restart::GROUP, clustering, top.clone()).await?;
+        let breakers = args.breakers.child_specs(args.node.clone(), &refs);
+        supervisor("breakers", restart::GROUP, breakers, top.clone()).await?;
 
         let media = MediaPool::new(MediaPoolArgs {
             node: args.node.clone(),
@@ -212,26 +220,27 @@ impl ActorSystem {
         ]
     }
 
-    /// Crashes the actor that `target` names (`timeline:USER`, `counter:POST`, `inbox:USER`, `recommender:USER`,
-    /// `visual:SHARD`), as a panic in its handler would. `Ok(false)` where it is not active, `Err` where the name names nothing.
-    pub fn crash(&self, target: &str) -> Result<bool, String> {
+    /// Makes the actor that `target` names (`timeline:USER`, `counter:POST`, `inbox:USER`, `recommender:USER`,
+    /// `visual:SHARD`) go wrong. `Ok(false)` where it is not active, `Err` where the name names nothing.
+    pub fn sabotage(&self, target: &str, how: EntitySabotage) -> Result<bool, String> {
         const NAMES: &str = "timeline:USER, counter:POST, inbox:USER, recommender:USER or visual:SHARD";
         let expected = || format!("expected {NAMES}, found {target:?}");
         let (kind, key) = target.split_once(':').ok_or_else(expected)?;
         let user = || key.parse().map(|id: UserId| crate::UserKey(id)).map_err(|_| expected());
         match kind {
-            "timeline" => Ok(self.refs.timelines.region().crash(user()?)),
-            "recommender" => Ok(self.refs.recommenders.region().crash(user()?)),
-            "inbox" => Ok(self.refs.inboxes.region().crash(user()?)),
+            "timeline" => Ok(self.refs.timelines.region().sabotage(user()?, how)),
+            "recommender" => Ok(self.refs.recommenders.region().sabotage(user()?, how)),
+            "inbox" => Ok(self.refs.inboxes.region().sabotage(user()?, how)),
             "visual" => {
                 let shard = key.parse().map_err(|_| expected())?;
-                Ok(self.refs.visual.region().crash(self.refs.visual.key(shard)))
+                Ok(self.refs.visual.region().sabotage(self.refs.visual.key(shard), how))
             }
             "counter" => {
                 let post_id: PostId = key.parse().map_err(|_| expected())?;
                 let region = self.refs.counters.region();
                 let shards = 0..tessera_domain::counters::COUNTER_SHARDS;
-                Ok(shards.filter(|shard| region.crash(crate::CounterKey { post_id, shard: *shard })).count() > 0)
+                let keys = shards.map(|shard| crate::CounterKey { post_id, shard });
+                Ok(keys.filter(|key| region.sabotage(*key, how)).count() > 0)
             }
             _ => Err(expected()),
         }
@@ -299,6 +308,7 @@ impl Regions<'_> {
             maintenance: Arc::new(Semaphore::new(1)),
         };
         let visual = self.region::<VisualShardActor>(visual, visual_search::region_settings(), Spread::OverNodes);
+        let breaker = self.args.breakers.visual_index.clone();
         ActorRefs {
             timelines: TimelineRef::new(timelines),
             counters: CounterRef::new(counters),
@@ -306,7 +316,7 @@ impl Regions<'_> {
             popular: PopularRef::new(node.clone(), popular),
             ads: AdsRef::new(node.clone(), ads),
             recommenders: RecommenderRef::new(recommenders),
-            visual: VisualSearchRef::new(node.clone(), visual, self.args.visual_shards),
+            visual: VisualSearchRef::new(node.clone(), visual, self.args.visual_shards, breaker),
             invalidation: Invalidation::new(node.clone(), caches.clone()),
         }
     }

@@ -5,27 +5,55 @@
 //!                            ├ no place left? ► refused at once
 //!                            └ timed, cut off at its deadline, panics caught ─► the dependency
 //! ```
-//! The states are those of `tessera_domain::breaker`. A breaker is not an actor but state under a lock, because
-//! every call passes through it twice; the ADR on breakers says more. [`Breakers`] holds all of a node, and
-//! `guarded` puts them before the ports that every caller shares.
+//! The states are those of `tessera_domain::breaker`. Calls ask at its gate, one word that is read without a lock; an actor
+//! for each breaker, in the tree's group `breakers`, owns everything that changes: it hears how calls ended from a bounded
+//! queue, keeps the timers, takes operators' orders, and publishes the state at the gate.
+//!
+//! It supervises what stands behind it (its wards: the recommenders of people, the shards of the visual index). One that
+//! hangs, panics or is flooded again and again is left behind, and the next message finds a new one. Where that does not
+//! help the breaker opens, for longer and longer, and then all of its wards are restarted.
+//!
+//! [`Breakers`] holds all of a node, and `guarded` puts them before the ports that every caller shares.
 
+mod actor;
+mod clock;
+mod core;
 mod guarded;
+mod message;
+mod sabotage;
 mod shared;
+mod stats;
 #[cfg(test)]
 mod tests;
+mod under_way;
+mod wards;
 
 pub use guarded::{GuardedCaches, GuardedObjects};
-pub use shared::{BreakerRef, BreakerStats, Sabotage};
+pub use sabotage::Sabotage;
+pub use shared::BreakerRef;
+pub use stats::{BreakerReport, BreakerStats, WardRestart, WardRestarts};
+pub use wards::Symptom;
+pub(crate) use wards::WardComplaint;
 
-use crate::ActorError;
-use std::time::Duration;
-use tessera_domain::breaker::{BreakerSettings, OpenWait, WindowSize};
+use self::wards::{RegionWards, Wards};
+use crate::{ActorError, AskError, UserKey, tree::ActorRefs};
+use std::{sync::Arc, time::Duration};
+use tessera_cluster::{ChildSpec, ClusterNode, Entity, Region};
+use tessera_domain::{
+    UserId,
+    breaker::{BreakerSettings, OpenWait, WindowSize},
+};
 use tessera_ports::{RankingError, StoreError};
 
 /// An error that may say that a dependency is unwell.
 pub trait Fault {
     /// Whether it does. An error that does not is the caller's own: no breaker counts it.
     fn is_fault(&self) -> bool;
+
+    /// What it says of the ward that was asked, where it says something.
+    fn symptom(&self) -> Option<Symptom> {
+        None
+    }
 }
 
 impl Fault for StoreError {
@@ -45,6 +73,28 @@ impl Fault for ActorError {
         match self {
             ActorError::Ask(_) => true,
             ActorError::Store(error) => error.is_fault(),
+        }
+    }
+
+    fn symptom(&self) -> Option<Symptom> {
+        match self {
+            ActorError::Ask(error) => error.symptom(),
+            ActorError::Store(_) => None,
+        }
+    }
+}
+
+impl Fault for AskError {
+    fn is_fault(&self) -> bool {
+        true
+    }
+
+    fn symptom(&self) -> Option<Symptom> {
+        match self {
+            AskError::Expired { .. } => Some(Symptom::Hung),
+            AskError::Restarted { .. } => Some(Symptom::Panicked),
+            AskError::Overloaded { .. } => Some(Symptom::Flooded),
+            _ => None,
         }
     }
 }
@@ -77,7 +127,8 @@ pub enum BreakerError<E> {
 pub struct BreakerPolicy {
     /// A breaker opens where at least this share of calls failed; above 0, at most 1.
     pub failure_rate: f64,
-    /// How long it stays open.
+    /// How long it stays open first. Each further opening lasts twice as long, up to eight times, until it was closed for as
+    /// long as it was open last.
     pub open: Duration,
 }
 
@@ -87,6 +138,11 @@ impl Default for BreakerPolicy {
         Self { failure_rate: 0.5, open: Duration::from_secs(30) }
     }
 }
+
+/// By how much each further opening is longer.
+const WAIT_GROWTH: f64 = 2.0;
+/// How many times the first opening the longest lasts.
+const LONGEST_WAIT: u32 = 8;
 
 /// All breakers of a node. Cheap to clone.
 #[derive(Clone)]
@@ -106,11 +162,15 @@ pub struct Breakers {
 }
 
 impl Breakers {
-    /// Closed breakers, with one for each of `caches` caches.
+    /// Closed breakers, whose actors are not started yet, with one for each of `caches` caches.
     pub fn new(policy: BreakerPolicy, caches: usize) -> Self {
         let base = BreakerSettings {
             failure_rate: policy.failure_rate,
-            open_wait: OpenWait::constant(policy.open),
+            open_wait: OpenWait {
+                first: policy.open,
+                factor: WAIT_GROWTH,
+                longest: policy.open.saturating_mul(LONGEST_WAIT),
+            },
             half_open_wait: Some(policy.open.max(Duration::from_secs(10))),
             ..BreakerSettings::default()
         };
@@ -161,4 +221,32 @@ impl Breakers {
     pub fn find(&self, name: &str) -> Option<&BreakerRef> {
         self.all().find(|breaker| breaker.name() == name)
     }
+
+    /// The actors of all of them, for the tree, with what stands behind them.
+    pub(crate) fn child_specs(&self, node: Arc<ClusterNode>, refs: &ActorRefs) -> Vec<ChildSpec> {
+        let complaints = wards::complaints(node, self.clone());
+        let people = |ward| UserKey(UserId(ward));
+        let visual = refs.visual.clone();
+        let shards = move |ward| visual.key(ward as u16);
+        let recommenders = of_region("recommenders", refs.recommenders.region(), people, complaints.clone());
+        let visual_index = of_region("visual-index", refs.visual.region(), shards, complaints);
+        let mut specs = vec![
+            self.recommendations.child_spec("recommendations"),
+            self.recommenders.child_spec_over("recommenders", Some(recommenders)),
+            self.ranking_model.child_spec("ranking-model"),
+            self.visual_index.child_spec_over("visual-index", Some(visual_index)),
+            self.objects.child_spec("objects"),
+        ];
+        specs.extend(self.caches.iter().map(|breaker| breaker.child_spec("cdn")));
+        specs
+    }
+}
+
+fn of_region<E: Entity>(
+    breaker: &'static str,
+    region: &Region<E>,
+    key: impl Fn(u64) -> E::Key + Send + Sync + 'static,
+    complaints: wards::WardComplaints,
+) -> Arc<dyn Wards> {
+    Arc::new(RegionWards { region: region.clone(), key, breaker, complaints })
 }

@@ -2,6 +2,7 @@
 
 use super::{EventHandler, OutboxRelay, RelayArgs};
 use crate::{
+    breaker::{BreakerPolicy, Breakers},
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
     inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
     news::{ClusterFanout, Invalidation},
@@ -75,6 +76,8 @@ fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
         settings: VisualSearchSettings::default(),
         maintenance: Arc::new(Semaphore::new(1)),
     };
+    let visual = ground.region(visual, visual_search::region_settings());
+    let breakers = Breakers::new(BreakerPolicy::default(), 0);
     EventHandler {
         hot,
         objects,
@@ -83,7 +86,7 @@ fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
         inboxes: InboxRef::new(ground.region::<InboxActor>(inboxes, inbox::region_settings())),
         popular: PopularRef::new(alone(), ground.region::<PopularActor>(popular, popular::region_settings())),
         invalidation: Invalidation::new(alone(), Arc::new(NoCaches)),
-        visual: VisualSearchRef::new(alone(), ground.region(visual, visual_search::region_settings()), 1),
+        visual: VisualSearchRef::new(alone(), visual, 1, breakers.visual_index),
         timelines,
         ledger,
     }

@@ -39,7 +39,7 @@ pub use tessera_media::{Crop, MediaError};
 pub use tessera_visual::index::Engine;
 
 use self::requests::{Describe, Forget, Learn, Rebuild, Search};
-use crate::{ActorError, restart};
+use crate::{ActorError, breaker::BreakerRef, restart};
 use futures::future::join_all;
 use std::{
     sync::Arc,
@@ -71,13 +71,16 @@ pub struct VisualSearchRef {
     region: Region<VisualShardActor>,
     node: Arc<ClusterNode>,
     shards: u16,
+    /// Hears of shards that do not answer a search.
+    breaker: BreakerRef,
 }
 
 impl VisualSearchRef {
-    /// The `shards` shards (1 to [`EMBEDDING_SLOTS`]) that live in the regions of all nodes, `region` being `node`'s.
-    pub fn new(node: Arc<ClusterNode>, region: Region<VisualShardActor>, shards: u16) -> Self {
+    /// The `shards` shards (1 to [`EMBEDDING_SLOTS`]) that live in the regions of all nodes, `region` being `node`'s. `breaker`
+    /// hears of those that do not answer a search.
+    pub fn new(node: Arc<ClusterNode>, region: Region<VisualShardActor>, shards: u16, breaker: BreakerRef) -> Self {
         region.serve_all();
-        Self { region, node, shards: shards.clamp(1, EMBEDDING_SLOTS) }
+        Self { region, node, shards: shards.clamp(1, EMBEDDING_SLOTS), breaker }
     }
 
     /// The nearest posts over all shards. What did not answer by `deadline` is left out, and told.
@@ -90,7 +93,7 @@ impl VisualSearchRef {
         let mut found = Found::default();
         let mut failure = None;
         let mut answered = 0;
-        for answer in join_all(asked).await {
+        for (shard, answer) in (0..).zip(join_all(asked).await) {
             match answer {
                 Ok(ShardHits { hits, complete }) => {
                     answered += 1;
@@ -100,6 +103,7 @@ impl VisualSearchRef {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a shard of the visual index did not answer");
+                    self.breaker.complain_of(shard, &error);
                     found.missing_shards += 1;
                     failure.get_or_insert(error);
                 }

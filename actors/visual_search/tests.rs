@@ -5,7 +5,10 @@ mod keeper;
 mod rebuilding;
 
 use super::*;
-use crate::testing::{Ground, alone, eventually, soon};
+use crate::{
+    breaker::{BreakerPolicy, Breakers},
+    testing::{Ground, alone, eventually, soon},
+};
 use std::collections::BTreeSet;
 use tessera_domain::UserId;
 use tessera_ports::{Ledger, ObjectStore, ledger::Embedding};
@@ -41,7 +44,8 @@ fn start_over(ground: &Ground, ledger: Arc<dyn Ledger>, objects: Arc<dyn ObjectS
         ..VisualSearchSettings::default()
     };
     let args = VisualShardArgs { ledger, objects, settings, maintenance: Arc::new(Semaphore::new(1)) };
-    VisualSearchRef::new(alone(), ground.region(args, region_settings()), shards)
+    let breaker = Breakers::new(BreakerPolicy::default(), 0).visual_index;
+    VisualSearchRef::new(alone(), ground.region(args, region_settings()), shards, breaker)
 }
 
 async fn whole(search: &VisualSearchRef) {

@@ -6,11 +6,12 @@ use crate::{
     entity::{Entity, EntityContext, Handle, Passivation, Reply},
     intensity::IntensityMeter,
     region::{EntityShared, Permit, RegionInner},
+    region_watch::EntitySabotage,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Instant,
 };
 
@@ -36,8 +37,8 @@ pub(crate) enum EntityMessage<E: Entity> {
     Internal { event: E::Event, activation: u64 },
     /// Leave memory if you can.
     Passivate,
-    /// Die as if a handler had panicked (chaos tests).
-    Crash,
+    /// Go wrong (chaos tests), in a place of the mailbox where there is one.
+    Sabotage { how: EntitySabotage, permit: Option<Permit> },
 }
 
 impl<E: Entity> ractor::Message for EntityMessage<E> {}
@@ -52,6 +53,8 @@ pub(crate) struct EntityState<E: Entity> {
     entity: Option<E>,
     context: EntityContext<E>,
     meter: IntensityMeter,
+    /// A sabotage makes every step panic until then.
+    panics_until: Option<Instant>,
 }
 
 impl<E: Entity> Actor for EntityActor<E> {
@@ -67,6 +70,7 @@ impl<E: Entity> Actor for EntityActor<E> {
             entity: Some(entity),
             context,
             meter: IntensityMeter::new(self.region.settings.entity_restarts),
+            panics_until: None,
         })
     }
 
@@ -98,8 +102,18 @@ impl<E: Entity> Actor for EntityActor<E> {
                     myself.stop(None);
                 }
             }
-            EntityMessage::Crash => self.guarded(state, |_, _| panic!("killed by request"))?,
+            EntityMessage::Sabotage { how, permit } => {
+                match how {
+                    EntitySabotage::Crash => self.guarded(state, |_, _| panic!("killed by request"))?,
+                    EntitySabotage::Panic(lasting) => state.panics_until = Some(Instant::now() + lasting),
+                    EntitySabotage::Hang(lasting) | EntitySabotage::Flood(lasting) => {
+                        tokio::time::sleep(lasting).await;
+                    }
+                }
+                drop(permit);
+            }
         }
+        self.shared.handled.fetch_add(1, Ordering::Relaxed);
         self.region.account(&self.shared, state.entity.as_ref().map_or(0, E::heap_bytes));
         Ok(())
     }
@@ -113,7 +127,11 @@ impl<E: Entity> EntityActor<E> {
         step: impl FnOnce(&mut E, &EntityContext<E>),
     ) -> Result<(), ActorProcessingErr> {
         let Some(entity) = state.entity.as_mut() else { return Ok(()) };
-        let result = catch_unwind(AssertUnwindSafe(|| step(entity, &state.context)));
+        let panics = state.panics_until.is_some_and(|until| Instant::now() < until);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            assert!(!panics, "sabotaged by request");
+            step(entity, &state.context);
+        }));
         let Err(panic) = result else { return Ok(()) };
         let reason = panic_text(panic.as_ref());
         self.region.count_restart();

@@ -25,6 +25,7 @@ pub mod placement;
 pub mod region;
 mod region_calls;
 mod region_settings;
+mod region_watch;
 pub mod shard_map;
 mod shard_supervisor;
 pub mod supervisor;
@@ -42,6 +43,7 @@ pub use node_service::NodeService;
 pub use region::Region;
 pub use region_calls::RemoteEntity;
 pub use region_settings::{RegionSettings, RegionStats, Spread};
+pub use region_watch::{EntitySabotage, EntityVitals};
 pub use shard_map::{NodeName, SHARDS, ShardId, ShardMap};
 pub use supervisor::{ChildSpec, Supervisor, SupervisorArgs, SupervisorHandle};
 

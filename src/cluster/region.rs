@@ -41,6 +41,10 @@ pub(crate) struct EntityShared {
     waiting: AtomicUsize,
     heap_bytes: AtomicUsize,
     last_used_ms: AtomicU64,
+    /// Tells actors of one entity apart.
+    pub(crate) activation: u64,
+    /// Messages that were handled.
+    pub(crate) handled: AtomicU64,
 }
 
 impl EntityShared {
@@ -58,9 +62,16 @@ impl Drop for Permit {
     }
 }
 
-struct Activation<E: Entity> {
-    actor: ActorRef<EntityMessage<E>>,
-    shared: Arc<EntityShared>,
+impl Permit {
+    pub(crate) fn take(shared: &Arc<EntityShared>) -> Self {
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(shared.clone())
+    }
+}
+
+pub(crate) struct Activation<E: Entity> {
+    pub(crate) actor: ActorRef<EntityMessage<E>>,
+    pub(crate) shared: Arc<EntityShared>,
 }
 
 struct Slot<E: Entity> {
@@ -188,12 +199,6 @@ impl<E: Entity> Region<E> {
     pub fn reset(&self, key: E::Key) -> bool {
         let handle = self.0.slot(key).lock().entities.remove(&key);
         handle.map(|handle| self.0.discard(&handle)).is_some()
-    }
-
-    /// Makes an entity's next message panic inside its handler (chaos tests).
-    pub fn crash(&self, key: E::Key) -> bool {
-        let slot = self.0.slot(key).lock();
-        slot.entities.get(&key).is_some_and(|handle| handle.actor.cast(EntityMessage::Crash).is_ok())
     }
 
     /// Looks at `count` shards from `first` on and asks idle entities to leave, and the least recently
@@ -351,9 +356,8 @@ impl<E: Entity> RegionInner<E> {
         if handle.shared.waiting() >= self.settings.mailbox_capacity {
             return Err(CastError::Overloaded);
         }
-        handle.shared.waiting.fetch_add(1, Ordering::AcqRel);
         handle.shared.last_used_ms.store(self.now_ms(), Ordering::Relaxed);
-        let permit = Permit(handle.shared.clone());
+        let permit = Permit::take(&handle.shared);
         match handle.actor.cast(EntityMessage::FromCaller { envelope, deadline, permit }) {
             Ok(()) => Ok(()),
             Err(ractor::MessagingErr::SendErr(EntityMessage::FromCaller { envelope, .. })) => {
@@ -395,11 +399,17 @@ impl<E: Entity> RegionInner<E> {
             waiting: AtomicUsize::new(0),
             heap_bytes: AtomicUsize::new(0),
             last_used_ms: AtomicU64::new(self.now_ms()),
+            activation: self.activations.fetch_add(1, Ordering::Relaxed),
+            handled: AtomicU64::new(0),
         });
         let handler = EntityActor { region, shared: shared.clone() };
         let (actor, _) = ActorRuntime::spawn_linked_instant(None, handler, key, supervisor).map_err(failed)?;
-        self.activations.fetch_add(1, Ordering::Relaxed);
         Ok(Activation { actor, shared })
+    }
+
+    /// Looks at an entity that is in memory, under its slot's lock.
+    pub(crate) fn look<T>(&self, key: E::Key, look: impl FnOnce(&Activation<E>) -> T) -> Option<T> {
+        self.slot(key).lock().entities.get(&key).map(look)
     }
 
     /// Takes an entity out if no message waits for it. Only then may its actor stop.
@@ -459,12 +469,10 @@ impl<E: Entity> RegionInner<E> {
         dead.for_each(|(_, handle)| self.close_account(&handle.shared));
     }
 
-    /// A shard's supervisor gives up and takes its entities along.
-    pub(crate) fn forget_supervisor(&self, shard: usize) {
+    /// A shard's supervisor gives up and takes its entities along. Gives it, and how many they were.
+    pub(crate) fn forget_supervisor(&self, shard: usize) -> (Option<ActorCell>, usize) {
         let mut slot = self.slots[shard].lock();
-        slot.supervisor = None;
-        slot.entities.drain().for_each(|(_, handle)| {
-            self.discard(&handle);
-        });
+        let discarded = slot.entities.drain().map(|(_, handle)| self.discard(&handle)).count();
+        (slot.supervisor.take(), discarded)
     }
 }

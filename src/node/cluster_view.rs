@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use tessera_cluster::{ClusterKeeper, ClusterNode, NodeName, Phase, SHARDS, link::PeerState, placement::node_name};
-use tessera_http_api::admin::{ClusterView, NodeView};
+use tessera_http_api::admin::{ClusterView, NodeStatus, NodeView};
 use tessera_ports::membership::{Member, MemberStatus};
 
 /// What is missing before a node of a cluster can serve.
@@ -47,7 +47,7 @@ pub fn of_member(node: &ClusterNode, keeper: &ClusterKeeper) -> ClusterView {
 pub fn of_lone_node(name: &str, draining: bool) -> ClusterView {
     let node = NodeView {
         name: name.to_owned(),
-        status: if draining { "draining" } else { "ready" }.to_owned(),
+        status: if draining { NodeStatus::Draining } else { NodeStatus::Ready },
         shards: u32::from(SHARDS),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..NodeView::default()
@@ -57,14 +57,14 @@ pub fn of_lone_node(name: &str, draining: bool) -> ClusterView {
 
 fn of_table(member: &Member) -> NodeView {
     let status = match member.status {
-        MemberStatus::Joining => "joining",
-        MemberStatus::Ready => "ready",
-        MemberStatus::Draining => "draining",
+        MemberStatus::Joining => NodeStatus::Joining,
+        MemberStatus::Ready => NodeStatus::Ready,
+        MemberStatus::Draining => NodeStatus::Draining,
     };
     NodeView {
         name: member.id.name.clone(),
         incarnation: Some(member.id.incarnation),
-        status: status.to_owned(),
+        status,
         address: member.address.to_string(),
         admin_url: member.admin_url.clone(),
         lease_left_ms: Some(member.lease_left.as_millis() as u64),

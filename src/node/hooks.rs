@@ -5,16 +5,27 @@ use async_trait::async_trait;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{sync::Arc, time::Duration};
 use tessera_actors::{
-    breaker::{BreakerRef, Breakers, Sabotage},
+    Deadline,
+    breaker::{BreakerRef, BreakerReport, BreakerStats, Breakers, Sabotage, Symptom},
     tree::ActorSystem,
 };
-use tessera_cluster::{ClusterKeeper, ClusterNode};
+use tessera_app::{AppError, AppResult};
+use tessera_cluster::{ClusterKeeper, ClusterNode, EntitySabotage};
 use tessera_domain::breaker::BreakerState;
-use tessera_http_api::admin::{ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome};
+use tessera_http_api::{
+    admin::{
+        ActorSabotageKind, ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome, RestartView, SabotageKind,
+    },
+    present::Rfc3339,
+};
 use tokio::sync::watch;
 
 /// How late calls begin that are made slow: later than a breaker bears, sooner than callers give up.
 const SLOW: Duration = Duration::from_millis(170);
+/// How long an operator who looks at breakers waits for what ended just now to be counted.
+const BREAKERS_HEAR_WITHIN: Duration = Duration::from_millis(500);
+/// How long an operator waits until a breaker stands as it was told to.
+const BREAKER_OBEYS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Answers the operators' questions.
 pub struct NodeHooks {
@@ -62,20 +73,22 @@ impl NodeHooks {
                     .set(value);
             }
             let outcomes = [
-                ("success", stats.succeeded),
-                ("failure", stats.failed),
+                ("success", stats.report.succeeded),
+                ("failure", stats.report.failed),
                 ("ignored", stats.ignored),
                 ("cancelled", stats.cancelled),
                 ("full", stats.full),
+                ("unheard", stats.unheard),
                 ("not_permitted", stats.not_permitted),
             ];
             for (outcome, count) in outcomes {
                 metrics::counter!("tessera_breaker_calls_total", "breaker" => name.clone(), "outcome" => outcome)
                     .absolute(count);
             }
-            metrics::counter!("tessera_breaker_opened_total", "breaker" => name.clone()).absolute(stats.opened);
+            metrics::counter!("tessera_breaker_opened_total", "breaker" => name.clone()).absolute(stats.report.opened);
+            record_restarts(&name, &stats.report);
             // Below the minimum number of calls there is no rate: that nobody calls is no failure.
-            let (failures, slow) = (stats.metrics.failure_rate, stats.metrics.slow_call_rate);
+            let (failures, slow) = (stats.report.metrics.failure_rate, stats.report.metrics.slow_call_rate);
             metrics::gauge!("tessera_breaker_failure_rate", "breaker" => name.clone()).set(failures.unwrap_or(0.0));
             metrics::gauge!("tessera_breaker_slow_call_rate", "breaker" => name).set(slow.unwrap_or(0.0));
         }
@@ -124,40 +137,93 @@ impl AdminHooks for NodeHooks {
     }
 
     async fn breakers(&self) -> Vec<BreakerView> {
-        let stats = self.breakers.all().map(BreakerRef::stats);
-        stats
-            .map(|stats| BreakerView {
-                name: stats.name,
-                state: stats.state.as_str().to_owned(),
-                failure_rate: stats.metrics.failure_rate,
-                slow_call_rate: stats.metrics.slow_call_rate,
-                not_permitted: stats.not_permitted,
-            })
-            .collect()
+        // What is not heard by then is a second old at most.
+        let deadline = Deadline::after(BREAKERS_HEAR_WITHIN);
+        for breaker in self.breakers.all() {
+            if let Err(error) = breaker.hear(deadline).await {
+                tracing::debug!(breaker = breaker.name(), %error, "a breaker shows what it knew a moment ago");
+            }
+        }
+        self.breakers.all().map(|breaker| breaker_view(breaker.stats())).collect()
     }
 
-    async fn set_breaker(&self, name: &str, state: &str) -> bool {
-        let (Some(breaker), Ok(state)) = (self.breakers.find(name), state.parse()) else { return false };
-        breaker.force(state);
-        true
+    fn cut_off(&self) -> Vec<String> {
+        let states = self.breakers.all().map(|breaker| (breaker.name(), breaker.state()));
+        let cut_off = states.filter_map(|(name, state)| match state {
+            BreakerState::Open => Some(format!("{name}: its breaker is open")),
+            BreakerState::ForcedOpen => Some(format!("{name}: an operator has forced its breaker open")),
+            BreakerState::Closed | BreakerState::HalfOpen | BreakerState::Disabled => None,
+        });
+        cut_off.collect()
     }
 
-    async fn sabotage(&self, breaker: &str, how: &str, lasting: Duration) -> bool {
+    async fn set_breaker(&self, name: &str, state: BreakerState) -> AppResult<()> {
+        let breaker = self.breakers.find(name).ok_or(AppError::NotFound("breaker"))?;
+        let forced = breaker.force(state, Deadline::after(BREAKER_OBEYS_WITHIN)).await;
+        forced.map_err(|error| AppError::Unavailable(error.to_string()))
+    }
+
+    async fn sabotage(&self, breaker: &str, how: SabotageKind, lasting: Duration) -> bool {
         let Some(breaker) = self.breakers.find(breaker) else { return false };
         let sabotage = match how {
-            "panic" => Sabotage::Panic,
-            "slow" => Sabotage::Slow(SLOW),
-            _ => Sabotage::Hang,
+            SabotageKind::Hang => Sabotage::Hang,
+            SabotageKind::Panic => Sabotage::Panic,
+            SabotageKind::Slow => Sabotage::Slow(SLOW),
         };
         breaker.sabotage(sabotage, lasting);
         true
     }
 
+    async fn sabotage_actor(&self, actor: &str, how: ActorSabotageKind, lasting: Duration) -> KillOutcome {
+        let how = match how {
+            ActorSabotageKind::Hang => EntitySabotage::Hang(lasting),
+            ActorSabotageKind::Panic => EntitySabotage::Panic(lasting),
+            ActorSabotageKind::Flood => EntitySabotage::Flood(lasting),
+        };
+        kill_outcome(self.actors.sabotage(actor, how))
+    }
+
     async fn kill(&self, target: &str) -> KillOutcome {
-        match self.actors.crash(target) {
-            Ok(true) => KillOutcome::Killed,
-            Ok(false) => KillOutcome::NotActive,
-            Err(expected) => KillOutcome::Invalid(expected),
-        }
+        kill_outcome(self.actors.sabotage(target, EntitySabotage::Crash))
+    }
+}
+
+fn record_restarts(breaker: &str, report: &BreakerReport) {
+    let restarts = &report.restarts;
+    let reasons =
+        [(Symptom::Hung, restarts.hung), (Symptom::Panicked, restarts.panicked), (Symptom::Flooded, restarts.flooded)];
+    for (reason, count) in reasons {
+        let labels = [("breaker", breaker.to_owned()), ("reason", reason.as_str().to_owned())];
+        metrics::counter!("tessera_breaker_restarts_total", &labels).absolute(count);
+    }
+    metrics::counter!("tessera_breaker_escalations_total", "breaker" => breaker.to_owned())
+        .absolute(report.escalations);
+}
+
+fn kill_outcome(sabotaged: Result<bool, String>) -> KillOutcome {
+    match sabotaged {
+        Ok(true) => KillOutcome::Killed,
+        Ok(false) => KillOutcome::NotActive,
+        Err(expected) => KillOutcome::Invalid(expected),
+    }
+}
+
+fn breaker_view(stats: BreakerStats) -> BreakerView {
+    let BreakerReport { metrics, restarts, escalations, .. } = stats.report;
+    let last_restarts = restarts.last.iter().rev().map(|restart| RestartView {
+        actor: restart.ward.clone(),
+        reason: restart.symptom.as_str().to_owned(),
+        at: Rfc3339(restart.at),
+    });
+    BreakerView {
+        name: stats.name,
+        state: stats.state,
+        failure_rate: metrics.failure_rate,
+        slow_call_rate: metrics.slow_call_rate,
+        not_permitted: stats.not_permitted,
+        open_seconds_left: stats.open_left.map(|left| left.as_secs_f64()),
+        restarts: restarts.total(),
+        escalations,
+        last_restarts: last_restarts.collect(),
     }
 }

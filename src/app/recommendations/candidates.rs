@@ -159,8 +159,8 @@ impl App {
     /// What is known of a person's taste, through the recommenders' breaker.
     async fn taste(&self, user_id: UserId) -> Result<TasteView, Degraded> {
         let deadline = Deadline::after(SOURCE_TIMEOUT);
-        let asked = async { AppResult::Ok(self.actors.recommenders.taste(user_id, deadline).await?) };
-        self.breakers.recommenders.call(deadline, asked).await.map_err(|error| {
+        let asked = self.actors.recommenders.taste(user_id, deadline);
+        self.breakers.recommenders.call_ward(user_id.0, deadline, asked).await.map_err(|error| {
             tracing::debug!(%error, "recommendations know nobody's taste");
             Degraded::SimilarUsers
         })

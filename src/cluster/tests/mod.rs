@@ -1,6 +1,7 @@
 //! The region's promises, on a small counting entity.
 
 mod routing;
+mod watch;
 
 use crate::{
     AskError, Call, ClusterNode, Deadline, Entity, EntityContext, EntityKey, Handle, NodeName, Passivation, Region,

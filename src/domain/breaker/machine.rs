@@ -1,133 +1,150 @@
 //! The state machine.
 
 use super::{
-    BreakerMetrics, BreakerSettings, BreakerState, Cause, Outcome, Transition, WindowSize,
+    BreakerMetrics, BreakerSettings, BreakerState, Cause, Ended, Gate, Transition, WindowSize,
+    gate::{Standing, generation_mask},
     window::{Tally, Window},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// Transitions kept for somebody who never asks for them.
 const MAX_TRANSITIONS: usize = 64;
 
-/// A call may go ahead. It is ended by [`Breaker::record`] or [`Breaker::release`], once.
-#[derive(Debug)]
-#[must_use = "a permission that is neither recorded nor released is never given back"]
-pub struct Permission {
-    /// The state that gave it, by number.
-    generation: u64,
-}
-
-/// A call may not go ahead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused {
-    /// When it may be worth asking again; `None` where nobody knows.
-    pub retry_after: Option<Duration>,
-}
-
-/// A circuit breaker.
+/// A circuit breaker's machine: what it decides, calls see at its [`Gate`].
 #[derive(Debug)]
 pub struct Breaker {
     settings: BreakerSettings,
+    gate: Arc<Gate>,
     state: BreakerState,
     /// Counts changes of state.
-    generation: u64,
+    generation: u32,
     entered_at: Duration,
+    /// When an open state lets probes pass.
+    open_until: Duration,
+    /// Since when probes of a half-open state are under way.
+    probing_since: Option<Duration>,
     window: Window,
-    /// Permissions left while half open.
-    probes_left: u32,
-    /// Openings since it was closed last.
+    /// Openings since it was closed for long.
     openings: u32,
-    not_permitted: u64,
-    not_permitted_ever: u64,
+    /// Calls refused before the state was entered.
+    refused_before: u64,
     transitions: VecDeque<Transition>,
 }
 
 impl Breaker {
     /// A closed breaker. Settings out of range are taken as the nearest that are in it.
-    pub fn new(mut settings: BreakerSettings, now: Duration) -> Self {
-        let rate = |rate: f64| if rate.is_nan() { 1.0 } else { rate.clamp(f64::MIN_POSITIVE, 1.0) };
-        settings.failure_rate = rate(settings.failure_rate);
-        settings.slow_call_rate = rate(settings.slow_call_rate);
-        settings.half_open_permits = settings.half_open_permits.clamp(1, super::MAX_WINDOW);
-        settings.minimum_calls = match settings.window {
-            WindowSize::Calls(calls) => settings.minimum_calls.min(calls).min(super::MAX_WINDOW),
-            WindowSize::Seconds(_) => settings.minimum_calls,
-        }
-        .max(1);
-        Self {
-            settings,
-            state: BreakerState::Closed,
-            generation: 0,
-            entered_at: now,
-            window: Window::new(settings.window),
-            probes_left: 0,
-            openings: 0,
-            not_permitted: 0,
-            not_permitted_ever: 0,
-            transitions: VecDeque::new(),
-        }
+    pub fn new(settings: BreakerSettings, now: Duration) -> Self {
+        let settings = in_range(settings);
+        let standing = Standing { state: BreakerState::Closed, generation: 0, probes: 0, is_attentive: false };
+        let gate = Arc::new(Gate::new(standing, settings.slow_call));
+        Self::resume(settings, gate, now)
     }
 
-    /// Asks whether a call may go ahead now.
-    ///
-    /// # Errors
-    /// [`Refused`] while open, forced open, or half open with all its probes given out.
-    pub fn acquire(&mut self, now: Duration) -> Result<Permission, Refused> {
-        self.give_up_stalled(now);
-        if self.state == BreakerState::Open && self.open_left(now).is_zero() {
-            self.enter(BreakerState::HalfOpen, Cause::WaitOver, now);
-        }
-        let retry_after = match self.state {
-            BreakerState::Closed | BreakerState::Disabled => return Ok(self.permission()),
-            BreakerState::HalfOpen if self.probes_left > 0 => {
-                self.probes_left -= 1;
-                return Ok(self.permission());
-            }
-            BreakerState::HalfOpen | BreakerState::ForcedOpen => None,
-            BreakerState::Open => Some(self.open_left(now)),
+    /// The machine of a breaker whose machine was lost: it stands where its gate says, and knows of no calls. A closed
+    /// one was closed just now, and the next opening is the first.
+    pub fn resume(settings: BreakerSettings, gate: Arc<Gate>, now: Duration) -> Self {
+        let settings = in_range(settings);
+        let (state, generation) = (gate.state(), gate.generation());
+        let open_until = gate.open_until().unwrap_or(now);
+        let window = match state {
+            BreakerState::HalfOpen => WindowSize::Calls(settings.half_open_permits),
+            _ => settings.window,
         };
-        self.not_permitted += 1;
-        self.not_permitted_ever += 1;
-        Err(Refused { retry_after })
+        let mut breaker = Self {
+            settings,
+            state,
+            generation,
+            entered_at: now,
+            open_until,
+            // What became of the probes is not known: their time runs from here.
+            probing_since: (state == BreakerState::HalfOpen).then_some(now),
+            window: Window::new(window),
+            openings: u32::from(state != BreakerState::Closed),
+            refused_before: gate.not_permitted(),
+            transitions: VecDeque::new(),
+            gate,
+        };
+        breaker.attend(now);
+        breaker
     }
 
-    /// Tells how a permitted call ended and how long it took.
-    pub fn record(&mut self, permission: Permission, outcome: Outcome, took: Duration, now: Duration) {
-        self.give_up_stalled(now);
-        if outcome == Outcome::Ignored {
-            return self.release(permission);
+    /// Where calls ask.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// A permitted call ended.
+    pub fn record(&mut self, ended: Ended) {
+        let now = Duration::from_millis(ended.at_ms);
+        if self.state == BreakerState::HalfOpen {
+            self.tick(now);
         }
         let counts = matches!(self.state, BreakerState::Closed | BreakerState::HalfOpen);
-        if permission.generation != self.generation || !counts {
+        if ended.generation != self.generation || !counts {
             return;
         }
-        self.window.record(outcome == Outcome::Failure, took > self.settings.slow_call, now);
+        self.window.record(ended.failed, ended.slow, now);
         let metrics = self.metrics(now);
-        let (Some(failure_rate), Some(slow_call_rate)) = (metrics.failure_rate, metrics.slow_call_rate) else { return };
-        if failure_rate >= self.settings.failure_rate {
-            self.enter(BreakerState::Open, Cause::FailureRate(failure_rate), now);
-        } else if slow_call_rate >= self.settings.slow_call_rate {
-            self.enter(BreakerState::Open, Cause::SlowCallRate(slow_call_rate), now);
-        } else if self.state == BreakerState::HalfOpen {
-            self.enter(BreakerState::Closed, Cause::Recovered, now);
+        if let (Some(failure_rate), Some(slow_call_rate)) = (metrics.failure_rate, metrics.slow_call_rate) {
+            if failure_rate >= self.settings.failure_rate {
+                return self.enter(BreakerState::Open, Cause::FailureRate(failure_rate), now);
+            }
+            if slow_call_rate >= self.settings.slow_call_rate {
+                return self.enter(BreakerState::Open, Cause::SlowCallRate(slow_call_rate), now);
+            }
+            if self.state == BreakerState::HalfOpen {
+                return self.enter(BreakerState::Closed, Cause::Recovered, now);
+            }
+        }
+        self.attend(now);
+    }
+
+    /// The first probe of the half-open state `generation` was let through.
+    pub fn probes_began(&mut self, generation: u32, now: Duration) {
+        if self.state == BreakerState::HalfOpen && self.generation == generation {
+            self.probing_since.get_or_insert(now);
         }
     }
 
-    /// Gives a permission back whose call was not made, or whose end nobody learned.
-    pub fn release(&mut self, permission: Permission) {
-        if self.state == BreakerState::HalfOpen && permission.generation == self.generation {
-            self.probes_left = (self.probes_left + 1).min(self.settings.half_open_permits);
+    /// Changes what has to change with time: an open breaker whose wait is over lets probes pass, and a half-open one whose
+    /// probes do not end opens at the moment when their time was over.
+    pub fn tick(&mut self, now: Duration) {
+        match self.changes_at() {
+            Some(at) if at <= now && self.state == BreakerState::Open => {
+                self.enter(BreakerState::HalfOpen, Cause::WaitOver, now);
+            }
+            Some(at) if at <= now => self.enter(BreakerState::Open, Cause::Stalled, at),
+            _ => self.attend(now),
+        }
+    }
+
+    /// When [`Breaker::tick`] has something to change next, as far as is known.
+    pub fn changes_at(&self) -> Option<Duration> {
+        match self.state {
+            BreakerState::Open => Some(self.open_until),
+            BreakerState::HalfOpen => {
+                let limit = self.settings.half_open_wait?;
+                Some(self.probing_since?.saturating_add(limit))
+            }
+            BreakerState::Closed | BreakerState::Disabled | BreakerState::ForcedOpen => None,
         }
     }
 
     /// Puts the breaker into `state`, whatever it is in. The metrics begin anew, except where it opens.
     pub fn force(&mut self, state: BreakerState, now: Duration) {
+        self.openings = 0;
         self.enter(state, Cause::Forced, now);
     }
 
-    /// Where it stands. An open breaker stays open until a call asks after its wait.
-    pub fn state(&mut self, now: Duration) -> BreakerState {
-        self.give_up_stalled(now);
+    /// Opens it for what its supervisor saw, unless an operator has said where it is to stand.
+    pub fn trip(&mut self, now: Duration) {
+        if !matches!(self.state, BreakerState::ForcedOpen | BreakerState::Disabled) {
+            self.enter(BreakerState::Open, Cause::Escalated, now);
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> BreakerState {
         self.state
     }
 
@@ -147,13 +164,8 @@ impl Breaker {
             slow,
             failure_rate: rate(failed),
             slow_call_rate: rate(slow),
-            not_permitted: self.not_permitted,
+            not_permitted: self.gate.not_permitted() - self.refused_before,
         }
-    }
-
-    /// Calls refused in its whole life.
-    pub fn not_permitted_ever(&self) -> u64 {
-        self.not_permitted_ever
     }
 
     /// The changes of state since this was asked last, oldest first; only the newest where they were many.
@@ -161,36 +173,40 @@ impl Breaker {
         std::mem::take(&mut self.transitions)
     }
 
-    fn permission(&self) -> Permission {
-        Permission { generation: self.generation }
-    }
-
-    fn open_left(&self, now: Duration) -> Duration {
-        let wait = self.settings.open_wait.after(self.openings);
-        wait.saturating_sub(now.saturating_sub(self.entered_at))
-    }
-
-    /// A half-open breaker whose probes do not end opens at the moment when its time was over.
-    fn give_up_stalled(&mut self, now: Duration) {
-        let Some(limit) = self.settings.half_open_wait.filter(|_| self.state == BreakerState::HalfOpen) else { return };
-        let gives_up_at = self.entered_at.saturating_add(limit);
-        if now >= gives_up_at {
-            self.enter(BreakerState::Open, Cause::Stalled, gives_up_at);
+    /// Says at the gate whether the end of any call may change the state: while nothing in the window went wrong, calls
+    /// that go well do not.
+    fn attend(&mut self, now: Duration) {
+        let is_attentive = match self.state {
+            BreakerState::HalfOpen => true,
+            BreakerState::Closed => {
+                let Tally { failed, slow, .. } = self.window.total(now);
+                failed + slow > 0
+            }
+            BreakerState::Open | BreakerState::Disabled | BreakerState::ForcedOpen => false,
+        };
+        if is_attentive != self.gate.is_attentive() {
+            self.gate.set_attentive(is_attentive);
         }
     }
 
     fn enter(&mut self, state: BreakerState, cause: Cause, now: Duration) {
+        let mut probes = 0;
         match state {
             // The metrics of the calls that opened it are kept to be looked at.
-            BreakerState::Open => self.openings = self.openings.saturating_add(1),
+            BreakerState::Open => {
+                let closed_for = now.saturating_sub(self.entered_at);
+                if self.state == BreakerState::Closed && closed_for >= self.settings.open_wait.after(self.openings) {
+                    self.openings = 0;
+                }
+                self.openings = self.openings.saturating_add(1);
+                self.open_until = now.saturating_add(self.settings.open_wait.after(self.openings));
+            }
             BreakerState::HalfOpen => {
-                let probes = self.settings.half_open_permits;
+                probes = self.settings.half_open_permits;
                 self.window = Window::new(WindowSize::Calls(probes));
-                self.probes_left = probes;
             }
             BreakerState::Closed | BreakerState::Disabled | BreakerState::ForcedOpen => {
                 self.window = Window::new(self.settings.window);
-                self.openings = 0;
             }
         }
         if self.transitions.len() == MAX_TRANSITIONS {
@@ -198,8 +214,25 @@ impl Breaker {
         }
         self.transitions.push_back(Transition { from: self.state, to: state, cause });
         self.state = state;
-        self.generation += 1;
+        self.generation = (self.generation + 1) & generation_mask();
         self.entered_at = now;
-        self.not_permitted = 0;
+        self.probing_since = None;
+        self.refused_before = self.gate.not_permitted();
+        let is_attentive = state == BreakerState::HalfOpen;
+        let standing = Standing { state, generation: self.generation, probes, is_attentive };
+        self.gate.publish(standing, (state == BreakerState::Open).then_some(self.open_until));
     }
+}
+
+fn in_range(mut settings: BreakerSettings) -> BreakerSettings {
+    let rate = |rate: f64| if rate.is_nan() { 1.0 } else { rate.clamp(f64::MIN_POSITIVE, 1.0) };
+    settings.failure_rate = rate(settings.failure_rate);
+    settings.slow_call_rate = rate(settings.slow_call_rate);
+    settings.half_open_permits = settings.half_open_permits.clamp(1, super::MAX_WINDOW);
+    settings.minimum_calls = match settings.window {
+        WindowSize::Calls(calls) => settings.minimum_calls.min(calls).min(super::MAX_WINDOW),
+        WindowSize::Seconds(_) => settings.minimum_calls,
+    }
+    .max(1);
+    settings
 }

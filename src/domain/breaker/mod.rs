@@ -1,7 +1,7 @@
 //! A circuit breaker as a pure state machine (section 10), with the vocabulary and the semantics of resilience4j.
 //!
 //! ```text
-//!            rate reached                wait over, next call
+//!            rate reached                 wait over
 //! closed ───────────────────► open ─────────────────────────► half open
 //!    ▲                          ▲  rate reached, or stalled      │
 //!    │                          └────────────────────────────────┤
@@ -9,20 +9,25 @@
 //! ```
 //! `disabled` lets everything pass and counts nothing, `forced_open` lets nothing pass; only an operator enters
 //! and leaves them. Time is what the caller says it is: the time since any fixed moment, on a clock that never
-//! goes back. States change when a call asks or ends, never by a timer.
+//! goes back.
+//!
+//! Two parts share the work. The [`Breaker`] has one owner, which tells it how calls ended and what time it is; it decides.
+//! The [`Gate`] is for everybody: a word with the state, at which calls are let through or refused without a lock.
 //!
 //! One rule is stricter than resilience4j's: a call that began before the state changed says nothing about the
 //! new state, so a late failure cannot end a probe that it was no part of.
 
+mod gate;
 mod machine;
 #[cfg(test)]
 mod tests;
 mod window;
 
-pub use machine::{Breaker, Permission, Refused};
+pub use gate::{Ended, Gate, Permission, Refused};
+pub use machine::Breaker;
 
-use crate::Invalid;
-use std::{str::FromStr, time::Duration};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The longest window, in calls or seconds: each takes a few bytes.
 pub const MAX_WINDOW: u32 = 10_000;
@@ -41,7 +46,7 @@ pub enum WindowSize {
 pub struct OpenWait {
     /// After it opened first.
     pub first: Duration,
-    /// By how much each opening that follows without a recovery makes it longer; 1 for never.
+    /// By how much each further opening makes it longer, until it was closed for as long as it was open last; 1 for never.
     pub factor: f64,
     /// The longest.
     pub longest: Duration,
@@ -78,7 +83,7 @@ pub struct BreakerSettings {
     pub half_open_permits: u32,
     /// How long it stays open.
     pub open_wait: OpenWait,
-    /// A half-open breaker whose probes do not end goes back to open after this long; `None`: it waits for them.
+    /// A half-open breaker goes back to open so long after its first probe, where they do not end; `None`: it waits for them.
     pub half_open_wait: Option<Duration>,
 }
 
@@ -99,7 +104,8 @@ impl Default for BreakerSettings {
 }
 
 /// Where a breaker stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BreakerState {
     /// Calls pass and are counted.
     Closed,
@@ -126,17 +132,6 @@ impl BreakerState {
             Self::Disabled => "disabled",
             Self::ForcedOpen => "forced_open",
         }
-    }
-}
-
-impl FromStr for BreakerState {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
-        found.ok_or_else(|| {
-            Invalid::new("state", format!("must be one of {}", Self::ALL.map(BreakerState::as_str).join(", ")))
-        })
     }
 }
 
@@ -183,6 +178,8 @@ pub enum Cause {
     Recovered,
     /// An operator.
     Forced,
+    /// Restarting what stands behind it did not help.
+    Escalated,
 }
 
 /// A change of state.

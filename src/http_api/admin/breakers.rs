@@ -2,17 +2,15 @@
 
 use super::{AdminHooks, BreakerView};
 use crate::{
-    EdgeResult, Problem,
+    EdgeResult,
     extract::{Json, Path},
 };
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tessera_app::AppError;
+use tessera_domain::breaker::BreakerState;
 use utoipa::ToSchema;
-
-const STATES: [&str; 5] = ["closed", "open", "half_open", "disabled", "forced_open"];
 
 /// The breakers of a node.
 #[derive(Serialize, ToSchema)]
@@ -26,7 +24,8 @@ pub(super) struct Breakers {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewState {
     /// closed, open, half_open, disabled or forced_open.
-    state: String,
+    #[schema(value_type = String, example = "forced_open")]
+    state: BreakerState,
 }
 
 /// The circuit breakers of this node.
@@ -45,12 +44,6 @@ pub(super) async fn set_breaker(
     Path(name): Path<String>,
     Json(body): Json<NewState>,
 ) -> EdgeResult<StatusCode> {
-    if !STATES.contains(&body.state.as_str()) {
-        return Err(Problem::invalid("state", format!("must be one of {}", STATES.join(", "))));
-    }
-    if hooks.set_breaker(&name, &body.state).await {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(AppError::NotFound("breaker").into())
-    }
+    hooks.set_breaker(&name, body.state).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,6 @@
 //! `POST /admin/chaos`, only where the configuration allows it
 
-use super::{AdminHooks, KillOutcome};
+use super::{ActorSabotageKind, AdminHooks, KillOutcome, SabotageKind};
 use crate::{EdgeResult, Problem, extract::Json};
 use axum::extract::State;
 use http::StatusCode;
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 /// The longest that a sabotage lasts.
 const MAX_SABOTAGE: Duration = Duration::from_secs(600);
 
-/// What to break: an actor, or what stands behind a breaker. One of the two.
+/// What to break: an actor at once or for a while, or what stands behind a breaker. One of the three.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Chaos {
@@ -21,6 +21,8 @@ pub(super) struct Chaos {
     kill: Option<String>,
     /// Calls that are to go wrong.
     sabotage: Option<SabotageOrder>,
+    /// An actor that is to go wrong.
+    sabotage_actor: Option<ActorSabotageOrder>,
 }
 
 /// Calls that are to go wrong.
@@ -30,32 +32,47 @@ struct SabotageOrder {
     /// The breaker that they go through.
     #[schema(example = "recommendations")]
     breaker: String,
-    /// hang, panic or slow.
-    how: String,
+    /// In which way.
+    how: SabotageKind,
     /// For how many milliseconds, at most ten minutes.
     lasting_ms: u64,
 }
 
-/// Kills an actor, or makes what stands behind a breaker go wrong, to see that nobody notices.
+/// An actor that is to go wrong, until it is restarted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ActorSabotageOrder {
+    /// Its kind, a colon and its key.
+    #[schema(example = "recommender:42")]
+    actor: String,
+    /// In which way.
+    how: ActorSabotageKind,
+    /// For how many milliseconds, at most ten minutes.
+    lasting_ms: u64,
+}
+
+/// Kills an actor, or makes it or what stands behind a breaker go wrong, to see that nobody notices.
 #[utoipa::path(post, path = "/admin/chaos", tag = "cluster", request_body = Chaos,
     responses((status = 204, description = "Done")))]
 pub(super) async fn kill(State(hooks): State<Arc<dyn AdminHooks>>, Json(body): Json<Chaos>) -> EdgeResult<StatusCode> {
-    match body {
-        Chaos { kill: Some(target), sabotage: None } => match hooks.kill(&target).await {
-            KillOutcome::Killed => Ok(StatusCode::NO_CONTENT),
-            KillOutcome::NotActive => Err(AppError::NotFound("active actor").into()),
-            KillOutcome::Invalid(reason) => Err(Problem::invalid("kill", reason)),
-        },
-        Chaos { kill: None, sabotage: Some(order) } => {
-            if !["hang", "panic", "slow"].contains(&order.how.as_str()) {
-                return Err(Problem::invalid("sabotage.how", "must be hang, panic or slow"));
-            }
-            let lasting = Duration::from_millis(order.lasting_ms).min(MAX_SABOTAGE);
-            match hooks.sabotage(&order.breaker, &order.how, lasting).await {
+    let bounded = |lasting_ms| Duration::from_millis(lasting_ms).min(MAX_SABOTAGE);
+    let (outcome, field) = match body {
+        Chaos { kill: Some(target), sabotage: None, sabotage_actor: None } => (hooks.kill(&target).await, "kill"),
+        Chaos { kill: None, sabotage: None, sabotage_actor: Some(order) } => {
+            let sabotaged = hooks.sabotage_actor(&order.actor, order.how, bounded(order.lasting_ms));
+            (sabotaged.await, "sabotage_actor.actor")
+        }
+        Chaos { kill: None, sabotage: Some(order), sabotage_actor: None } => {
+            return match hooks.sabotage(&order.breaker, order.how, bounded(order.lasting_ms)).await {
                 true => Ok(StatusCode::NO_CONTENT),
                 false => Err(AppError::NotFound("breaker").into()),
-            }
+            };
         }
-        _ => Err(Problem::invalid("kill", "must be given, or sabotage, and not both")),
+        _ => return Err(Problem::invalid("kill", "must be given, or sabotage, or sabotage_actor, and no two of them")),
+    };
+    match outcome {
+        KillOutcome::Killed => Ok(StatusCode::NO_CONTENT),
+        KillOutcome::NotActive => Err(AppError::NotFound("active actor").into()),
+        KillOutcome::Invalid(reason) => Err(Problem::invalid(field, reason)),
     }
 }

@@ -44,6 +44,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>, State(hooks): State<Arc<d
     if !app.takes_videos() {
         degraded.push("videos: they are refused, since this node cannot run ffmpeg; its log says why".to_owned());
     }
+    degraded.extend(hooks.cut_off());
     let ready = missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, missing, degraded })).into_response()

@@ -10,7 +10,10 @@ mod hooks;
 mod jobs;
 mod visual;
 
-pub use hooks::{ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome, NodeView};
+pub use hooks::{
+    ActorSabotageKind, ActorsView, AdminHooks, BreakerView, ClusterView, KillOutcome, NodeStatus, NodeView,
+    RestartView, SabotageKind,
+};
 
 use crate::{
     Problem,

@@ -57,8 +57,15 @@ async fn operators_see_and_steer_the_node() {
         |breaker: &str, how: &str| json!({ "sabotage": { "breaker": breaker, "how": how, "lasting_ms": 5 } });
     assert_eq!(chaos(sabotage("recommender", "hang")).await.status, 204);
     chaos(sabotage("nothing", "hang")).await.is_problem(404, "not_found");
-    chaos(sabotage("recommender", "lie")).await.is_problem(422, "validation_failed");
+    chaos(sabotage("recommender", "lie")).await.is_problem(400, "malformed_request");
     chaos(json!({})).await.is_problem(422, "validation_failed");
+    let sabotage_actor =
+        |actor: &str, how: &str| json!({ "sabotage_actor": { "actor": actor, "how": how, "lasting_ms": 5 } });
+    assert_eq!(chaos(sabotage_actor("timeline:42", "flood")).await.status, 204);
+    chaos(sabotage_actor("timeline:43", "hang")).await.is_problem(404, "not_found");
+    chaos(sabotage_actor("timeline:42", "slow")).await.is_problem(400, "malformed_request");
+    let unknown = chaos(sabotage_actor("nonsense", "panic")).await.is_problem(422, "validation_failed");
+    assert_eq!(unknown["field"], "sabotage_actor.actor");
 
     let force = async |name: &str, state: &str| {
         let path = format!("/admin/breakers/{name}");
@@ -66,7 +73,7 @@ async fn operators_see_and_steer_the_node() {
     };
     assert_eq!(force("recommender", "open").await.status, 204);
     force("nothing", "open").await.is_problem(404, "not_found");
-    force("recommender", "ajar").await.is_problem(422, "validation_failed");
+    force("recommender", "ajar").await.is_problem(400, "malformed_request");
 }
 
 #[tokio::test]

@@ -18,9 +18,9 @@ use tessera_actors::{
     media_pool::Scratch,
     tree::{ActorSystem, ActorSystemArgs},
 };
-use tessera_app::{App, AppParts, AppSettings, IdSource, hydrate::NodeCaches};
+use tessera_app::{App, AppError, AppParts, AppResult, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterNode, NodeName};
-use tessera_domain::Timestamp;
+use tessera_domain::{Timestamp, breaker::BreakerState};
 use tessera_media::video::VideoLimits;
 use tessera_ports::{
     ObjectStore, RankingModelSlot,
@@ -116,6 +116,7 @@ impl Edge {
         let ids = Arc::new(IdSource::new(0, Timestamp(0)));
         let caches = NodeCaches::new();
         let post_ids = ids.clone();
+        let breakers = Breakers::new(BreakerPolicy::default(), 0);
         let actors = ActorSystem::start(ActorSystemArgs {
             ledger: ledger.clone(),
             hot: hot.clone(),
@@ -123,6 +124,7 @@ impl Edge {
             next_id: Arc::new(move || post_ids.post().0),
             caches: caches.clone(),
             cdn: Arc::new(NoCdn),
+            breakers: breakers.clone(),
             node: ClusterNode::alone(NodeName("alone".to_owned())),
             clustering: vec![],
             media_workers: 1,
@@ -146,7 +148,7 @@ impl Edge {
             ids,
             caches,
             actors: actors.refs().clone(),
-            breakers: Breakers::new(BreakerPolicy::default(), 0),
+            breakers,
             embedder: None,
             ranking: Arc::new(RankingModelSlot::new(Arc::new(TreeModel::shipped().expect("the shipped model")))),
             ranking_log: None,
@@ -269,12 +271,20 @@ impl AdminHooks for RecordingHooks {
         Vec::new()
     }
 
-    async fn set_breaker(&self, name: &str, _: &str) -> bool {
+    async fn set_breaker(&self, name: &str, _: BreakerState) -> AppResult<()> {
+        if name == "recommender" { Ok(()) } else { Err(AppError::NotFound("breaker")) }
+    }
+
+    async fn sabotage(&self, name: &str, _: SabotageKind, _: Duration) -> bool {
         name == "recommender"
     }
 
-    async fn sabotage(&self, name: &str, _: &str, _: Duration) -> bool {
-        name == "recommender"
+    fn cut_off(&self) -> Vec<String> {
+        vec!["recommender: its breaker is open".to_owned()]
+    }
+
+    async fn sabotage_actor(&self, target: &str, _: ActorSabotageKind, _: Duration) -> KillOutcome {
+        self.kill(target).await
     }
 
     async fn kill(&self, target: &str) -> KillOutcome {

@@ -100,6 +100,7 @@ impl Node {
             cdn,
             next_id,
             caches: caches.clone(),
+            breakers: breakers.clone(),
             node: cluster_node.clone(),
             clustering: keeper.iter().map(ClusterKeeper::child_spec).collect(),
             media_workers: config.media_workers,

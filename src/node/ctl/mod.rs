@@ -136,6 +136,7 @@ async fn status(client: &AdminClient) -> Result<Value, Failure> {
     let ready = client.get_whatever_status("/readyz").await?;
     let cluster = client.get("/admin/cluster").await?;
     let actors = client.get("/admin/actors").await?;
+    let breakers = client.get("/admin/breakers").await?;
     let jobs = client.get("/admin/jobs?limit=100").await?;
     let events = client.get("/admin/events?limit=100").await?;
     let jobs = items(&jobs);
@@ -153,7 +154,14 @@ async fn status(client: &AdminClient) -> Result<Value, Failure> {
                   "more_than_shown": jobs.len() == 100 },
         "dead_events": items(&events).len(),
         "actors": actors,
+        "breakers": noteworthy(&breakers),
     }))
+}
+
+/// The breakers that are not closed, or whose supervisor has restarted something.
+fn noteworthy(breakers: &Value) -> Vec<&Value> {
+    let is_quiet = |breaker: &Value| breaker["state"] == "closed" && breaker["restarts"] == 0;
+    items(breakers).iter().filter(|breaker| !is_quiet(breaker)).collect()
 }
 
 fn items(list: &Value) -> &[Value] {

@@ -76,6 +76,7 @@ pub fn cell(value: &Value) -> String {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => fields.values().map(cell).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }

@@ -45,53 +45,54 @@ proptest! {
 
     #[test]
     fn permits_rates_and_counts_stay_in_bounds(settings in any_settings(), acts in vec(act(), 1..200)) {
-        let mut breaker = Breaker::new(settings, START);
+        let mut rig = Rig::new(settings);
         let (mut now, mut refused, mut half_open_cycle) = (START, 0, 0u64);
         // With the half-open cycle in which they began, 0 for none.
         let mut under_way: Vec<(Permission, u64)> = Vec::new();
         for act in acts {
             match act {
                 Act::Wait(ms) => now += Duration::from_millis(ms),
-                Act::Force(state) => breaker.force(state, now),
+                Act::Force(state) => rig.force(state, now),
                 Act::End(place, outcome, took_ms) if !under_way.is_empty() => {
                     let (permission, _) = under_way.swap_remove(place % under_way.len());
-                    breaker.record(permission, outcome, Duration::from_millis(took_ms), now);
+                    rig.end_one(permission, outcome, Duration::from_millis(took_ms), now);
                 }
                 Act::Release(place) if !under_way.is_empty() => {
-                    breaker.release(under_way.swap_remove(place % under_way.len()).0);
+                    rig.breaker.gate().release(under_way.swap_remove(place % under_way.len()).0);
                 }
-                Act::Begin => match breaker.acquire(now) {
+                Act::Begin => match rig.acquire(now) {
                     Ok(permission) => {
-                        let cycle = (breaker.take_transitions().iter())
+                        let cycle = (rig.breaker.take_transitions().iter())
                             .filter(|change| change.to == BreakerState::HalfOpen)
                             .count() as u64;
                         half_open_cycle += cycle;
-                        let state = breaker.state(now);
-                        prop_assert!(!matches!(state, BreakerState::ForcedOpen));
+                        let state = rig.state(now);
+                        prop_assert!(!matches!(state, BreakerState::ForcedOpen | BreakerState::Open));
                         let half_open = state == BreakerState::HalfOpen;
                         under_way.push((permission, if half_open { half_open_cycle } else { 0 }));
                     }
                     Err(_) => {
                         refused += 1;
-                        let state = breaker.state(now);
+                        let state = rig.state(now);
                         prop_assert!(!matches!(state, BreakerState::Closed | BreakerState::Disabled), "{state:?}");
                     }
                 },
                 Act::End(..) | Act::Release(_) => {}
             }
-            half_open_cycle += (breaker.take_transitions().iter())
+            let state = rig.state(now);
+            half_open_cycle += (rig.breaker.take_transitions().iter())
                 .filter(|change| change.to == BreakerState::HalfOpen)
                 .count() as u64;
-            if breaker.state(now) == BreakerState::HalfOpen {
+            if state == BreakerState::HalfOpen {
                 let probes = under_way.iter().filter(|(_, cycle)| *cycle == half_open_cycle).count();
                 prop_assert!(probes <= settings.half_open_permits.max(1) as usize, "{probes} under way");
             }
-            let metrics = breaker.metrics(now);
+            let metrics = rig.metrics(now);
             prop_assert!(metrics.failed <= metrics.calls && metrics.slow <= metrics.calls);
             for rate in [metrics.failure_rate, metrics.slow_call_rate].into_iter().flatten() {
                 prop_assert!((0.0..=1.0).contains(&rate), "{rate}");
             }
-            prop_assert_eq!(breaker.not_permitted_ever(), refused);
+            prop_assert_eq!(rig.breaker.gate().not_permitted(), refused);
             prop_assert!(metrics.not_permitted <= refused);
         }
     }
