@@ -117,7 +117,7 @@ fn replay(saved: SavedReply, fingerprint: [u8; 32]) -> Result<Response, Problem>
     if saved.fingerprint != fingerprint {
         return Err(Problem::invalid(FIELD, "was used for another request"));
     }
-    let status = StatusCode::from_u16(saved.status).map_err(|error| AppError::Internal(error.to_string()))?;
+    let status = StatusCode::from_u16(saved.label).map_err(|error| AppError::Internal(error.to_string()))?;
     let content_type = if status.is_success() { "application/json" } else { "application/problem+json" };
     let has_body = !saved.body.is_empty();
     let mut response = (status, saved.body).into_response();
@@ -147,7 +147,7 @@ async fn keep(
     let body = to_bytes(body, MAX_SAVED_BYTES)
         .await
         .map_err(|error| Problem::from(AppError::Internal(format!("reply too large to keep: {error}"))))?;
-    let reply = SavedReply { fingerprint, status: parts.status.as_u16(), body: body.to_vec() };
+    let reply = SavedReply { fingerprint, label: parts.status.as_u16(), body: body.to_vec() };
     if let Err(error) = state.app.save_reply(scope, key, reply).await {
         tracing::warn!(%error, "a reply could not be kept for its idempotency key");
     }

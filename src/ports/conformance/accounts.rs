@@ -144,7 +144,7 @@ async fn an_ended_session_is_gone(world: Arc<World>) {
 }
 
 fn reply(number: u8) -> SavedReply {
-    SavedReply { fingerprint: [number; 32], status: 201, body: vec![number; 5] }
+    SavedReply { fingerprint: [number; 32], label: 201, body: vec![number; 5] }
 }
 
 async fn the_first_saved_reply_stays(world: Arc<World>) {

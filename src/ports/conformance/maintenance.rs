@@ -115,7 +115,7 @@ async fn rebuilding_disturbs_nothing_that_is_written_meanwhile(world: Arc<World>
 
 async fn what_is_old_is_purged_and_what_is_not_stays(world: Arc<World>) {
     let user: UserId = world.user().await;
-    let reply = || SavedReply { fingerprint: [1; 32], status: 200, body: b"{}".to_vec() };
+    let reply = || SavedReply { fingerprint: [1; 32], label: 200, body: b"{}".to_vec() };
     let start = world.now();
     world.ledger.save_reply("old", "key", reply(), start).await.expect("save_reply");
     world.ledger.create_session([1; 32], user, start, start.plus_ms(HOUR_MS)).await.expect("create_session");

@@ -86,7 +86,7 @@ async fn engage(world: &World, user: UserId, author: UserId, post_id: PostId) {
     let signal = Signal { kind: NotificationKind::Like, post_id: Some(post_id), actor_id: user };
     let signals = [(signal, NotificationId(world.id()))];
     again(|| world.ledger.record_signals(author, &signals, now)).await;
-    let reply = SavedReply { fingerprint: [0; 32], status: 200, body: user.0.to_le_bytes().to_vec() };
+    let reply = SavedReply { fingerprint: [0; 32], label: 200, body: user.0.to_le_bytes().to_vec() };
     again(|| world.ledger.save_reply("all", "key", reply.clone(), now)).await;
 }
 

@@ -47,6 +47,9 @@ over_faulty!(AccountLedger {
     fn users(ids: &[UserId]) -> Vec<User>;
     fn user_by_name(username: &Username) -> Option<User>;
     fn update_profile(user_id: UserId, change: ProfileChange) -> Option<User>;
+});
+
+over_faulty!(ReplyLedger {
     fn saved_reply(scope: &str, key: &str, now: Timestamp) -> Option<SavedReply>;
     fn save_reply(scope: &str, key: &str, reply: SavedReply, now: Timestamp) -> ();
 });

@@ -1,4 +1,4 @@
-//! Accounts, their sessions, and saved replies for idempotency keys.
+//! Accounts and their sessions.
 
 use crate::StoreResult;
 use async_trait::async_trait;
@@ -45,17 +45,6 @@ pub struct ProfileChange {
 /// The SHA-256 hash of a bearer token. The token itself is never stored.
 pub type TokenHash = [u8; 32];
 
-/// A reply kept for an idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SavedReply {
-    /// A hash of the request it answered; another request under the same key is refused.
-    pub fingerprint: [u8; 32],
-    /// HTTP status.
-    pub status: u16,
-    /// Body, JSON.
-    pub body: Vec<u8>,
-}
-
 /// Accounts and sessions.
 #[async_trait]
 pub trait AccountLedger: Send + Sync + 'static {
@@ -88,10 +77,4 @@ pub trait AccountLedger: Send + Sync + 'static {
 
     /// Changes a profile and records `UserChanged`; `None` where the account does not exist.
     async fn update_profile(&self, user_id: UserId, change: ProfileChange) -> StoreResult<Option<User>>;
-
-    /// The reply saved under `key` by `scope` (a user's id or an address), if it is younger than a day.
-    async fn saved_reply(&self, scope: &str, key: &str, now: Timestamp) -> StoreResult<Option<SavedReply>>;
-
-    /// Saves a reply under `key`; the first one stays.
-    async fn save_reply(&self, scope: &str, key: &str, reply: SavedReply, now: Timestamp) -> StoreResult<()>;
 }

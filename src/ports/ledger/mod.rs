@@ -18,6 +18,7 @@ mod maintenance;
 mod notifications;
 mod outbox;
 mod posts;
+mod replies;
 mod tastes;
 mod uploads;
 
@@ -31,6 +32,7 @@ pub use maintenance::*;
 pub use notifications::*;
 pub use outbox::*;
 pub use posts::*;
+pub use replies::*;
 pub use tastes::*;
 pub use uploads::*;
 
@@ -53,6 +55,7 @@ pub struct LedgerWakes {
 /// All of the ledger.
 pub trait Ledger:
     AccountLedger
+    + ReplyLedger
     + GraphLedger
     + UploadLedger
     + PostLedger

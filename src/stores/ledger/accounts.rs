@@ -10,7 +10,7 @@ use tessera_domain::{
 };
 use tessera_ports::{
     StoreResult,
-    ledger::{AccountLedger, CreateUserOutcome, NewUser, ProfileChange, SavedReply, TokenHash},
+    ledger::{AccountLedger, CreateUserOutcome, NewUser, ProfileChange, ReplyLedger, SavedReply, TokenHash},
 };
 
 /// How long a saved reply answers repetitions.
@@ -70,7 +70,10 @@ impl<D: Dialect> AccountLedger for SqlLedger<D> {
             .transact((user_id, change), |scope, (id, change)| Box::pin(update_profile(scope, *id, change)))
             .await
     }
+}
 
+#[async_trait]
+impl<D: Dialect> ReplyLedger for SqlLedger<D> {
     async fn saved_reply(&self, scope: &str, key: &str, now: Timestamp) -> StoreResult<Option<SavedReply>> {
         let query = sql!(
             "SELECT fingerprint, status, body FROM saved_replies
@@ -89,7 +92,7 @@ impl<D: Dialect> AccountLedger for SqlLedger<D> {
                  status = excluded.status, body = excluded.body, created_at = excluded.created_at
              WHERE saved_replies.created_at <= $7"
         );
-        let insert = insert.bind(scope).bind(key).bind(reply.fingerprint).bind(reply.status).bind(reply.body);
+        let insert = insert.bind(scope).bind(key).bind(reply.fingerprint).bind(reply.label).bind(reply.body);
         self.requests.execute(insert.bind(now).bind(now.plus_ms(-SAVED_REPLY_MS))).await.map(drop)
     }
 }

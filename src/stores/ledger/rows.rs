@@ -237,7 +237,7 @@ pub(crate) struct SavedReplyRow {
 
 impl SavedReplyRow {
     pub fn into_reply(self) -> SavedReply {
-        SavedReply { fingerprint: self.fingerprint.0, status: self.status, body: self.body }
+        SavedReply { fingerprint: self.fingerprint.0, label: self.status, body: self.body }
     }
 }
 
