@@ -44,24 +44,21 @@ pub enum AppError {
     /// So many uploads of the caller are open that there may be no further one.
     #[error("too many uploads are open: complete or cancel some first")]
     TooManyPendingUploads,
-    /// Too many requests by this caller.
-    #[error("too many requests")]
-    RateLimited {
-        /// When the next one will be taken.
-        retry_after: Duration,
-    },
     /// A queue is full. Nothing happened.
     #[error("overloaded: {0}")]
     Overloaded(&'static str),
     /// A part that is needed cannot be reached. A write may have happened; it is safe to send it again.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// The content type is not one that is understood.
-    #[error("{0}")]
-    UnsupportedMediaType(String),
-    /// The body is too large.
-    #[error("the body is larger than {max_bytes} bytes")]
-    PayloadTooLarge {
+    /// A picture of a type that is not taken.
+    #[error("the picture's content type must be one of {taken}")]
+    UnsupportedPicture {
+        /// Those that are.
+        taken: String,
+    },
+    /// A picture that is too large.
+    #[error("the picture is larger than {max_bytes} bytes")]
+    PictureTooLarge {
         /// The most that is taken.
         max_bytes: u64,
     },

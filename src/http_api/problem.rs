@@ -136,6 +136,38 @@ impl Problem {
         problem.lasting()
     }
 
+    /// There were too many requests; the next one is taken after `wait`.
+    pub fn rate_limited(wait: Duration) -> Self {
+        Self::new(kinds::RATE_LIMITED, "too many requests").retry_after(wait)
+    }
+
+    /// The body is too large.
+    pub fn payload_too_large(max_bytes: u64) -> Self {
+        Self::new(kinds::PAYLOAD_TOO_LARGE, format!("the body is larger than {max_bytes} bytes"))
+    }
+
+    /// The body's type is not one that is understood.
+    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(kinds::UNSUPPORTED_MEDIA_TYPE, detail).lasting()
+    }
+
+    /// A queue is full, and nothing happened; the log says which.
+    pub fn overloaded(log: impl Into<String>) -> Self {
+        let detail = "too much is waiting; try again soon";
+        Self::new(kinds::OVERLOADED, detail).retry_after(RETRY_SOON).logged(log.into())
+    }
+
+    /// Something that is needed does not answer; the log says what.
+    pub fn unavailable(log: impl Into<String>) -> Self {
+        let detail = "a needed part does not answer; the request is safe to send again";
+        Self::new(kinds::UNAVAILABLE, detail).retry_after(RETRY_SOON).logged(log.into())
+    }
+
+    /// A defect; only the log says which.
+    pub fn internal(log: impl Into<String>) -> Self {
+        Self::new(kinds::INTERNAL, "the request failed and was logged").logged(log.into())
+    }
+
     /// Says that the same request would get the same refusal again, so that it may be replayed for its key.
     fn lasting(mut self) -> Self {
         self.0.lasting = true;
@@ -173,17 +205,11 @@ impl From<AppError> for Problem {
             AppError::Conflict(_) => Problem::new(CONFLICT, words),
             AppError::QuotaExceeded { retry_after } => Problem::new(QUOTA_EXCEEDED, words).retry_after(retry_after),
             AppError::TooManyPendingUploads => Problem::new(QUOTA_EXCEEDED, words).retry_after(RETRY_LATER),
-            AppError::RateLimited { retry_after } => Problem::new(RATE_LIMITED, words).retry_after(retry_after),
-            AppError::Overloaded(_) => {
-                Problem::new(OVERLOADED, "too much is waiting; try again soon").retry_after(RETRY_SOON).logged(words)
-            }
-            AppError::Unavailable(_) => {
-                let detail = "a needed part does not answer; the request is safe to send again";
-                Problem::new(UNAVAILABLE, detail).retry_after(RETRY_SOON).logged(words)
-            }
-            AppError::UnsupportedMediaType(_) => Problem::new(UNSUPPORTED_MEDIA_TYPE, words).lasting(),
-            AppError::PayloadTooLarge { .. } => Problem::new(PAYLOAD_TOO_LARGE, words),
-            AppError::Internal(_) => Problem::new(INTERNAL, "the request failed and was logged").logged(words),
+            AppError::Overloaded(_) => Problem::overloaded(words),
+            AppError::Unavailable(_) => Problem::unavailable(words),
+            AppError::UnsupportedPicture { .. } => Problem::unsupported_media_type(words),
+            AppError::PictureTooLarge { .. } => Problem::new(PAYLOAD_TOO_LARGE, words),
+            AppError::Internal(_) => Problem::internal(words),
         }
     }
 }

@@ -21,7 +21,7 @@ impl App {
     /// Checks what a picture says it is, and takes a place for it. To be done before its bytes are read.
     ///
     /// # Errors
-    /// [`AppError::UnsupportedMediaType`] for a type that uploads do not take either; [`AppError::Overloaded`] where too many
+    /// [`AppError::UnsupportedPicture`] for a type that uploads do not take either; [`AppError::Overloaded`] where too many
     /// pictures are being looked at.
     pub fn admit_picture(&self, content_type: &str) -> AppResult<QueryPlace> {
         let content_type = content_type.trim().to_ascii_lowercase();
@@ -29,8 +29,7 @@ impl App {
             media::ALLOWED_CONTENT_TYPES.iter().map(|(name, _)| *name).filter(|name| name.starts_with("image/"));
         let images: Vec<&str> = images.collect();
         if !images.contains(&content_type.as_str()) {
-            let words = format!("the picture's content type must be one of {}", images.join(", "));
-            return Err(AppError::UnsupportedMediaType(words));
+            return Err(AppError::UnsupportedPicture { taken: images.join(", ") });
         }
         self.embedder()?.place().map_err(refusal)
     }
@@ -65,7 +64,7 @@ fn refusal(error: QueryPictureError) -> AppError {
         QueryPictureError::Busy => AppError::Overloaded("visual search"),
         QueryPictureError::TimedOut => AppError::Unavailable(error.to_string()),
         QueryPictureError::Picture(MediaError::FileTooLarge { max_bytes, .. }) => {
-            AppError::PayloadTooLarge { max_bytes }
+            AppError::PictureTooLarge { max_bytes }
         }
         QueryPictureError::Picture(MediaError::EncodingFailed { .. }) => AppError::Internal(error.to_string()),
         QueryPictureError::Picture(MediaError::BadCrop) => Invalid::new("crop", error.to_string()).into(),

@@ -117,7 +117,7 @@ async fn admit(State(state): State<AdminState>, request: Request, next: Next) ->
     }
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::from(AppError::Unavailable("the operators' time-out passed".to_owned())).into_response(),
+        Err(_) => Problem::unavailable("the operators' time-out passed").into_response(),
     }
 }
 

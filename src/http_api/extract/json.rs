@@ -8,7 +8,6 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
-use tessera_app::AppError;
 
 /// Largest JSON body, in bytes.
 pub const MAX_JSON_BYTES: usize = 64 * 1024;
@@ -30,7 +29,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = read(request, state).await?;
         if !is_json {
             let words = "the body must be sent as application/json";
-            return Err(AppError::UnsupportedMediaType(words.to_owned()).into());
+            return Err(Problem::unsupported_media_type(words));
         }
         parse(&bytes).map(Self)
     }
@@ -47,7 +46,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
             (false, true) => parse(&bytes).map(Self),
             (false, false) => {
                 let words = "the body must be sent as application/json";
-                Err(AppError::UnsupportedMediaType(words.to_owned()).into())
+                Err(Problem::unsupported_media_type(words))
             }
         }
     }
@@ -60,7 +59,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
                 let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
                 (StatusCode::OK, content_type, json).into_response()
             }
-            Err(error) => Problem::from(AppError::Internal(format!("reply as JSON: {error}"))).into_response(),
+            Err(error) => Problem::internal(format!("reply as JSON: {error}")).into_response(),
         }
     }
 }
@@ -68,7 +67,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            AppError::PayloadTooLarge { max_bytes: MAX_JSON_BYTES as u64 }.into()
+            Problem::payload_too_large(MAX_JSON_BYTES as u64)
         } else {
             Problem::malformed("the body ended early")
         }

@@ -4,7 +4,11 @@
 //! those for which that would show pass the key on to the ledger, which decides (`UploadLedger::create_upload`).
 
 use super::{ClientAddress, Identity};
-use crate::{EdgeState, Problem, extract::MAX_JSON_BYTES, problem::ProblemNote};
+use crate::{
+    EdgeState, Problem,
+    extract::MAX_JSON_BYTES,
+    problem::{ProblemNote, kinds},
+};
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
@@ -16,10 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use tessera_app::{
-    AppError,
-    replies::{ReplyScope, SavedReply},
-};
+use tessera_app::replies::{ReplyScope, SavedReply};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -78,14 +79,12 @@ async fn run_with_key(
         _ => ReplyScope::Address(ClientAddress::of(&request, &state.settings).0.to_string()),
     };
     let (mut parts, body) = request.into_parts();
-    let body = to_bytes(body, MAX_JSON_BYTES)
-        .await
-        .map_err(|_| AppError::PayloadTooLarge { max_bytes: MAX_JSON_BYTES as u64 })?;
+    let body = to_bytes(body, MAX_JSON_BYTES).await.map_err(|_| Problem::payload_too_large(MAX_JSON_BYTES as u64))?;
     let fingerprint = fingerprint(&parts.method, &parts.uri, &body);
 
     let place = (scope, key);
     let Some(_guard) = state.in_flight.enter(&place) else {
-        return Err(AppError::Conflict("a request with this Idempotency-Key is under way".to_owned()).into());
+        return Err(Problem::new(kinds::CONFLICT, "a request with this Idempotency-Key is under way"));
     };
     let (scope, key) = &place;
     if let Some(saved) = state.app.saved_reply(scope, key).await? {
@@ -117,7 +116,7 @@ fn replay(saved: SavedReply, fingerprint: [u8; 32]) -> Result<Response, Problem>
     if saved.fingerprint != fingerprint {
         return Err(Problem::invalid(FIELD, "was used for another request"));
     }
-    let status = StatusCode::from_u16(saved.label).map_err(|error| AppError::Internal(error.to_string()))?;
+    let status = StatusCode::from_u16(saved.label).map_err(|error| Problem::internal(error.to_string()))?;
     let content_type = if status.is_success() { "application/json" } else { "application/problem+json" };
     let has_body = !saved.body.is_empty();
     let mut response = (status, saved.body).into_response();
@@ -146,7 +145,7 @@ async fn keep(
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, MAX_SAVED_BYTES)
         .await
-        .map_err(|error| Problem::from(AppError::Internal(format!("reply too large to keep: {error}"))))?;
+        .map_err(|error| Problem::internal(format!("reply too large to keep: {error}")))?;
     let reply = SavedReply { fingerprint, label: parts.status.as_u16(), body: body.to_vec() };
     if let Err(error) = state.app.save_reply(scope, key, reply).await {
         tracing::warn!(%error, "a reply could not be kept for its idempotency key");

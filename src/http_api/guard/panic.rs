@@ -3,7 +3,6 @@
 use crate::{Problem, problem::ProblemNote};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
-use tessera_app::AppError;
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
 /// Turns a panic of a handler into the problem `internal`.
@@ -23,7 +22,7 @@ impl ResponseForPanic for PanicProblem {
             Some(words) => words.as_str(),
             None => panic.downcast_ref::<&str>().copied().unwrap_or("no message"),
         };
-        let mut response = Problem::from(AppError::Internal(format!("panic: {words}"))).into_response();
+        let mut response = Problem::internal(format!("panic: {words}")).into_response();
         if let Some(note) = response.extensions_mut().get_mut::<ProblemNote>() {
             note.lasting = false;
         }

@@ -19,7 +19,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
-use tessera_app::{AppError, accounts::TokenHash};
+use tessera_app::accounts::TokenHash;
 
 /// Where passwords are tried and accounts are made.
 const CREDENTIAL_PATHS: [&str; 2] = ["/v1/users", "/v1/sessions"];
@@ -110,7 +110,7 @@ pub(crate) async fn limit_rate(State(state): State<EdgeState>, request: Request,
         let identity = request.extensions().get().copied().unwrap_or(Identity::Anonymous);
         let address = ClientAddress::of(&request, &state.settings);
         if let Err(retry_after) = state.rates.check(request.method(), request.uri().path(), identity, address) {
-            return Problem::from(AppError::RateLimited { retry_after }).into_response();
+            return Problem::rate_limited(retry_after).into_response();
         }
     }
     next.run(request).await

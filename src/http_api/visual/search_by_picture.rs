@@ -12,10 +12,7 @@ use axum::{
 use bytes::Bytes;
 use http::header;
 use serde::Deserialize;
-use tessera_app::{
-    AppError,
-    visual::{Crop, QueryPicture},
-};
+use tessera_app::visual::{Crop, QueryPicture};
 use utoipa::IntoParams;
 
 /// Largest picture to search with, in bytes; uploads may be larger, because those do not pass through memory whole.
@@ -82,14 +79,14 @@ pub(super) async fn search_by_picture(
 async fn read(request: Request, max_bytes: u64) -> EdgeResult<Bytes> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > max_bytes) {
-        return Err(AppError::PayloadTooLarge { max_bytes }.into());
+        return Err(Problem::payload_too_large(max_bytes));
     }
     let body: Body = request.into_body();
     to_bytes(body, max_bytes as usize).await.map_err(|error| {
         // The other error is the connection's: then nobody reads the answer.
         let source = std::error::Error::source(&error);
         if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
-            AppError::PayloadTooLarge { max_bytes }.into()
+            Problem::payload_too_large(max_bytes)
         } else {
             Problem::malformed("the body ended early")
         }
