@@ -272,7 +272,7 @@ async fn a_drain_gives_back_what_does_not_end_in_time() {
     studio.start().await;
     eventually("the job is taken", || async { (studio.pool.stats().busy == 1).then_some(()) }).await;
     assert_eq!(studio.pool.drain(Deadline::after(Duration::from_millis(100))).await, 1);
-    let jobs = studio.ground.ledger.jobs(Some(JobState::Queued), 10).await.expect("jobs");
+    let jobs = studio.ground.ledger.jobs(Some(JobState::Queued), None, 10).await.expect("jobs");
     assert_eq!(jobs.iter().map(|job| (job.upload_id, job.attempts)).collect::<Vec<_>>(), [(upload.id, 0)]);
 }
 
@@ -284,7 +284,7 @@ async fn an_outage_of_the_object_store_costs_no_attempt() {
     let upload = studio.queue(Some(photo())).await;
     studio.start().await;
     let waiting = eventually("the job is put off", || async {
-        let waiting = studio.ground.ledger.jobs(Some(JobState::Queued), 10).await.expect("jobs").pop()?;
+        let waiting = studio.ground.ledger.jobs(Some(JobState::Queued), None, 10).await.expect("jobs").pop()?;
         waiting.last_error.is_some().then_some(waiting)
     })
     .await;

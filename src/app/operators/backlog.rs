@@ -3,7 +3,7 @@
 use crate::{App, AppResult};
 use tessera_ports::ledger::{JobCounts, OutboxCounts};
 
-/// Work that the ledger holds, for all nodes together.
+/// Work that the ledger holds, for all nodes together. Each count is at most [`MAX_COUNTED`](super::MAX_COUNTED).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
     /// Media jobs.

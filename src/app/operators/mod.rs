@@ -14,4 +14,4 @@ pub use backlog::Backlog;
 pub use check_stores::StoreCheck;
 pub use create_ad::NewAd;
 pub use tessera_actors::visual_search::{ModelStats as VisualModelStats, ShardStats as VisualShardStats};
-pub use tessera_ports::ledger::{AdSpend, DeadEvent, JobState, JobView};
+pub use tessera_ports::ledger::{AdSpend, DeadEvent, JobState, JobView, MAX_COUNTED};

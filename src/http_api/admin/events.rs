@@ -2,7 +2,8 @@
 
 use crate::{
     EdgeResult, Problem,
-    extract::{Json, Limit, Path, Query},
+    extract::{Cursor, CursorKind, Json, Limit, Path, Query},
+    present::ListBody,
 };
 use axum::extract::State;
 use http::StatusCode;
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tessera_app::{App, operators::DeadEvent};
 use utoipa::{IntoParams, ToSchema};
+
+const CURSOR: CursorKind = CursorKind("events");
 
 /// Which events.
 #[derive(Default, Deserialize, IntoParams)]
@@ -21,6 +24,9 @@ pub(super) struct EventsQuery {
     /// At most so many.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
 }
 
 /// An event of the outbox whose effects could not be made to take place.
@@ -46,25 +52,19 @@ impl From<DeadEvent> for OutboxEvent {
     }
 }
 
-/// Events of the outbox.
-#[derive(Serialize, ToSchema)]
-pub(super) struct OutboxEvents {
-    /// Oldest first.
-    items: Vec<OutboxEvent>,
-}
-
 /// Events of the outbox that were given up, oldest first.
 #[utoipa::path(get, path = "/admin/events", tag = "jobs", params(EventsQuery),
-    responses((status = 200, description = "Events", body = OutboxEvents)))]
+    responses((status = 200, description = "A page of events", body = ListBody<OutboxEvent>)))]
 pub(super) async fn list_events(
     State(app): State<Arc<App>>,
     Query(query): Query<EventsQuery>,
-) -> EdgeResult<Json<OutboxEvents>> {
+) -> EdgeResult<Json<ListBody<OutboxEvent>>> {
     if query.state.is_some_and(|state| state != "dead") {
         return Err(Problem::invalid("state", "must be dead"));
     }
-    let events = app.list_dead_events(query.limit.0).await?;
-    Ok(Json(OutboxEvents { items: events.into_iter().map(OutboxEvent::from).collect() }))
+    let after = CURSOR.decode::<1>(query.cursor.as_ref())?.map(|[position]| position);
+    let page = app.list_dead_events(after, query.limit.0).await?;
+    Ok(Json(ListBody::from_page(page, CURSOR, OutboxEvent::from)))
 }
 
 /// Makes a dead event due anew with all its attempts.

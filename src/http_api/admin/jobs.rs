@@ -2,8 +2,8 @@
 
 use crate::{
     EdgeResult, Problem,
-    extract::{Json, Limit, Path, Query},
-    present::Rfc3339,
+    extract::{Cursor, CursorKind, Json, Limit, Path, Query},
+    present::{ListBody, Rfc3339},
 };
 use axum::extract::State;
 use http::StatusCode;
@@ -16,6 +16,7 @@ use tessera_app::{
 use tessera_domain::{UploadId, UserId};
 use utoipa::{IntoParams, ToSchema};
 
+const CURSOR: CursorKind = CursorKind("jobs");
 const STATES: [(&str, JobState); 3] =
     [("queued", JobState::Queued), ("leased", JobState::Leased), ("dead", JobState::Dead)];
 
@@ -29,6 +30,9 @@ pub(super) struct JobsQuery {
     /// At most so many.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
 }
 
 /// A media job.
@@ -64,17 +68,13 @@ impl From<JobView> for Job {
     }
 }
 
-/// Media jobs.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Jobs {
-    /// Oldest first.
-    items: Vec<Job>,
-}
-
 /// Media jobs, oldest first.
 #[utoipa::path(get, path = "/admin/jobs", tag = "jobs", params(JobsQuery),
-    responses((status = 200, description = "Jobs", body = Jobs)))]
-pub(super) async fn list_jobs(State(app): State<Arc<App>>, Query(query): Query<JobsQuery>) -> EdgeResult<Json<Jobs>> {
+    responses((status = 200, description = "A page of jobs", body = ListBody<Job>)))]
+pub(super) async fn list_jobs(
+    State(app): State<Arc<App>>,
+    Query(query): Query<JobsQuery>,
+) -> EdgeResult<Json<ListBody<Job>>> {
     let state = match query.state.as_deref() {
         None => None,
         Some(asked) => {
@@ -82,8 +82,9 @@ pub(super) async fn list_jobs(State(app): State<Arc<App>>, Query(query): Query<J
             Some(found.ok_or_else(|| Problem::invalid("state", "must be queued, leased or dead"))?)
         }
     };
-    let jobs = app.list_jobs(state, query.limit.0).await?;
-    Ok(Json(Jobs { items: jobs.into_iter().map(Job::from).collect() }))
+    let after = CURSOR.decode::<1>(query.cursor.as_ref())?.map(|[number]| number);
+    let page = app.list_jobs(state, after, query.limit.0).await?;
+    Ok(Json(ListBody::from_page(page, CURSOR, Job::from)))
 }
 
 /// Queues a dead job anew with all its attempts.

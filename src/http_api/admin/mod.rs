@@ -1,6 +1,7 @@
 //! The operators' listener: health, metrics and administration, with its own token.
 
 mod ads;
+mod backlog;
 mod breakers;
 mod chaos;
 mod cluster;
@@ -75,6 +76,7 @@ fn routes(chaos: bool) -> OpenApiRouter<AdminState> {
         .routes(routes!(cluster::cluster))
         .routes(routes!(cluster::actors))
         .routes(routes!(cluster::drain))
+        .routes(routes!(backlog::backlog))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::retry_job))
         .routes(routes!(events::list_events))

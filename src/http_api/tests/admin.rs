@@ -1,6 +1,9 @@
 //! The operators' listener.
 
-use super::support::{Edge, request, send};
+use super::{
+    support::{Edge, request, send},
+    world::{eventually, text},
+};
 use http::Method;
 use serde_json::json;
 
@@ -74,6 +77,38 @@ async fn operators_see_and_steer_the_node() {
     assert_eq!(force("recommender", "open").await.status, 204);
     force("nothing", "open").await.is_problem(404, "not_found");
     force("recommender", "ajar").await.is_problem(400, "malformed_request");
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_counted_and_listed_page_by_page() {
+    let edge = Edge::start().await;
+    let (_, token) = edge.person("ada").await;
+    for _ in 0..3 {
+        let ask = json!({ "filename": "a.png", "file_size": 7, "content_type": "image/png" });
+        let ticket = edge.post("/v1/uploads", &token, ask).await.json();
+        edge.put_object(&text(&ticket["object_key"]), "image/png", b"nothing").await;
+        let path = format!("/v1/uploads/{}", text(&ticket["upload_id"]));
+        assert_eq!(edge.post(&format!("{path}/complete"), &token, json!({})).await.status, 202);
+        eventually("the job to die", || async {
+            (edge.get(&path, &token).await.json()["status"] == "failed").then_some(())
+        })
+        .await;
+    }
+    let backlog = edge.admin_call(Method::GET, "/admin/backlog", None).await.json();
+    assert_eq!(backlog["jobs"], json!({ "queued": 0, "leased": 0, "dead": 3 }));
+    assert_eq!(backlog["events"]["dead"], 0);
+
+    let page = async |query: &str| edge.admin_call(Method::GET, &format!("/admin/jobs?limit=2{query}"), None).await;
+    let all = edge.admin_call(Method::GET, "/admin/jobs", None).await.json();
+    assert_eq!(all["next_cursor"], json!(null));
+    let first = page("&state=dead").await.json();
+    assert_eq!(first["items"].as_array().expect("items")[..], all["items"].as_array().expect("items")[..2]);
+    let cursor = text(&first["next_cursor"]);
+    let second = page(&format!("&state=dead&cursor={cursor}")).await.json();
+    assert_eq!(second, json!({ "items": [all["items"][2]], "next_cursor": null }));
+    assert_eq!(page("&cursor=odd").await.is_problem(422, "validation_failed")["field"], "cursor");
+    let events = edge.admin_call(Method::GET, &format!("/admin/events?cursor={cursor}"), None).await;
+    assert_eq!(events.is_problem(422, "validation_failed")["field"], "cursor", "a cursor of another list");
 }
 
 #[tokio::test]

@@ -56,6 +56,7 @@ const OPERATORS: &[(&str, &str)] = &[
     ("get", "/admin/breakers"),
     ("post", "/admin/breakers/{name}"),
     ("post", "/admin/drain"),
+    ("get", "/admin/backlog"),
     ("get", "/admin/jobs"),
     ("post", "/admin/jobs/{id}/retry"),
     ("get", "/admin/events"),

@@ -8,13 +8,13 @@ mod stores;
 mod visual;
 
 pub use admin_token::{admin_token, read_admin_token};
-pub use stores::{OpenLedger, OpenObjects, open_ledger, open_objects};
+pub use stores::{OpenLedger, OpenObjects, open_hot, open_ledger, open_objects};
 
 use crate::{Failure, config::Config};
 use bytes::Bytes;
 use clustering::Clustering;
 use std::{net::SocketAddr, path::Path, sync::Arc};
-use stores::{open_caches, open_hot};
+use stores::open_caches;
 use tessera_actors::{
     breaker::{Breakers, GuardedCaches, GuardedObjects},
     media_pool::Scratch,

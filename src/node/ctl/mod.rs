@@ -10,6 +10,9 @@ use client::AdminClient;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
+/// Entries of a list that are shown at once.
+const PAGE: usize = 100;
+
 /// Arguments of `tessera ctl`.
 #[derive(Debug, Args)]
 pub struct CtlArguments {
@@ -46,14 +49,20 @@ enum CtlCommand {
         /// Only queued, leased or dead ones
         #[arg(long, value_parser = ["queued", "leased", "dead"])]
         state: Option<String>,
+        /// Go on behind an earlier page: its last line says where
+        #[arg(long)]
+        cursor: Option<String>,
         /// Queue a dead job anew
-        #[arg(long, value_name = "ID", conflicts_with = "state")]
+        #[arg(long, value_name = "ID", conflicts_with_all = ["state", "cursor"])]
         retry: Option<String>,
     },
     /// Events of the outbox that were given up: effects of posts, likes and deletions that are still owed
     Events {
+        /// Go on behind an earlier page: its last line says where
+        #[arg(long)]
+        cursor: Option<String>,
         /// Make a dead event due anew
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", conflicts_with = "cursor")]
         retry: Option<String>,
     },
     /// Circuit breakers
@@ -92,10 +101,12 @@ pub async fn run(arguments: CtlArguments) -> Result<(), Failure> {
         CtlCommand::Status => status(&client).await?,
         CtlCommand::Nodes => client.get("/admin/cluster").await?,
         CtlCommand::Drain { node, wait } => nodes::drain(&client, node.as_deref(), *wait).await?,
-        CtlCommand::Events { retry: Some(id) } => {
+        CtlCommand::Events { retry: Some(id), .. } => {
             client.post(&format!("/admin/events/{id}/retry"), Value::Null).await?
         }
-        CtlCommand::Events { retry: None } => client.get("/admin/events?limit=100").await?,
+        CtlCommand::Events { retry: None, cursor } => {
+            client.get(&page("/admin/events", None, cursor.as_deref())).await?
+        }
         CtlCommand::Breakers { force: Some((name, state)) } => {
             client.post(&format!("/admin/breakers/{name}"), json!({ "state": state })).await?
         }
@@ -105,10 +116,9 @@ pub async fn run(arguments: CtlArguments) -> Result<(), Failure> {
         CtlCommand::Jobs { retry: Some(id), .. } => {
             client.post(&format!("/admin/jobs/{id}/retry"), Value::Null).await?
         }
-        CtlCommand::Jobs { state: Some(state), .. } => {
-            client.get(&format!("/admin/jobs?limit=100&state={state}")).await?
+        CtlCommand::Jobs { retry: None, state, cursor } => {
+            client.get(&page("/admin/jobs", state.as_deref(), cursor.as_deref())).await?
         }
-        CtlCommand::Jobs { .. } => client.get("/admin/jobs?limit=100").await?,
         CtlCommand::Ads { promote: Some(post_id), until, daily_budget, frequency_cap } => {
             let campaign = json!({ "post_id": post_id, "ends_at": until, "daily_budget": daily_budget,
                 "frequency_cap": frequency_cap });
@@ -132,15 +142,19 @@ fn name_and_state(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), state.to_owned()))
 }
 
+/// The path of a page of a list.
+fn page(path: &str, state: Option<&str>, cursor: Option<&str>) -> String {
+    let state = state.map(|state| format!("&state={state}")).unwrap_or_default();
+    let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+    format!("{path}?limit={PAGE}{state}{cursor}")
+}
+
 async fn status(client: &AdminClient) -> Result<Value, Failure> {
     let ready = client.get_whatever_status("/readyz").await?;
     let cluster = client.get("/admin/cluster").await?;
     let actors = client.get("/admin/actors").await?;
     let breakers = client.get("/admin/breakers").await?;
-    let jobs = client.get("/admin/jobs?limit=100").await?;
-    let events = client.get("/admin/events?limit=100").await?;
-    let jobs = items(&jobs);
-    let count = |state: &str| jobs.iter().filter(|job| job["state"] == state).count();
+    let backlog = client.get("/admin/backlog").await?;
     let nodes = cluster["nodes"].as_array().map_or(&[][..], Vec::as_slice);
     let in_status = |status: &str| nodes.iter().filter(|node| node["status"] == status).count();
     Ok(json!({
@@ -150,9 +164,8 @@ async fn status(client: &AdminClient) -> Result<Value, Failure> {
         "degraded": ready["degraded"],
         "epoch": cluster["epoch"],
         "nodes": { "joining": in_status("joining"), "ready": in_status("ready"), "draining": in_status("draining") },
-        "jobs": { "queued": count("queued"), "leased": count("leased"), "dead": count("dead"),
-                  "more_than_shown": jobs.len() == 100 },
-        "dead_events": items(&events).len(),
+        "jobs": backlog["jobs"],
+        "events": backlog["events"],
         "actors": actors,
         "breakers": noteworthy(&breakers),
     }))

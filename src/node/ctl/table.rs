@@ -13,9 +13,17 @@ pub fn render(value: &Value) -> String {
             for (name, value) in fields {
                 // A list's reply is an object around its items.
                 let value = value.get("items").unwrap_or(value);
-                if let (1, "items", Value::Array(rows)) = (fields.len(), name.as_str(), value) {
-                    table(&mut text, rows, "");
-                    continue;
+                match (name.as_str(), value) {
+                    ("items", Value::Array(rows)) => {
+                        table(&mut text, rows, "");
+                        continue;
+                    }
+                    ("next_cursor", Value::Null) => continue,
+                    ("next_cursor", Value::String(cursor)) => {
+                        let _ = writeln!(text, "there are more: --cursor {cursor}");
+                        continue;
+                    }
+                    _ => {}
                 }
                 match value {
                     Value::Array(rows) if rows.iter().any(Value::is_object) => {
@@ -78,5 +86,18 @@ pub fn cell(value: &Value) -> String {
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
         Value::Object(fields) => fields.values().map(cell).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::render;
+    use serde_json::json;
+
+    #[test]
+    fn a_page_of_a_list_says_where_it_goes_on() {
+        let page = render(&json!({ "items": [{ "id": "7" }], "next_cursor": "abc" }));
+        assert_eq!(page, "id\n7\nthere are more: --cursor abc\n");
+        assert_eq!(render(&json!({ "items": [], "next_cursor": null })), "none\n");
     }
 }

@@ -19,6 +19,7 @@ ledger_checks!(
     of_many_at_once_one_gets_the_name,
     making_an_account_again_by_its_id_is_harmless,
     unknown_accounts_are_left_out,
+    all_accounts_are_listed_page_by_page,
     a_profile_change_leaves_other_fields_alone,
     a_session_is_valid_until_it_runs_out,
     an_ended_session_is_gone,
@@ -94,6 +95,22 @@ async fn unknown_accounts_are_left_out(world: Arc<World>) {
     let nobody = Username::parse("nobody_here").expect("a valid name");
     assert_eq!(world.ledger.user_by_name(&nobody).await.expect("user_by_name"), None, "an unknown name");
     assert_eq!(world.ledger.credentials(&nobody).await.expect("credentials"), None, "an unknown name's credentials");
+}
+
+async fn all_accounts_are_listed_page_by_page(world: Arc<World>) {
+    let mut known = world.users(5).await;
+    known.sort_unstable();
+    let mut listed = Vec::new();
+    loop {
+        let page = world.ledger.account_ids(listed.last().copied(), 2).await.expect("account_ids");
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 2, "up to a limit");
+        listed.extend(page);
+    }
+    assert!(listed.is_sorted(), "in the order of their ids: {listed:?}");
+    assert!(known.iter().all(|id| listed.contains(id)), "everybody: {listed:?}");
 }
 
 async fn a_profile_change_leaves_other_fields_alone(world: Arc<World>) {

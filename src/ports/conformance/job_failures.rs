@@ -31,7 +31,7 @@ async fn assert_dead(world: &World, id: UploadId, attempts: u32, reason: Option<
     if let Some(reason) = reason {
         assert_eq!(upload.error.as_deref(), Some(reason), "in the words of the last failure");
     }
-    let dead = world.ledger.jobs(Some(JobState::Dead), 10).await.expect("jobs");
+    let dead = world.ledger.jobs(Some(JobState::Dead), None, 10).await.expect("jobs");
     let job = dead.iter().find(|job| job.upload_id == id).expect("a dead job is kept with the dead letters");
     assert_eq!(job.attempts, attempts, "with the attempts it took");
     world.advance(1_000 * LEASE_MS);
@@ -43,7 +43,7 @@ async fn a_job_to_be_retried_waits_until_its_time(world: Arc<World>) {
     let job = world.claim_one().await;
     fail_for_now(&world, &job, "Out of memory", 5_000).await;
     assert_eq!(world.upload(upload.id).await.status, UploadStatus::Processing, "the user waits still");
-    let seen = world.ledger.jobs(None, 10).await.expect("jobs");
+    let seen = world.ledger.jobs(None, None, 10).await.expect("jobs");
     assert_eq!(seen[0].state, JobState::Queued, "the job waits");
     assert_eq!(seen[0].last_error.as_deref(), Some("Out of memory"), "and tells its failure");
     world.advance(4_999);
@@ -129,7 +129,7 @@ async fn a_dead_job_can_be_queued_anew(world: Arc<World>) {
     world.ledger.fail_job(upload.id, job.lease_token, "Torn", None, world.now()).await.expect("fail_job");
     world.advance(1_000);
     assert!(retry().await, "a dead job is queued anew");
-    let queued_at = world.ledger.jobs(None, 10).await.expect("jobs").remove(0).created_at;
+    let queued_at = world.ledger.jobs(None, None, 10).await.expect("jobs").remove(0).created_at;
     assert_eq!(queued_at, world.now(), "as new as others that are queued now");
     assert!(!retry().await, "once");
     let stands = world.upload(upload.id).await;

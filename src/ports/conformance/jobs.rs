@@ -246,7 +246,7 @@ async fn a_released_job_is_due_at_once_and_unspent(world: Arc<World>) {
     let next = world.claim_one().await;
     assert_eq!((next.upload.id, next.attempt), (job.upload.id, 1), "due at once, and the attempt was not counted");
     assert!(release(next, 5_000, Some("The store is away")).await, "or put it off");
-    let seen = world.ledger.jobs(Some(JobState::Queued), 10).await.expect("jobs").remove(0);
+    let seen = world.ledger.jobs(Some(JobState::Queued), None, 10).await.expect("jobs").remove(0);
     assert_eq!((seen.attempts, seen.last_error.as_deref()), (0, Some("The store is away")), "and say why");
     world.advance(4_999);
     assert!(world.claim(10).await.is_empty(), "it is not due before its time");
@@ -267,7 +267,7 @@ async fn operators_see_where_jobs_stand(world: Arc<World>) {
     let counts = world.ledger.job_counts().await.expect("job_counts");
     assert_eq!(counts, JobCounts { queued: 2, leased: 1, dead: 1 }, "how many jobs stand where");
 
-    let all = world.ledger.jobs(None, 10).await.expect("jobs");
+    let all = world.ledger.jobs(None, None, 10).await.expect("jobs");
     let in_order: Vec<UploadId> = queued.iter().map(|upload| upload.id).collect();
     assert_eq!(all.iter().map(|job| job.upload_id).collect::<Vec<_>>(), in_order, "all jobs, oldest first");
     let states: Vec<JobState> = all.iter().map(|job| job.state).collect();
@@ -277,10 +277,20 @@ async fn operators_see_where_jobs_stand(world: Arc<World>) {
     assert_eq!((all[2].user_id, all[2].last_error.as_deref()), (queued[2].user_id, None), "whose, and no failure");
     assert_eq!(all[3].created_at.since_ms(all[2].created_at), 10, "when each was queued");
 
-    let waiting = world.ledger.jobs(Some(JobState::Queued), 1).await.expect("jobs");
+    let after = |state, after: Option<i64>| {
+        let world = Arc::clone(&world);
+        async move { world.ledger.jobs(state, after, 2).await.expect("jobs") }
+    };
+    let first = after(None, None).await;
+    let second = after(None, Some(first[1].number)).await;
+    assert_eq!([first, second.clone()].concat(), all, "page by page");
+    assert!(after(None, Some(second[1].number)).await.is_empty(), "to their end");
+    assert_eq!(after(Some(JobState::Queued), Some(second[0].number)).await, all[3..], "and in one state");
+
+    let waiting = world.ledger.jobs(Some(JobState::Queued), None, 1).await.expect("jobs");
     assert_eq!(waiting.iter().map(|job| job.upload_id).collect::<Vec<_>>(), in_order[2..3], "one state, up to a limit");
-    assert_eq!(world.ledger.jobs(Some(JobState::Leased), 10).await.expect("jobs").len(), 1, "leased jobs");
-    assert_eq!(world.ledger.jobs(Some(JobState::Dead), 10).await.expect("jobs").len(), 1, "dead jobs");
+    assert_eq!(world.ledger.jobs(Some(JobState::Leased), None, 10).await.expect("jobs").len(), 1, "leased jobs");
+    assert_eq!(world.ledger.jobs(Some(JobState::Dead), None, 10).await.expect("jobs").len(), 1, "dead jobs");
 }
 
 async fn new_work_wakes_its_workers(world: Arc<World>) {

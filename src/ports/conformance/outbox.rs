@@ -149,15 +149,22 @@ async fn dead_events_are_shown_and_revived(world: Arc<World>) {
         retried.expect("retry_event");
         held = claim(&world, 1).await.remove(0);
     }
-    assert!(world.ledger.dead_events(10).await.expect("dead_events").is_empty(), "not while an attempt is under way");
+    assert!(
+        world.ledger.dead_events(None, 10).await.expect("dead_events").is_empty(),
+        "not while an attempt is under way"
+    );
     world.advance(LEASE_MS + 1);
     assert!(claim(&world, 10).await.is_empty(), "its attempts are spent");
-    let dead = world.ledger.dead_events(10).await.expect("dead_events");
+    let dead = world.ledger.dead_events(None, 10).await.expect("dead_events");
     assert_eq!(dead.len(), 1, "the dead event is shown");
     assert_eq!((dead[0].id, dead[0].attempts), (held.id, MAX_EVENT_ATTEMPTS), "with the attempts it took");
     assert_eq!(dead[0].last_error.as_deref(), Some("Busy"), "and its last failure");
     assert!(dead[0].event.contains("followed"), "and what it tells: {}", dead[0].event);
-    assert!(world.ledger.dead_events(0).await.expect("dead_events").is_empty(), "up to a limit");
+    assert!(world.ledger.dead_events(None, 0).await.expect("dead_events").is_empty(), "up to a limit");
+    for (after, count) in [(held.id - 1, 1), (held.id, 0)] {
+        let page = world.ledger.dead_events(Some(after), 10).await.expect("dead_events");
+        assert_eq!(page.len(), count, "those behind {after}");
+    }
 
     assert!(world.ledger.revive_event(held.id).await.expect("revive_event"), "a dead event is revived");
     assert!(!world.ledger.revive_event(held.id).await.expect("revive_event"), "once");

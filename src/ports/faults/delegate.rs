@@ -46,6 +46,7 @@ over_faulty!(AccountLedger {
     fn delete_session(token_hash: TokenHash) -> bool;
     fn users(ids: &[UserId]) -> Vec<User>;
     fn user_by_name(username: &Username) -> Option<User>;
+    fn account_ids(after: Option<UserId>, limit: usize) -> Vec<UserId>;
     fn update_profile(user_id: UserId, change: ProfileChange) -> Option<User>;
 });
 
@@ -88,7 +89,7 @@ over_faulty!(UploadLedger {
     fn sweep_uploads(expired_before: Timestamp, limit: usize) -> Vec<Upload>;
     fn ended_uploads(now: Timestamp, limit: usize) -> Vec<Upload>;
     fn objects_deleted(ids: &[UploadId]) -> ();
-    fn jobs(state: Option<JobState>, limit: usize) -> Vec<JobView>;
+    fn jobs(state: Option<JobState>, after: Option<i64>, limit: usize) -> Vec<JobView>;
     fn job_counts() -> JobCounts;
     fn retry_job(id: UploadId, now: Timestamp) -> bool;
 });
@@ -146,7 +147,7 @@ over_faulty!(OutboxLedger {
     fn acknowledge_events(handled: &[(i64, u64)]) -> ();
     fn retry_event(id: i64, lease_token: u64, retry_at: Timestamp, error: &str) -> ();
     fn outbox_counts() -> OutboxCounts;
-    fn dead_events(limit: usize) -> Vec<DeadEvent>;
+    fn dead_events(after: Option<i64>, limit: usize) -> Vec<DeadEvent>;
     fn revive_event(id: i64) -> bool;
 });
 

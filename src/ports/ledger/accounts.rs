@@ -75,6 +75,9 @@ pub trait AccountLedger: Send + Sync + 'static {
     /// The account with this name, unless it was deleted.
     async fn user_by_name(&self, username: &Username) -> StoreResult<Option<User>>;
 
+    /// Ids of all accounts, deleted ones among them, in their order, those behind `after`.
+    async fn account_ids(&self, after: Option<UserId>, limit: usize) -> StoreResult<Vec<UserId>>;
+
     /// Changes a profile and records `UserChanged`; `None` where the account does not exist.
     async fn update_profile(&self, user_id: UserId, change: ProfileChange) -> StoreResult<Option<User>>;
 }

@@ -40,6 +40,8 @@ use tokio::sync::Notify;
 
 /// The most rows that one call may ask for.
 pub const MAX_PAGE: usize = 1_000;
+/// Backlogs are counted so far and no further, because counting takes time in proportion and is done every few seconds.
+pub const MAX_COUNTED: usize = 100_000;
 
 /// Wakes the workers that live on the ledger's queues, so that they need not poll often.
 ///

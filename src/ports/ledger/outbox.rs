@@ -23,7 +23,7 @@ pub struct OutboxEvent {
     pub event: Event,
 }
 
-/// How many events stand where.
+/// How many events stand where, each count at most [`MAX_COUNTED`](super::MAX_COUNTED).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutboxCounts {
     /// Waiting or held.
@@ -61,8 +61,8 @@ pub trait OutboxLedger: Send + Sync + 'static {
     /// How many events stand where.
     async fn outbox_counts(&self) -> StoreResult<OutboxCounts>;
 
-    /// Dead events, oldest first.
-    async fn dead_events(&self, limit: usize) -> StoreResult<Vec<DeadEvent>>;
+    /// Dead events, oldest first, those behind the position `after`.
+    async fn dead_events(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<DeadEvent>>;
 
     /// Makes a dead event due at once with all its attempts; false where it is not dead.
     async fn revive_event(&self, id: i64) -> StoreResult<bool>;

@@ -115,6 +115,8 @@ pub enum JobState {
 /// A job as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView {
+    /// Its place in the queue: jobs are listed in the order of it.
+    pub number: i64,
     /// Which upload.
     pub upload_id: UploadId,
     /// Whose.
@@ -129,7 +131,7 @@ pub struct JobView {
     pub created_at: Timestamp,
 }
 
-/// How many jobs stand where.
+/// How many jobs stand where, each count at most [`MAX_COUNTED`](super::MAX_COUNTED).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobCounts {
     /// Waiting.
@@ -226,8 +228,8 @@ pub trait UploadLedger: Send + Sync + 'static {
     /// are forgotten.
     async fn objects_deleted(&self, ids: &[UploadId]) -> StoreResult<()>;
 
-    /// Jobs in one state (or all), oldest first.
-    async fn jobs(&self, state: Option<JobState>, limit: usize) -> StoreResult<Vec<JobView>>;
+    /// Jobs in one state (or all), oldest first, those behind the number `after`.
+    async fn jobs(&self, state: Option<JobState>, after: Option<i64>, limit: usize) -> StoreResult<Vec<JobView>>;
 
     /// How many jobs stand where.
     async fn job_counts(&self) -> StoreResult<JobCounts>;

@@ -65,6 +65,11 @@ impl<D: Dialect> AccountLedger for SqlLedger<D> {
         self.requests.fetch_optional(query.bind(username.as_str()), UserRow::into_user).await
     }
 
+    async fn account_ids(&self, after: Option<UserId>, limit: usize) -> StoreResult<Vec<UserId>> {
+        let query = sql!("SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2");
+        self.requests.fetch_all(query.bind(after.unwrap_or(UserId(0))).bind(limit), user_id).await
+    }
+
     async fn update_profile(&self, user_id: UserId, change: ProfileChange) -> StoreResult<Option<User>> {
         self.requests
             .transact((user_id, change), |scope, (id, change)| Box::pin(update_profile(scope, *id, change)))

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use tessera_domain::{Timestamp, event::Event};
 use tessera_ports::{
     StoreResult,
-    ledger::{DeadEvent, MAX_EVENT_ATTEMPTS, OutboxCounts, OutboxEvent, OutboxLedger},
+    ledger::{DeadEvent, MAX_COUNTED, MAX_EVENT_ATTEMPTS, OutboxCounts, OutboxEvent, OutboxLedger},
 };
 
 #[async_trait]
@@ -60,19 +60,19 @@ impl<D: Dialect> OutboxLedger for SqlLedger<D> {
 
     async fn outbox_counts(&self) -> StoreResult<OutboxCounts> {
         let query = sql!(
-            "SELECT (SELECT count(*) FROM outbox WHERE " [not "is_dead"] "),
-                    (SELECT count(*) FROM outbox WHERE " [is "is_dead"] ")"
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE " [not "is_dead"] " LIMIT $1) AS pending),
+                    (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE " [is "is_dead"] " LIMIT $1) AS dead)"
         );
         let counts = |(pending, dead)| OutboxCounts { pending: unsigned(pending), dead: unsigned(dead) };
-        Ok(self.requests.fetch_optional(query, counts).await?.unwrap_or_default())
+        Ok(self.requests.fetch_optional(query.bind(MAX_COUNTED), counts).await?.unwrap_or_default())
     }
 
-    async fn dead_events(&self, limit: usize) -> StoreResult<Vec<DeadEvent>> {
+    async fn dead_events(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<DeadEvent>> {
         let query = sql!(
-            "SELECT id, event, attempts, last_error FROM outbox WHERE " [is "is_dead"] " ORDER BY id LIMIT $1"
+            "SELECT id, event, attempts, last_error FROM outbox WHERE " [is "is_dead"] " AND id > $1 ORDER BY id LIMIT $2"
         );
         let dead = |(id, event, attempts, last_error)| DeadEvent { id, event, attempts: small(attempts), last_error };
-        self.requests.fetch_all(query.bind(limit), dead).await
+        self.requests.fetch_all(query.bind(after.unwrap_or(0)).bind(limit), dead).await
     }
 
     async fn revive_event(&self, id: i64) -> StoreResult<bool> {

@@ -314,6 +314,7 @@ impl UploadRow {
 /// A row of `media_jobs`, as operators see it.
 #[derive(sqlx::FromRow)]
 pub(crate) struct JobRow {
+    id: i64,
     #[sqlx(try_from = "Vec<u8>")]
     upload_id: Stored<UploadId>,
     user_id: i64,
@@ -328,6 +329,7 @@ pub(crate) struct JobRow {
 impl JobRow {
     pub fn into_view(self) -> JobView {
         JobView {
+            number: self.id,
             upload_id: self.upload_id.0,
             user_id: UserId::from_i64(self.user_id),
             state: self.state.0,

@@ -11,7 +11,7 @@ use tessera_ports::{
     StoreResult,
     ledger::{
         CancelUploadOutcome, CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, FinishedMedia, JobCounts,
-        JobState, JobView, MediaJob, NewUpload, UploadLedger,
+        JobState, JobView, MAX_COUNTED, MediaJob, NewUpload, UploadLedger,
     },
 };
 
@@ -135,22 +135,24 @@ impl<D: Dialect> UploadLedger for SqlLedger<D> {
             .await
     }
 
-    async fn jobs(&self, state: Option<JobState>, limit: usize) -> StoreResult<Vec<JobView>> {
-        let query = sql!("SELECT * FROM media_jobs WHERE $1 IS NULL OR state = $1 ORDER BY id LIMIT $2");
-        self.requests.fetch_all(query.bind(state.map(job_state)).bind(limit), JobRow::into_view).await
+    async fn jobs(&self, state: Option<JobState>, after: Option<i64>, limit: usize) -> StoreResult<Vec<JobView>> {
+        let query = sql!("SELECT * FROM media_jobs WHERE ($1 IS NULL OR state = $1) AND id > $2 ORDER BY id LIMIT $3");
+        let query = query.bind(state.map(job_state)).bind(after.unwrap_or(0)).bind(limit);
+        self.requests.fetch_all(query, JobRow::into_view).await
     }
 
     async fn job_counts(&self) -> StoreResult<JobCounts> {
-        let query = sql!("SELECT state, count(*) AS jobs FROM media_jobs GROUP BY state");
-        let mut counts = JobCounts::default();
-        for (state, jobs) in self.requests.fetch_all(query, JobsInState::into_count).await? {
-            match state {
-                JobState::Queued => counts.queued = jobs,
-                JobState::Leased => counts.leased = jobs,
-                JobState::Dead => counts.dead = jobs,
-            }
-        }
-        Ok(counts)
+        let query = sql!(
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM media_jobs WHERE state = 'queued' LIMIT $1) AS queued),
+                    (SELECT count(*) FROM (SELECT 1 FROM media_jobs WHERE state = 'leased' LIMIT $1) AS leased),
+                    (SELECT count(*) FROM (SELECT 1 FROM media_jobs WHERE state = 'dead' LIMIT $1) AS dead)"
+        );
+        let counts = |(queued, leased, dead)| JobCounts {
+            queued: unsigned(queued),
+            leased: unsigned(leased),
+            dead: unsigned(dead),
+        };
+        Ok(self.requests.fetch_optional(query.bind(MAX_COUNTED), counts).await?.unwrap_or_default())
     }
 
     async fn retry_job(&self, id: UploadId, now: Timestamp) -> StoreResult<bool> {
@@ -205,19 +207,6 @@ pub(super) async fn move_quota<S: Scope>(scope: &mut S, uploads: &[Upload], delt
     let (users, days): (Vec<UserId>, Vec<i64>) = moved.keys().copied().unzip();
     let deltas: Vec<i64> = moved.into_values().collect();
     scope.execute(update.bind_rows([users.into(), days.into(), deltas.into()])).await.map(drop)
-}
-
-#[derive(sqlx::FromRow)]
-struct JobsInState {
-    #[sqlx(try_from = "String")]
-    state: Stored<JobState>,
-    jobs: i64,
-}
-
-impl JobsInState {
-    fn into_count(self) -> (JobState, u64) {
-        (self.state.0, unsigned(self.jobs))
-    }
 }
 
 async fn sweep_uploads<S: Scope>(scope: &mut S, expired_before: Timestamp, limit: usize) -> StoreResult<Vec<Upload>> {
