@@ -51,12 +51,12 @@ macro_rules! methods {
 methods! {
     entities {
         TimelineActor {
-            10 => OpenFeed,
-            11 => PageRequest,
             12 => MarkServed,
             13 => ChangeFollow,
             14 => ListUnseen,
             15 => ListNewest,
+            16 => OpenFeed,
+            17 => PageRequest,
         }
         CounterActor {
             20 => Apply,

@@ -1,4 +1,7 @@
 //! What a timeline is asked from any node.
+//!
+//! Numbers 10 and 11 opened and read feeds whose entries carried neither reasons nor campaigns. A node of that version
+//! whose reader's timeline lives here gets no answer to them, and serves the feed from the ledger.
 
 use super::{
     actor::TimelineActor,

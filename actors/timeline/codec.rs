@@ -1,4 +1,4 @@
-//! How a timeline is written down: a version byte, then `bincode`.
+//! How a timeline is written down: a version byte, then `bincode` (ADR 0008).
 //!
 //! `bincode` is used here and in the wire format only, so that it can be replaced in one file. What cannot
 //! be read is treated as missing, never as an error: a timeline rebuilds from the ledger.
@@ -8,8 +8,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tessera_domain::{Timestamp, post::PostRef, seen_filter::SeenFilter};
 
-/// Written in front of everything; other versions are ignored.
-const VERSION: u8 = 1;
+/// Written in front of snapshots; other versions are ignored. From 2 on places carry reasons and campaigns.
+const SNAPSHOT_VERSION: u8 = 2;
+/// Written in front of what was seen; other versions are ignored. It has its own: what was seen is not to be forgotten
+/// because snapshots changed.
+const SEEN_VERSION: u8 = 1;
 /// Nothing larger is read (a full timeline with three full feeds is about 200 kB).
 const MAX_BYTES: usize = 4 << 20;
 
@@ -25,23 +28,24 @@ pub(super) struct TimelineSnapshot {
 
 pub(super) fn encode_snapshot(core: &TimelineCore, followees_hash: u64, saved_at: Timestamp) -> Bytes {
     let entries = core.entries().copied().collect();
-    encode(&TimelineSnapshot { followees_hash, saved_at, entries, feeds: core.feeds().to_vec() }).into()
+    encode(SNAPSHOT_VERSION, &TimelineSnapshot { followees_hash, saved_at, entries, feeds: core.feeds().to_vec() })
+        .into()
 }
 
 pub(super) fn decode_snapshot(bytes: &[u8]) -> Option<TimelineSnapshot> {
-    decode(bytes)
+    decode(SNAPSHOT_VERSION, bytes)
 }
 
 pub(super) fn encode_seen(seen: &SeenFilter) -> Vec<u8> {
-    encode(seen)
+    encode(SEEN_VERSION, seen)
 }
 
 pub(super) fn decode_seen(bytes: &[u8]) -> Option<SeenFilter> {
-    decode(bytes).filter(SeenFilter::is_sound)
+    decode(SEEN_VERSION, bytes).filter(SeenFilter::is_sound)
 }
 
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
+fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
+    let mut bytes = vec![version];
     let config = bincode::config::standard();
     match bincode::serde::encode_into_std_write(value, &mut bytes, config) {
         Ok(_) => bytes,
@@ -53,9 +57,9 @@ fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     }
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    let (version, body) = bytes.split_first()?;
-    if *version != VERSION || body.len() > MAX_BYTES {
+fn decode<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Option<T> {
+    let (written, body) = bytes.split_first()?;
+    if *written != version || body.len() > MAX_BYTES {
         return None;
     }
     let config = bincode::config::standard().with_limit::<MAX_BYTES>();

@@ -26,7 +26,8 @@ const OPEN_FEED_TTL_MS: i64 = 30 * 60 * 1_000;
 pub(super) struct OpenedFeed {
     id: u64,
     /// First what was unseen when it was opened, then what had been seen.
-    entries: Vec<FeedEntry>,
+    places: Vec<Candidate>,
+    /// How many of them were unseen.
     unseen: u32,
     last_used: Timestamp,
 }
@@ -89,8 +90,8 @@ impl TimelineCore {
     /// stand behind the unseen ones for readers who want to go on. `feed_id` is new to this timeline and
     /// seeds the mix.
     pub(super) fn open(&mut self, request: OpenFeed, feed_id: u64, now: Timestamp) -> FeedPage {
-        let pushed: Vec<Candidate> = self.entries.iter().map(|entry| candidate(entry, Source::Following)).collect();
-        let mut social = ranking::newest_first(&[&pushed, &request.pulled]);
+        let pushed = self.entries.iter().map(|entry| Candidate::new(*entry, Source::Following)).collect();
+        let mut social = ranking::newest_first([pushed, request.pulled]);
         let mut taken: HashSet<PostId> = social.iter().map(|candidate| candidate.post_id).collect();
         if let Some(below) = request.below {
             social.retain(|candidate| candidate.post_id < below);
@@ -104,17 +105,12 @@ impl TimelineCore {
         put_in_order(&mut unseen_social, &request.social_order);
         let (seen_recommended, unseen_recommended) = self.split_by_seen(recommended);
 
-        let unseen = stitch(&unseen_social, &unseen_recommended, &ads, request.ratios, feed_id, MAX_FEED_ENTRIES);
-        let unseen_count = unseen.len() as u32;
-        let room = MAX_FEED_ENTRIES - unseen.len();
-        let seen = seen_social.into_iter().chain(seen_recommended).take(room);
-        let entries = unseen
-            .into_iter()
-            .map(|candidate| FeedEntry { candidate, seen: false })
-            .chain(seen.map(|candidate| FeedEntry { candidate, seen: true }))
-            .collect();
+        let mut places = stitch(unseen_social, unseen_recommended, ads, request.ratios, feed_id, MAX_FEED_ENTRIES);
+        let unseen = places.len() as u32;
+        let room = MAX_FEED_ENTRIES - places.len();
+        places.extend(seen_social.into_iter().chain(seen_recommended).take(room));
         self.close_feeds(now);
-        let feed = OpenedFeed { id: feed_id, entries, unseen: unseen_count, last_used: now };
+        let feed = OpenedFeed { id: feed_id, places, unseen, last_used: now };
         let page = feed.page(0, request.limit, request.include_seen);
         self.feeds.push(feed);
         self.change += 1;
@@ -145,7 +141,7 @@ impl TimelineCore {
 
     /// Bytes held on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        let feeds: usize = self.feeds.iter().map(|feed| feed.entries.capacity() * size_of::<FeedEntry>()).sum();
+        let feeds: usize = self.feeds.iter().map(|feed| feed.places.capacity() * size_of::<Candidate>()).sum();
         self.entries.capacity() * size_of::<PostRef>() + feeds + self.seen.heap_bytes()
     }
 
@@ -170,7 +166,7 @@ impl TimelineCore {
     pub(super) fn restore(&mut self, seen: SeenFilter, feeds: Vec<OpenedFeed>) {
         self.seen = seen;
         self.feeds = feeds;
-        self.feeds.retain(|feed| feed.unseen as usize <= feed.entries.len());
+        self.feeds.retain(|feed| feed.unseen as usize <= feed.places.len());
         self.feeds.truncate(MAX_OPEN_FEEDS);
     }
 
@@ -192,15 +188,19 @@ impl TimelineCore {
 
 impl OpenedFeed {
     fn page(&self, position: u32, limit: usize, include_seen: bool) -> FeedPage {
-        let end = if include_seen { self.entries.len() } else { self.unseen as usize };
+        let unseen = self.unseen as usize;
+        let end = if include_seen { self.places.len() } else { unseen };
         let from = (position as usize).min(end);
         let to = from.saturating_add(limit).min(end);
+        let places = self.places[from..to].iter().enumerate();
         FeedPage {
             snapshot_id: self.id,
-            entries: self.entries[from..to].to_vec(),
+            entries: places
+                .map(|(place, candidate)| FeedEntry { candidate: candidate.clone(), seen: from + place >= unseen })
+                .collect(),
             next_position: to as u32,
             more: to < end,
-            caught_up: to >= self.unseen as usize,
+            caught_up: to >= unseen,
         }
     }
 }
@@ -212,8 +212,4 @@ fn put_in_order(candidates: &mut [Candidate], order: &[PostId]) {
     }
     let places: HashMap<PostId, usize> = order.iter().enumerate().map(|(place, post_id)| (*post_id, place)).collect();
     candidates.sort_by_key(|candidate| places.get(&candidate.post_id).copied().unwrap_or(usize::MAX));
-}
-
-fn candidate(entry: &PostRef, source: Source) -> Candidate {
-    Candidate { post_id: entry.post_id, author_id: entry.author_id, source }
 }

@@ -12,11 +12,12 @@ use crate::{
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tessera_domain::{
-    PostId, Timestamp, UserId,
+    AdId, PostId, Timestamp, UserId,
     celebrity::CelebrityRule,
     feed::{Candidate, Source},
     hash::SeededRandom,
     post::PostRef,
+    recommendation::Reason,
     stitch::FeedRatios,
     time::HOUR_MS,
 };
@@ -48,7 +49,7 @@ fn request(limit: usize) -> OpenFeed {
 }
 
 fn candidates(ids: impl IntoIterator<Item = u64>, source: Source) -> Vec<Candidate> {
-    ids.into_iter().map(|id| Candidate { post_id: PostId(id), author_id: UserId(id % 7), source }).collect()
+    ids.into_iter().map(|id| Candidate::new(post(id), source.clone())).collect()
 }
 
 #[test]
@@ -116,8 +117,8 @@ fn pulled_and_pushed_copies_show_once_and_no_source_repeats_another() {
     let mut core = timeline([10, 12, 14]);
     let mut request = request(100);
     request.pulled = candidates([15, 14, 11, 10], Source::Celebrity);
-    request.recommended = candidates([14, 99, 98], Source::Recommended);
-    request.ads = candidates([10, 77], Source::Ad);
+    request.recommended = candidates([14, 99, 98], Source::Recommended(Reason::New));
+    request.ads = candidates([10, 77], Source::Ad(AdId(1)));
     let page = core.open(request, 5, NOW);
     let ids: Vec<u64> = page.entries.iter().map(|entry| entry.candidate.post_id.0).collect();
     let unique: HashSet<u64> = ids.iter().copied().collect();
@@ -161,18 +162,32 @@ fn unfollowing_removes_and_memory_is_bounded() {
 fn a_snapshot_reads_back_and_anything_else_is_missing() {
     let mut core = timeline(1..=50);
     core.served(&[PostId(3)]);
-    core.open(request(10), 42, NOW);
+    let mut mixed = request(10);
+    mixed.recommended = candidates([98], Source::Recommended(Reason::Trending { hashtag: "fog".into() }));
+    mixed.ads = candidates([99], Source::Ad(AdId(5)));
+    let opened = core.open(mixed, 42, NOW);
     let bytes = codec::encode_snapshot(&core, 7, NOW);
     let snapshot = codec::decode_snapshot(&bytes).expect("reads back");
     assert_eq!(snapshot.entries, core.entries().copied().collect::<Vec<_>>());
     assert_eq!((snapshot.followees_hash, snapshot.feeds.len()), (7, 1));
+    let mut restored = TimelineCore::default();
+    restored.restore(core.seen().clone(), snapshot.feeds);
+    let again = PageRequest { snapshot: SnapshotChoice::Id(42), position: 0, limit: 60, include_seen: false };
+    let page = restored.page(again, NOW).expect("the feed is still open");
+    assert_eq!(page.entries[..opened.entries.len()], opened.entries);
+    let sources: HashSet<&Source> = page.entries.iter().map(|entry| &entry.candidate.source).collect();
+    let reason = Reason::Trending { hashtag: "fog".into() };
+    assert_eq!(sources, HashSet::from([&Source::Following, &Source::Recommended(reason), &Source::Ad(AdId(5))]));
     for cut in 0..bytes.len() {
         assert_eq!(codec::decode_snapshot(&bytes[..cut]), None, "cut at {cut}");
     }
-    let mut other_version = bytes.to_vec();
-    other_version[0] = 9;
-    assert_eq!(codec::decode_snapshot(&other_version), None);
+    for version in [1, 9] {
+        let mut other_version = bytes.to_vec();
+        other_version[0] = version;
+        assert_eq!(codec::decode_snapshot(&other_version), None, "version {version}");
+    }
     let seen = codec::encode_seen(core.seen());
+    assert_eq!(seen.first(), Some(&1), "what was seen is still read by the version that wrote it first");
     assert!(codec::decode_seen(&seen).is_some_and(|seen| seen.contains(PostId(3))));
     assert!(seen.len() < 4_000, "a filter that is almost empty is small: {} bytes", seen.len());
 }

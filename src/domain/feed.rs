@@ -1,25 +1,65 @@
 //! Where a feed's posts come from, and the cursor that walks it.
 
-use crate::{PostId, UserId};
+use crate::{AdId, PostId, UserId, post::PostRef, recommendation::Reason};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// Where an item of a feed comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Where an item of a feed comes from, with what is to be known of it when it is shown.
+///
+/// It stands in snapshots and travels between nodes: variants are only added, at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// Somebody the reader follows (or the reader), pushed to their timeline.
     Following,
     /// A celebrity the reader follows, pulled.
     Celebrity,
-    /// Recommended to the reader.
+    /// Recommended to the reader, for this reason.
+    Recommended(Reason),
+    /// Paid for by this campaign.
+    Ad(AdId),
+}
+
+impl Source {
+    /// Its word, without what comes with it.
+    pub fn kind(&self) -> SourceKind {
+        match self {
+            Self::Following => SourceKind::Following,
+            Self::Celebrity => SourceKind::Celebrity,
+            Self::Recommended(_) => SourceKind::Recommended,
+            Self::Ad(_) => SourceKind::Ad,
+        }
+    }
+
+    /// Whether the reader follows its author (or is the author).
+    pub fn is_social(&self) -> bool {
+        matches!(self, Self::Following | Self::Celebrity)
+    }
+
+    /// Why it is recommended, if it is.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Recommended(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// The word for a source, in the API and in the ranking log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// See [`Source::Following`].
+    Following,
+    /// See [`Source::Celebrity`].
+    Celebrity,
+    /// See [`Source::Recommended`].
     Recommended,
-    /// Paid for.
+    /// See [`Source::Ad`].
     Ad,
 }
 
 /// A post that may enter a feed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Which post.
     pub post_id: PostId,
@@ -29,8 +69,15 @@ pub struct Candidate {
     pub source: Source,
 }
 
+impl Candidate {
+    /// A post that comes from `source`.
+    pub fn new(post: PostRef, source: Source) -> Self {
+        Self { post_id: post.post_id, author_id: post.author_id, source }
+    }
+}
+
 /// One place of an opened feed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedEntry {
     /// What stands there.
     pub candidate: Candidate,

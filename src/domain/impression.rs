@@ -7,7 +7,7 @@
 use crate::{
     PostId, Timestamp, UserId,
     features::{FEATURE_SET_VERSION, FeatureRow},
-    feed::Source,
+    feed::SourceKind,
     time::DAY_MS,
 };
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub struct Impression {
     /// Its place in the list, counted from 0.
     pub position: u32,
     /// Why it was in the list.
-    pub source: Source,
+    pub source: SourceKind,
     /// When.
     pub at: Timestamp,
     /// The version of the list of features ([`FEATURE_SET_VERSION`] at the time).

@@ -52,8 +52,9 @@ impl BitOrAssign for CandidateSources {
 }
 
 /// Why a post is recommended. [`fmt::Display`] says it in words.
+///
+/// It stands in snapshots of feeds and travels between nodes: variants are only added, at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Reason {
     /// People who like what the viewer likes also like it.
     SimilarUsers,
@@ -62,12 +63,12 @@ pub enum Reason {
     /// It carries a trending hashtag.
     Trending {
         /// Which, without `#`.
-        hashtag: String,
+        hashtag: Box<str>,
     },
     /// It carries a hashtag that the viewer follows.
     FollowedHashtag {
         /// Which, without `#`.
-        hashtag: String,
+        hashtag: Box<str>,
     },
     /// It looks like something that the viewer liked.
     LooksLike {
@@ -76,8 +77,6 @@ pub enum Reason {
     },
     /// It is new.
     New,
-    /// Nobody remembers: the feed was opened long ago, or on another node.
-    Unknown,
 }
 
 impl Reason {
@@ -90,7 +89,6 @@ impl Reason {
             Self::FollowedHashtag { .. } => "followed_hashtag",
             Self::LooksLike { .. } => "looks_like",
             Self::New => "new",
-            Self::Unknown => "unknown",
         }
     }
 }
@@ -104,7 +102,6 @@ impl fmt::Display for Reason {
             Self::FollowedHashtag { hashtag } => write!(f, "because you follow #{hashtag}"),
             Self::LooksLike { .. } => f.write_str("looks like something you liked"),
             Self::New => f.write_str("new here"),
-            Self::Unknown => f.write_str("recommended for you"),
         }
     }
 }

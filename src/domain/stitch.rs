@@ -45,20 +45,21 @@ impl FeedRatios {
 /// `ratios` are taken as given by [`FeedRatios::normalised`]. The same input and seed give the same
 /// output; the seed only decides where in the first period each source begins. Complexity O(output).
 pub fn stitch(
-    social: &[Candidate],
-    recommended: &[Candidate],
-    ads: &[Candidate],
+    social: Vec<Candidate>,
+    recommended: Vec<Candidate>,
+    ads: Vec<Candidate>,
     ratios: FeedRatios,
     seed: u64,
     limit: usize,
 ) -> Vec<Candidate> {
     let mut random = SeededRandom::new(seed);
-    let mut sources = [social.iter(), recommended.iter(), ads.iter()];
+    let places = limit.min(social.len() + recommended.len() + ads.len());
+    let mut sources = [social, recommended, ads].map(Vec::into_iter);
     let shares = [ratios.social, ratios.recommended, ratios.ads];
     // Credit grows by each source's share with every place and is paid when one is taken. The seeded
     // start lies below zero, so that no source gets ahead of its share.
     let mut credit = shares.map(|share| share * random.next_f64() - share);
-    let mut merged: Vec<Candidate> = Vec::with_capacity(limit.min(social.len() + recommended.len() + ads.len()));
+    let mut merged: Vec<Candidate> = Vec::with_capacity(places);
     let mut ads_taken = 0usize;
     let mut last_was_ad = true;
     while merged.len() < limit {
@@ -84,7 +85,7 @@ pub fn stitch(
             credit[choice] -= 1.0;
             last_was_ad = choice == 2;
             ads_taken += usize::from(last_was_ad);
-            merged.push(*candidate);
+            merged.push(candidate);
         }
     }
     merged
@@ -93,10 +94,14 @@ pub fn stitch(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PostId, UserId, feed::Source};
+    use crate::{AdId, PostId, UserId, feed::Source, recommendation::Reason};
+
+    const RECOMMENDED: Source = Source::Recommended(Reason::Popular);
+    const AD: Source = Source::Ad(AdId(7));
 
     fn list(source: Source, from: u64, count: u64) -> Vec<Candidate> {
-        (from..from + count).map(|id| Candidate { post_id: PostId(id), author_id: UserId(1), source }).collect()
+        let candidate = |id| Candidate { post_id: PostId(id), author_id: UserId(1), source: source.clone() };
+        (from..from + count).map(candidate).collect()
     }
 
     fn count(merged: &[Candidate], source: Source) -> usize {
@@ -105,38 +110,34 @@ mod tests {
 
     #[test]
     fn the_mix_keeps_its_ratios_and_order() {
-        let (social, recommended, ads) =
-            (list(Source::Following, 0, 500), list(Source::Recommended, 1_000, 500), list(Source::Ad, 2_000, 500));
+        let mixed = |seed| {
+            let (social, recommended) = (list(Source::Following, 0, 500), list(RECOMMENDED, 1_000, 500));
+            stitch(social, recommended, list(AD, 2_000, 500), FeedRatios::default(), seed, 100)
+        };
         for seed in 0..50 {
-            let merged = stitch(&social, &recommended, &ads, FeedRatios::default(), seed, 100);
+            let merged = mixed(seed);
             assert_eq!(merged.len(), 100);
-            assert!((9..=10).contains(&count(&merged, Source::Ad)), "seed {seed}");
-            assert!((28..=32).contains(&count(&merged, Source::Recommended)), "seed {seed}");
-            assert!(merged.windows(2).all(|pair| pair.iter().any(|c| c.source != Source::Ad)), "seed {seed}");
+            assert!((9..=10).contains(&count(&merged, AD)), "seed {seed}");
+            assert!((28..=32).contains(&count(&merged, RECOMMENDED)), "seed {seed}");
+            assert!(merged.windows(2).all(|pair| pair.iter().any(|c| c.source != AD)), "seed {seed}");
             for prefix in 1..=100 {
-                let ads = count(&merged[..prefix], Source::Ad);
+                let ads = count(&merged[..prefix], AD);
                 assert!(ads as f64 <= 0.1 * prefix as f64 + 1e-9, "seed {seed}, {ads} ads in {prefix}");
             }
             let order: Vec<_> = merged.iter().filter(|c| c.source == Source::Following).map(|c| c.post_id).collect();
             assert!(order.is_sorted(), "seed {seed}");
-            assert_eq!(merged, stitch(&social, &recommended, &ads, FeedRatios::default(), seed, 100), "seed {seed}");
+            assert_eq!(merged, mixed(seed), "seed {seed}");
         }
     }
 
     #[test]
     fn dry_sources_are_filled_up_but_never_by_ads() {
-        let ads = list(Source::Ad, 2_000, 50);
-        let merged = stitch(
-            &list(Source::Following, 0, 3),
-            &list(Source::Recommended, 9, 30),
-            &ads,
-            FeedRatios::default(),
-            7,
-            100,
-        );
-        assert_eq!(count(&merged, Source::Following) + count(&merged, Source::Recommended), 33);
-        assert!(count(&merged, Source::Ad) <= 3);
-        assert!(stitch(&[], &[], &ads, FeedRatios::default(), 7, 100).is_empty());
+        let ads = list(AD, 2_000, 50);
+        let (social, recommended) = (list(Source::Following, 0, 3), list(RECOMMENDED, 9, 30));
+        let merged = stitch(social, recommended, ads.clone(), FeedRatios::default(), 7, 100);
+        assert_eq!(count(&merged, Source::Following) + count(&merged, RECOMMENDED), 33);
+        assert!(count(&merged, AD) <= 3);
+        assert!(stitch(vec![], vec![], ads, FeedRatios::default(), 7, 100).is_empty());
     }
 
     #[test]

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use tessera_domain::{
         features::{FEATURE_COUNT, FEATURE_SET_VERSION},
-        feed::Source,
+        feed::SourceKind,
         impression::EngagementKind,
     };
 
@@ -177,7 +177,7 @@ mod tests {
             viewer_id: UserId(viewer),
             post_id: PostId(post),
             position: 0,
-            source: Source::Recommended,
+            source: SourceKind::Recommended,
             at: Timestamp(at),
             feature_set: FEATURE_SET_VERSION,
             features: vec![None; FEATURE_COUNT],

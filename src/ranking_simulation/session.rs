@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use tessera_domain::{
     Timestamp, UserId,
     features::{CandidateFacts, FEATURE_SET_VERSION, FeatureRow, ViewerFacts},
-    feed::Source,
+    feed::SourceKind,
     hash::SeededRandom,
     impression::{Engagement, EngagementKind, Impression, LogRecord},
     recommendation::CandidateSources,
@@ -49,7 +49,7 @@ pub(super) fn hold(
             viewer_id: user_id(world, viewer),
             post_id: world.posts[*post].id,
             position: position as u32,
-            source: if is_followed { Source::Following } else { Source::Recommended },
+            source: if is_followed { SourceKind::Following } else { SourceKind::Recommended },
             at,
             feature_set: FEATURE_SET_VERSION,
             features: row.to_logged(),

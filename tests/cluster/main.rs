@@ -8,6 +8,7 @@ mod api;
 mod crashes;
 mod drains;
 mod faults;
+mod feeds;
 mod networks;
 mod partitions;
 mod stores;

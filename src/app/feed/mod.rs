@@ -1,24 +1,27 @@
 //! The feed (section 2, `generate_feed`).
 //!
 //! ```text
-//! get_feed ─ first page ─► sources: celebrities and own │ recommended │ ads     side by side, each with its time-out
-//!          │                  └─► timeline.open: stitched snapshot, unseen first
-//!          ├ later pages ─► timeline.page (a lost snapshot is opened anew below what was served)
-//!          └─► walk: hydrate, drop what is hidden or gone, read on until the page is full
+//! get_feed ─► skeleton ─ first page ──► sources: celebrities and own │ recommended │ ads    side by side, each in its time
+//!          │           │                 └─► timeline.open: stitched snapshot, unseen first
+//!          │           ├ later pages ─► timeline.page (a lost snapshot is opened anew below what was served)
+//!          │           └ no timeline ─► followed posts from the ledger
+//!          ├─► walk: hydrate, drop what is hidden or gone, read on until the page is full
+//!          └─► served: posts count as seen, ads as shown
 //! ```
-//! A source that fails or is slow is left out and named in `degraded`. When the timeline itself does not
-//! answer, the page comes straight from the ledger.
+//! An entry carries why it is there (the reason of a recommendation, the campaign of an ad) from its source through the
+//! timeline's snapshot to the page, so whichever node reads a page knows it. A source that fails or is slow is left out
+//! and named in `degraded`.
 
-mod fallback;
 mod get_feed;
-mod impressions;
 mod ranked;
+mod served;
+mod skeleton;
 mod sources;
 mod walk;
 
 pub use get_feed::{Feed, FeedItem, FeedRequest, FeedStart, MAX_OFFSET};
 pub(crate) use sources::FeedMemory;
-pub use tessera_domain::feed::Source;
+pub use tessera_domain::feed::{Source, SourceKind};
 
 /// A part that a feed was served without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use moka::future::Cache;
 use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{
-    AdId, PostId, UserId,
+    PostId, UserId,
     feed::{Candidate, Source},
     post::PostRef,
     ranking,
@@ -26,9 +26,6 @@ const NEWEST_PUBLIC: usize = 200;
 const NEWEST_PUBLIC_TTL: Duration = Duration::from_secs(2);
 /// Ads asked for; a feed of 2,000 places uses a tenth of them at the most.
 const AD_CANDIDATES: usize = 50;
-/// How long it is remembered which campaign put a post into a feed: as long as feeds stay open.
-const CAMPAIGN_TTL: Duration = Duration::from_secs(3_600);
-const CAMPAIGN_ENTRIES: u64 = 200_000;
 
 /// Candidates, and what could not be had.
 #[derive(Debug, Default)]
@@ -42,15 +39,11 @@ pub(super) struct Sources {
 /// What feeds remember on this node.
 pub(crate) struct FeedMemory {
     newest_public: Cache<(), Arc<[PostRef]>>,
-    pub(super) campaigns: Cache<(UserId, PostId), AdId>,
 }
 
 impl Default for FeedMemory {
     fn default() -> Self {
-        Self {
-            newest_public: Cache::builder().max_capacity(1).time_to_live(NEWEST_PUBLIC_TTL).build(),
-            campaigns: Cache::builder().max_capacity(CAMPAIGN_ENTRIES).time_to_live(CAMPAIGN_TTL).build(),
-        }
+        Self { newest_public: Cache::builder().max_capacity(1).time_to_live(NEWEST_PUBLIC_TTL).build() }
     }
 }
 
@@ -72,8 +65,9 @@ impl App {
         sources.degraded.extend(&recommended.missing);
         // A promoted post is shown as what it is, not as a recommendation.
         let promoted: HashSet<PostId> = sources.ads.iter().map(|ad| ad.post_id).collect();
-        let posts = recommended.items.iter().map(|item| candidate(&item.post, Source::Recommended));
-        sources.recommended = posts.filter(|candidate| !promoted.contains(&candidate.post_id)).collect();
+        let items = recommended.items.iter().filter(|item| !promoted.contains(&item.post.post_id));
+        sources.recommended =
+            items.map(|item| Candidate::new(item.post, Source::Recommended(item.reason.clone()))).collect();
         sources
     }
 
@@ -82,8 +76,10 @@ impl App {
         // Not cached: the reader's own post is in their next feed.
         let own = async { Ok::<_, AppError>(self.ledger.recent_posts(&[user_id], None, OWN_POSTS).await?) };
         let (own, celebrities) = tokio::try_join!(own, self.celebrity_posts(user_id))?;
-        let own = candidates(&own, Source::Following);
-        Ok(ranking::newest_first(&[&own, &candidates(&celebrities, Source::Celebrity)]))
+        let from = |posts: Vec<PostRef>, source: &Source| -> Vec<Candidate> {
+            posts.into_iter().map(|post| Candidate::new(post, source.clone())).collect()
+        };
+        Ok(ranking::newest_first([from(own, &Source::Following), from(celebrities, &Source::Celebrity)]))
     }
 
     /// The newest [`MAX_PAGE`] posts over all followed celebrities, without a gap.
@@ -119,12 +115,8 @@ impl App {
 
     async fn ad_candidates(&self, user_id: UserId) -> AppResult<Vec<Candidate>> {
         let ads = self.actors.ads.candidates(user_id, AD_CANDIDATES, Deadline::after(EXTRAS_TIMEOUT)).await?;
-        let mut found = Vec::with_capacity(ads.len());
-        for ad in ads.into_iter().filter(|ad| ad.post.author_id != user_id) {
-            self.feed_memory.campaigns.insert((user_id, ad.post.post_id), ad.ad_id).await;
-            found.push(candidate(&ad.post, Source::Ad));
-        }
-        Ok(found)
+        let ads = ads.into_iter().filter(|ad| ad.post.author_id != user_id);
+        Ok(ads.map(|ad| Candidate::new(ad.post, Source::Ad(ad.ad_id))).collect())
     }
 }
 
@@ -146,12 +138,4 @@ fn newest(posts: &mut Vec<PostRef>) {
     posts.sort_unstable_by_key(|post| Reverse(post.post_id));
     posts.dedup();
     posts.truncate(MAX_PAGE);
-}
-
-fn candidate(post: &PostRef, source: Source) -> Candidate {
-    Candidate { post_id: post.post_id, author_id: post.author_id, source }
-}
-
-fn candidates(posts: &[PostRef], source: Source) -> Vec<Candidate> {
-    posts.iter().map(|post| candidate(post, source)).collect()
 }

@@ -171,14 +171,14 @@ impl Facts<'_> {
         }
         let followed = post.hashtags.iter().find(|tag| self.gathered.followed_hashtags.contains(*tag));
         if let Some(hashtag) = followed {
-            return Reason::FollowedHashtag { hashtag: hashtag.clone() };
+            return Reason::FollowedHashtag { hashtag: hashtag.as_str().into() };
         }
         if let (true, Some(liked)) = (from(CandidateSources::VISUAL), liked) {
             return Reason::LooksLike { liked };
         }
         let trends = |tag: &&String| self.gathered.trending_hashtags.iter().any(|trending| **trending == ***tag);
         match post.hashtags.iter().find(trends) {
-            Some(hashtag) if from(CandidateSources::TRENDING) => Reason::Trending { hashtag: hashtag.clone() },
+            Some(hashtag) if from(CandidateSources::TRENDING) => Reason::Trending { hashtag: hashtag.as_str().into() },
             _ if from(CandidateSources::POPULAR) => Reason::Popular,
             _ => Reason::New,
         }

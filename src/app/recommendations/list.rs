@@ -87,11 +87,6 @@ impl RecommendedList {
     pub fn is_whole(&self) -> bool {
         self.missing.is_empty()
     }
-
-    /// The entry of a post.
-    pub fn find(&self, post_id: PostId) -> Option<&Recommended> {
-        self.items.iter().find(|item| item.post.post_id == post_id)
-    }
 }
 
 impl App {

@@ -8,7 +8,7 @@ use crate::App;
 use tessera_domain::{
     PostId, Timestamp, UserId,
     features::FEATURE_SET_VERSION,
-    feed::Source,
+    feed::SourceKind,
     hash::stable_hash_u64,
     impression::{ATTRIBUTION_WINDOW_MS, Engagement, EngagementKind, Impression, LogRecord},
     time::DAY_MS,
@@ -33,7 +33,7 @@ impl App {
                 viewer_id: user_id,
                 post_id: *post_id,
                 position: *position,
-                source: Source::Recommended,
+                source: SourceKind::Recommended,
                 at,
                 feature_set: FEATURE_SET_VERSION,
                 features: list.rows.get(post_id)?.to_logged(),

@@ -8,14 +8,14 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tessera_domain::{PostId, UserId, post::PostRef, recommendation::Reason};
+use tessera_domain::{PostId, UserId, post::PostRef};
 use tokio::sync::Semaphore;
 
 /// How long a new list is given to those who asked for one to be made.
 const FRESH_TTL: Duration = Duration::from_secs(10);
 /// How long it is remembered that somebody's taste changed: longer than lists are believed.
 const CHANGED_TTL: Duration = Duration::from_secs(900);
-/// How long an older list is remembered, for the reasons on feeds that are still open and as a fallback.
+/// How long an older list is remembered, as a fallback.
 const LAST_IDLE: Duration = Duration::from_secs(3_600);
 /// Recommended posts remembered, over all people.
 const REMEMBERED_ITEMS: u64 = 300_000;
@@ -28,17 +28,10 @@ const SHOWN_ENTRIES: u64 = 100_000;
 /// Posts that a person saw last.
 const SHOWN_POSTS: usize = 20;
 
-/// The last two lists of a person: a feed opened with the older one is still being read when the newer is made.
-#[derive(Clone)]
-struct Remembered {
-    newest: Arc<RecommendedList>,
-    before: Option<Arc<RecommendedList>>,
-}
-
 /// What recommendations remember on this node.
 pub(crate) struct RecommendationMemory {
     fresh: Cache<UserId, Arc<RecommendedList>>,
-    last: Cache<UserId, Remembered>,
+    last: Cache<UserId, Arc<RecommendedList>>,
     shown: Cache<UserId, Arc<[PostId]>>,
     /// When what a person likes or follows last changed, as far as this node knows.
     changed: Cache<UserId, Instant>,
@@ -50,10 +43,7 @@ pub(crate) struct RecommendationMemory {
 
 impl Default for RecommendationMemory {
     fn default() -> Self {
-        let weight = |_: &UserId, lists: &Remembered| {
-            let before = lists.before.as_ref().map_or(0, |list| list.items.len());
-            (lists.newest.items.len() + before + 1) as u32
-        };
+        let weight = |_: &UserId, list: &Arc<RecommendedList>| (list.items.len() + 1) as u32;
         Self {
             fresh: Cache::builder().max_capacity(2_000).time_to_live(FRESH_TTL).build(),
             last: Cache::builder().max_capacity(REMEMBERED_ITEMS).weigher(weight).time_to_idle(LAST_IDLE).build(),
@@ -87,7 +77,7 @@ impl RecommendationMemory {
         let made = async { make.await.map(Arc::new) };
         let list = self.fresh.try_get_with(user_id, made).await?;
         if list.is_whole() {
-            self.remember(user_id, &list).await;
+            self.last.insert(user_id, list.clone()).await;
         }
         if !self.is_current(user_id, &list).await {
             self.fresh.invalidate(&user_id).await;
@@ -95,27 +85,9 @@ impl RecommendationMemory {
         Ok(list)
     }
 
-    async fn remember(&self, user_id: UserId, list: &Arc<RecommendedList>) {
-        let before = match self.last.get(&user_id).await {
-            Some(known) if known.newest.id == list.id => return,
-            known => known.map(|known| known.newest),
-        };
-        self.last.insert(user_id, Remembered { newest: list.clone(), before }).await;
-    }
-
     /// The last whole list of a person, however old.
     pub(crate) async fn last(&self, user_id: UserId) -> Option<Arc<RecommendedList>> {
-        self.last.get(&user_id).await.map(|known| known.newest)
-    }
-
-    /// Why each of these posts was recommended to a person, as far as that is remembered here.
-    pub(crate) async fn reasons(&self, user_id: UserId, post_ids: &[PostId]) -> Vec<Option<Reason>> {
-        let (fresh, known) = (self.fresh.get(&user_id).await, self.last.get(&user_id).await);
-        let older = known.iter().flat_map(|known| std::iter::once(&known.newest).chain(&known.before));
-        let lists = fresh.iter().chain(older);
-        let lists: Vec<_> = lists.collect();
-        let reason = |post_id: &PostId| lists.iter().find_map(|list| Some(list.find(*post_id)?.reason.clone()));
-        post_ids.iter().map(reason).collect()
+        self.last.get(&user_id).await
     }
 
     /// Makes the next list a new one: what the person likes or follows changed.

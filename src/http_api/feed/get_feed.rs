@@ -12,7 +12,7 @@ use axum::{
 };
 use http::Method;
 use serde::{Deserialize, Serialize};
-use tessera_app::feed::{Degraded, FeedRequest, FeedStart, Source};
+use tessera_app::feed::{Degraded, FeedRequest, FeedStart, SourceKind};
 use utoipa::{IntoParams, ToSchema};
 
 /// Which part of the feed.
@@ -40,7 +40,7 @@ pub(super) struct FeedQuery {
 pub(super) struct FeedItemBody {
     /// `following`, `celebrity`, `recommended` or `ad`.
     #[schema(value_type = String, example = "following")]
-    source: Source,
+    source: SourceKind,
     /// Whether the caller had seen it before this feed was opened.
     seen: bool,
     /// Why it is there, in words; of recommended posts only.
@@ -88,9 +88,9 @@ pub(super) async fn get_feed(
         FeedStart::new(cursor.as_ref().map(|cursor| cursor.0.as_str()), offset).map_err(tessera_app::AppError::from)?;
     let feed = state.app.get_feed(caller.user_id, FeedRequest { start, limit: limit.0, include_seen }).await?;
     let items = feed.items.iter().map(|item| FeedItemBody {
-        source: item.source,
+        source: item.source.kind(),
         seen: item.seen,
-        reason: item.reason.as_ref().map(ToString::to_string),
+        reason: item.source.reason().map(ToString::to_string),
         post: PostBody::new(&state, &item.post),
     });
     Ok(Json(FeedBody {

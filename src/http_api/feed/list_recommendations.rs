@@ -37,7 +37,7 @@ pub(super) struct RecommendedPostBody {
     /// Why it is there, in words.
     #[schema(example = "people who like what you like also liked this")]
     reason: String,
-    /// Why, for programs: `similar_users`, `popular`, `trending`, `followed_hashtag`, `looks_like`, `new` or `unknown`.
+    /// Why, for programs: `similar_users`, `popular`, `trending`, `followed_hashtag`, `looks_like` or `new`.
     #[schema(value_type = String, example = "similar_users")]
     reason_kind: &'static str,
 }
