@@ -14,7 +14,7 @@ use crate::{
     recommender::{LikeChanged, RecommenderActor, message::GetTaste},
     timeline::{
         OpenFeed, PageRequest, TimelineActor,
-        calls::{ChangeFollow, ListNewest, ListUnseen, MarkServed},
+        calls::{ChangeFollow, ListNewest, ListUnseen, MarkServed, PassOlder},
     },
     visual_search::{
         VisualShardActor,
@@ -57,6 +57,7 @@ methods! {
             15 => ListNewest,
             16 => OpenFeed,
             17 => PageRequest,
+            18 => PassOlder,
         }
         CounterActor {
             20 => Apply,

@@ -95,6 +95,7 @@ fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
 async fn shown(timelines: &TimelineRef, user_id: UserId) -> Vec<PostId> {
     let request = OpenFeed {
         pulled: vec![],
+        pulled_floor: PostId(0),
         recommended: vec![],
         ads: vec![],
         social_order: vec![],

@@ -23,7 +23,7 @@ use tessera_domain::{
     hash::{stable_hash, stable_hash_u64},
     post::PostRef,
 };
-use tessera_ports::{HotStore, Ledger, StoreError, StoreResult, clock};
+use tessera_ports::{HotStore, Ledger, StoreError, StoreResult, clock, ledger::PostRange};
 use tokio::sync::Semaphore;
 
 /// What was seen is saved at most this long after it was shown.
@@ -197,6 +197,7 @@ impl TimelineActor {
             }
             TimelineMessage::Page(request, reply) => reply.send(Ok(self.core.page(request, now))),
             TimelineMessage::Served(post_ids) => self.core.served(&post_ids),
+            TimelineMessage::PassedOlder(passed) => self.core.pass_older(passed, now),
             TimelineMessage::Newest(limit, reply) => reply.send(Ok(self.core.newest_unseen(limit))),
             TimelineMessage::Unseen(mut post_ids, reply) => {
                 post_ids.retain(|post_id| !self.core.seen().contains(*post_id));
@@ -212,6 +213,7 @@ impl TimelineActor {
             }
             TimelineMessage::FollowChanged { followee_id, following: true, reply } => {
                 self.registration.add(followee_id);
+                self.core.forget_passed();
                 self.followees_hash = 0;
                 self.backfill(followee_id, reply, context);
             }
@@ -252,8 +254,18 @@ impl TimelineActor {
     }
 
     fn loaded(&mut self, loaded: LoadedTimeline, context: &EntityContext<Self>) {
-        let (entries, feeds) = loaded.snapshot.map(|snapshot| (snapshot.entries, snapshot.feeds)).unwrap_or_default();
-        self.core.merge(entries);
+        let mut feeds = Vec::new();
+        if let Some(snapshot) = loaded.snapshot {
+            self.core.raise_floor(snapshot.floor);
+            self.core.merge(snapshot.entries);
+            feeds = snapshot.feeds;
+            if let Some(passed) = snapshot.passed {
+                self.core.pass_older(passed, snapshot.saved_at);
+            }
+        }
+        if let Some(oldest) = loaded.posts.get(MAX_ENTRIES - 1) {
+            self.core.raise_floor(oldest.post_id);
+        }
         self.core.merge(loaded.posts);
         self.core.restore(loaded.seen, feeds);
         self.followees_hash = loaded.followees_hash;
@@ -377,7 +389,7 @@ async fn load(args: &TimelineArgs, user_id: UserId, followees: Vec<UserId>) -> S
     let latest = clock::now().plus_ms(CATCH_UP_MARGIN_MS);
     let snapshot = snapshot.filter(|snapshot| snapshot.followees_hash == followees_hash && snapshot.saved_at <= latest);
     let after = snapshot.as_ref().map(|snapshot| catch_up_from(snapshot.saved_at));
-    let posts = args.ledger.timeline_posts(user_id, after, MAX_ENTRIES).await?;
+    let posts = args.ledger.timeline_posts(user_id, PostRange { after, before: None }, MAX_ENTRIES).await?;
     Ok(LoadedTimeline { snapshot, seen, posts, followees_hash })
 }
 

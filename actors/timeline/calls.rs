@@ -9,7 +9,7 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 use tessera_cluster::{Call, Entity, EntityContext, Handle, Reply};
-use tessera_domain::{PostId, UserId, post::PostRef};
+use tessera_domain::{PostId, UserId, feed::PassedPosts, post::PostRef};
 use tessera_ports::StoreResult;
 
 impl Call for OpenFeed {
@@ -34,6 +34,18 @@ impl Call for PageRequest {
 pub struct MarkServed(pub Vec<PostId>);
 
 impl Call for MarkServed {
+    type Answer = ();
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+}
+
+/// Tells that older posts were passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassOlder(pub PassedPosts);
+
+impl Call for PassOlder {
     type Answer = ();
 
     fn is_repeatable(&self) -> bool {
@@ -131,6 +143,12 @@ impl Handle<PageRequest> for TimelineActor {
 impl Handle<MarkServed> for TimelineActor {
     fn handle(&mut self, call: MarkServed, _: Reply<<MarkServed as Call>::Answer>, context: &EntityContext<Self>) {
         self.on_event(TimelineMessage::Served(call.0), context);
+    }
+}
+
+impl Handle<PassOlder> for TimelineActor {
+    fn handle(&mut self, PassOlder(passed): PassOlder, _: Reply<()>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::PassedOlder(passed), context);
     }
 }
 

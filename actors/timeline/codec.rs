@@ -6,7 +6,7 @@
 use super::core::{OpenedFeed, TimelineCore};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tessera_domain::{Timestamp, post::PostRef, seen_filter::SeenFilter};
+use tessera_domain::{PostId, Timestamp, feed::PassedPosts, post::PostRef, seen_filter::SeenFilter};
 
 /// Written in front of snapshots; other versions are ignored. From 2 on places carry reasons and campaigns.
 const SNAPSHOT_VERSION: u8 = 2;
@@ -22,14 +22,18 @@ pub(super) struct TimelineSnapshot {
     /// Of whom it holds posts; after a change of the graph it is of no use.
     pub(super) followees_hash: u64,
     pub(super) saved_at: Timestamp,
+    /// Posts older than this one may be missing among the entries.
+    pub(super) floor: PostId,
+    /// Older posts of which nothing is left to show.
+    pub(super) passed: Option<PassedPosts>,
     pub(super) entries: Vec<PostRef>,
     pub(super) feeds: Vec<OpenedFeed>,
 }
 
 pub(super) fn encode_snapshot(core: &TimelineCore, followees_hash: u64, saved_at: Timestamp) -> Bytes {
     let entries = core.entries().copied().collect();
-    encode(SNAPSHOT_VERSION, &TimelineSnapshot { followees_hash, saved_at, entries, feeds: core.feeds().to_vec() })
-        .into()
+    let (floor, passed, feeds) = (core.floor(), core.passed(saved_at), core.feeds().to_vec());
+    encode(SNAPSHOT_VERSION, &TimelineSnapshot { followees_hash, saved_at, floor, passed, entries, feeds }).into()
 }
 
 pub(super) fn decode_snapshot(bytes: &[u8]) -> Option<TimelineSnapshot> {

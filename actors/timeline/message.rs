@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tessera_cluster::Reply;
 use tessera_domain::{
     PostId, UserId,
-    feed::{Candidate, FeedEntry},
+    feed::{Candidate, FeedEntry, OlderPosts, PassedPosts},
     post::PostRef,
     seen_filter::SeenFilter,
     stitch::FeedRatios,
@@ -17,6 +17,8 @@ use tessera_ports::{StoreError, StoreResult};
 pub struct OpenFeed {
     /// The newest posts of the celebrities that the user follows, and the user's own.
     pub pulled: Vec<Candidate>,
+    /// Older posts of celebrities are not among them; zero where there are none.
+    pub pulled_floor: PostId,
     /// Recommended posts, best first.
     pub recommended: Vec<Candidate>,
     /// Ads, best first.
@@ -49,6 +51,8 @@ pub struct PageRequest {
     pub snapshot: SnapshotChoice,
     /// How many entries to skip.
     pub position: u32,
+    /// How far older posts were read, as in `FeedCursor`.
+    pub oldest_social: PostId,
     /// How many entries to give.
     pub limit: usize,
     /// Whether the feed goes on into what was seen before.
@@ -62,12 +66,14 @@ pub struct FeedPage {
     pub snapshot_id: u64,
     /// The entries, in order.
     pub entries: Vec<FeedEntry>,
-    /// Where the next page begins.
-    pub next_position: u32,
-    /// Whether there is a next page.
-    pub more: bool,
-    /// Whether nothing unseen is left after this page.
-    pub caught_up: bool,
+    /// The place of the first.
+    pub position: u32,
+    /// How many places of the feed were unseen when it was opened: the first ones.
+    pub unseen: u32,
+    /// How many places the feed has, those of seen posts included.
+    pub places: u32,
+    /// Followed posts that have no place in the feed, because they are older.
+    pub older: OlderPosts,
 }
 
 /// What a timeline needs to begin: read after it registered for pushes.
@@ -98,6 +104,8 @@ pub enum TimelineMessage {
     Newest(usize, Reply<StoreResult<Vec<PostRef>>>),
     /// These were shown to the user.
     Served(Vec<PostId>),
+    /// Older posts were passed: each was seen, shown, or may not be shown.
+    PassedOlder(PassedPosts),
     /// Which of these were not shown to the user?
     Unseen(Vec<PostId>, Reply<StoreResult<Vec<PostId>>>),
     /// The user follows somebody, or no longer does.

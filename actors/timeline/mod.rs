@@ -19,10 +19,10 @@ pub use core::{MAX_ENTRIES, MAX_FEED_ENTRIES};
 pub use message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice, TimelineMessage};
 pub use resident_index::ResidentIndex;
 
-use self::calls::{ChangeCelebrity, ChangeFollow, ListNewest, ListUnseen, MarkServed, Push, Remove};
+use self::calls::{ChangeCelebrity, ChangeFollow, ListNewest, ListUnseen, MarkServed, PassOlder, Push, Remove};
 use crate::{ActorError, UserKey};
 use tessera_cluster::{Call, Deadline, Handle, Region};
-use tessera_domain::{PostId, UserId, post::PostRef};
+use tessera_domain::{PostId, UserId, feed::PassedPosts, post::PostRef};
 
 /// What callers hold of all timelines.
 #[derive(Clone)]
@@ -53,6 +53,12 @@ impl TimelineRef {
     /// Marks posts as seen: feeds opened later leave them out. Best effort.
     pub fn served(&self, user_id: UserId, post_ids: Vec<PostId>) {
         let _ = self.0.notify(UserKey(user_id), MarkServed(post_ids));
+    }
+
+    /// Tells that posts older than those a feed holds were passed: for an hour feeds opened later do not look at them again.
+    /// Best effort.
+    pub fn passed_older(&self, user_id: UserId, passed: PassedPosts) {
+        let _ = self.0.notify(UserKey(user_id), PassOlder(passed));
     }
 
     /// The newest `limit` posts that were pushed to the timeline and not marked as seen, newest first.

@@ -14,7 +14,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tessera_domain::{
     AdId, PostId, Timestamp, UserId,
     celebrity::CelebrityRule,
-    feed::{Candidate, Source},
+    feed::{Candidate, NOTHING_OLDER, PassedPosts, Source},
     hash::SeededRandom,
     post::PostRef,
     recommendation::Reason,
@@ -38,6 +38,7 @@ fn timeline(ids: impl IntoIterator<Item = u64>) -> TimelineCore {
 fn request(limit: usize) -> OpenFeed {
     OpenFeed {
         pulled: vec![],
+        pulled_floor: PostId(0),
         recommended: vec![],
         ads: vec![],
         social_order: Vec::new(),
@@ -46,6 +47,10 @@ fn request(limit: usize) -> OpenFeed {
         limit,
         include_seen: false,
     }
+}
+
+fn from(snapshot: SnapshotChoice, position: u32, limit: usize, include_seen: bool) -> PageRequest {
+    PageRequest { snapshot, position, oldest_social: PostId(0), limit, include_seen }
 }
 
 fn candidates(ids: impl IntoIterator<Item = u64>, source: Source) -> Vec<Candidate> {
@@ -83,19 +88,13 @@ fn pages_walk_a_feed_of_500_while_others_post_without_a_double_or_a_gap() {
             core.push(post(newest));
         }
         core.served(&page.entries.iter().map(|entry| entry.candidate.post_id).collect::<Vec<_>>());
-        if !page.more {
+        let end = page.position + page.entries.len() as u32;
+        if end == page.unseen {
             break;
         }
-        let next = PageRequest {
-            snapshot: SnapshotChoice::Id(page.snapshot_id),
-            position: page.next_position,
-            limit: 50,
-            include_seen: false,
-        };
-        page = core.page(next, NOW).expect("the feed stays open");
+        page = core.page(from(SnapshotChoice::Id(page.snapshot_id), end, 50, false), NOW).expect("the feed stays open");
     }
     assert_eq!(read, (1..=500).rev().collect::<Vec<_>>());
-    assert!(page.caught_up);
     let again = core.open(request(100), 2, NOW);
     assert!(again.entries.iter().all(|entry| entry.candidate.post_id.0 > 500), "seen posts do not come back");
 }
@@ -105,11 +104,10 @@ fn when_all_is_seen_the_feed_says_so_and_goes_on_when_asked() {
     let mut core = timeline(1..=80);
     core.served(&(1..=80).map(PostId).collect::<Vec<_>>());
     let page = core.open(request(50), 1, NOW);
-    assert!(page.entries.is_empty() && page.caught_up && !page.more);
-    let next = PageRequest { snapshot: SnapshotChoice::Latest, position: 0, limit: 50, include_seen: true };
-    let page = core.page(next, NOW).expect("open");
-    assert_eq!(page.entries.len(), 50);
-    assert!(page.entries.iter().all(|entry| entry.seen) && page.more);
+    assert!(page.entries.is_empty() && page.unseen == 0 && page.older.next(PostId(0)).is_none());
+    let page = core.page(from(SnapshotChoice::Latest, 0, 50, true), NOW).expect("open");
+    assert_eq!((page.entries.len(), page.places), (50, 80));
+    assert!(page.entries.iter().all(|entry| entry.seen));
 }
 
 #[test]
@@ -147,6 +145,42 @@ fn a_lost_feed_continues_below_what_was_served() {
 }
 
 #[test]
+fn a_feed_says_where_the_posts_begin_that_it_does_not_hold() {
+    let mut core = timeline(1..=MAX_ENTRIES as u64);
+    assert_eq!(core.open(request(1), 1, NOW).older.next(PostId(0)), None, "it holds all there are");
+    core.merge((1_001..=1_200).map(post));
+    assert!(!core.push(post(200)), "older than what it holds without a gap");
+    core.remove(PostId(700));
+    assert!(!core.push(post(150)), "still");
+    let older = core.open(request(1), 2, NOW).older;
+    assert_eq!(older.next(PostId(0)), Some(PostId(201)));
+
+    core.served(&(1..=1_200).map(PostId).collect::<Vec<_>>());
+    let seen = core.open(OpenFeed { include_seen: true, ..request(10) }, 3, NOW);
+    assert!(seen.entries.is_empty(), "older posts may be unseen, and come before what was seen");
+    core.pass_older(PassedPosts { oldest: NOTHING_OLDER, newest: PostId(201) }, NOW);
+    let seen = core.open(OpenFeed { include_seen: true, ..request(10) }, 4, NOW);
+    assert_eq!((seen.entries.len(), seen.older.next(PostId(0))), (10, None));
+    core.merge((1_201..=1_300).map(post));
+    assert_eq!(core.open(request(1), 5, NOW).older.next(PostId(0)), None, "what left it since had been seen");
+    core.merge((1_301..=2_400).map(post));
+    let older = core.open(request(1), 6, NOW).older;
+    assert_eq!(older.next(PostId(0)), Some(PostId(1_401)), "some that left it had not");
+    assert_eq!(older.next(PostId(1_150)), None);
+    let later = NOW.plus_ms(2 * HOUR_MS);
+    assert_eq!(core.open(request(1), 7, later).older.next(PostId(1_150)), Some(PostId(1_150)), "looked at again");
+}
+
+#[test]
+fn celebrities_posts_are_cut_where_older_ones_are_missing() {
+    let mut core = timeline([10, 20, 30, 40]);
+    let pulled = candidates([35, 25], Source::Celebrity);
+    let page = core.open(OpenFeed { pulled, pulled_floor: PostId(25), ..request(10) }, 1, NOW);
+    let ids: Vec<u64> = page.entries.iter().map(|entry| entry.candidate.post_id.0).collect();
+    assert_eq!((ids, page.older.next(PostId(0))), (vec![40, 35, 30, 25], Some(PostId(25))));
+}
+
+#[test]
 fn unfollowing_removes_and_memory_is_bounded() {
     let mut core = timeline(1..=3_000);
     core.remove_author(UserId(3));
@@ -172,8 +206,7 @@ fn a_snapshot_reads_back_and_anything_else_is_missing() {
     assert_eq!((snapshot.followees_hash, snapshot.feeds.len()), (7, 1));
     let mut restored = TimelineCore::default();
     restored.restore(core.seen().clone(), snapshot.feeds);
-    let again = PageRequest { snapshot: SnapshotChoice::Id(42), position: 0, limit: 60, include_seen: false };
-    let page = restored.page(again, NOW).expect("the feed is still open");
+    let page = restored.page(from(SnapshotChoice::Id(42), 0, 60, false), NOW).expect("the feed is still open");
     assert_eq!(page.entries[..opened.entries.len()], opened.entries);
     let sources: HashSet<&Source> = page.entries.iter().map(|entry| &entry.candidate.source).collect();
     let reason = Reason::Trending { hashtag: "fog".into() };

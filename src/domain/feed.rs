@@ -85,6 +85,52 @@ pub struct FeedEntry {
     pub seen: bool,
 }
 
+/// Followed posts that are older than those a feed holds: where they begin, and which of them were passed lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OlderPosts {
+    /// They are older than this one; zero where there are none.
+    pub below: PostId,
+    /// Among these nothing is left to show.
+    pub passed: Option<PassedPosts>,
+}
+
+/// Posts from one to another that a reader has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedPosts {
+    /// The oldest of them.
+    pub oldest: PostId,
+    /// They are older than this one.
+    pub newest: PostId,
+}
+
+/// Where reading older posts ends: no post is older than this one.
+pub const NOTHING_OLDER: PostId = PostId(1);
+
+impl OlderPosts {
+    /// Below which post to read on for somebody who has passed everything down to `passed` (zero: nothing older yet);
+    /// `None` where nothing is left.
+    pub fn next(&self, passed: PostId) -> Option<PostId> {
+        let below = if passed.0 > 0 { passed.min(self.below) } else { self.below };
+        let below = match self.passed {
+            Some(known) if known.oldest < below && below <= known.newest => known.oldest,
+            _ => below,
+        };
+        (below > NOTHING_OLDER).then_some(below)
+    }
+}
+
+impl PassedPosts {
+    /// Takes in further ones if they touch these. Returns whether they did.
+    pub fn join(&mut self, other: Self) -> bool {
+        let touches = other.oldest <= self.newest && other.newest >= self.oldest;
+        if touches {
+            self.oldest = self.oldest.min(other.oldest);
+            self.newest = self.newest.max(other.newest);
+        }
+        touches
+    }
+}
+
 /// A place in an opened feed.
 ///
 /// When the snapshot is gone (it expired, or its node did), `oldest_social` lets a new one continue
@@ -95,7 +141,8 @@ pub struct FeedCursor {
     pub snapshot_id: u64,
     /// How many places were passed.
     pub position: u32,
-    /// The oldest followed or celebrity post served so far; zero when none was.
+    /// Everything followed was passed down to this post; zero when nothing was. Behind the places that the opened feed
+    /// holds it says how far older posts were read ([`NOTHING_OLDER`] at their end).
     pub oldest_social: PostId,
 }
 
@@ -129,6 +176,28 @@ impl FromStr for FeedCursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn older_posts_are_read_from_where_they_begin_and_what_was_passed_is_left_out() {
+        let id = |next: Option<PostId>| next.map(|id| id.0);
+        let mut older = OlderPosts { below: PostId(100), passed: None };
+        assert_eq!(
+            [0, 150, 100, 60].map(|from| id(older.next(PostId(from)))),
+            [Some(100), Some(100), Some(100), Some(60)]
+        );
+        assert_eq!(older.next(NOTHING_OLDER), None);
+        let mut passed = PassedPosts { oldest: PostId(40), newest: PostId(90) };
+        older.passed = Some(passed);
+        assert_eq!(
+            [100, 91, 90, 60, 40, 30].map(|from| id(older.next(PostId(from)))),
+            [100, 91, 40, 40, 40, 30].map(Some)
+        );
+        assert!(!passed.join(PassedPosts { oldest: PostId(95), newest: PostId(100) }), "a gap stays a gap");
+        assert!(passed.join(PassedPosts { oldest: PostId(80), newest: PostId(100) }));
+        assert!(passed.join(PassedPosts { oldest: NOTHING_OLDER, newest: PostId(40) }));
+        assert_eq!(OlderPosts { below: PostId(100), passed: Some(passed) }.next(PostId(0)), None);
+        assert_eq!(OlderPosts::default().next(PostId(0)), None);
+    }
 
     #[test]
     fn cursors_survive_the_wire_and_nonsense_does_not() {

@@ -25,7 +25,7 @@ macro_rules! id_type {
         $(#[$doc])*
         ///
         /// Travels as a decimal string in JSON, because JavaScript numbers lose bits past 2^53.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u64);
 
         impl $name {

@@ -2,43 +2,91 @@
 
 use super::{Degraded, FeedRequest, FeedStart};
 use crate::{App, AppResult};
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 use tessera_actors::{
     ActorError, AskError, Deadline,
     timeline::{FeedPage, OpenFeed, PageRequest, SnapshotChoice},
 };
 use tessera_domain::{
     PostId, UserId,
-    feed::{Candidate, FeedCursor, FeedEntry, Source},
-    ranking, stitch,
+    feed::{Candidate, FeedCursor, FeedEntry, NOTHING_OLDER, OlderPosts, PassedPosts},
+    stitch,
 };
-use tessera_ports::ledger::MAX_PAGE;
 
 /// How long a timeline may take, the catch-up of one that was not in memory included.
 const TIMELINE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Entries read beyond the page, so that dropped posts seldom need a second look into the timeline.
-const SLACK: usize = 20;
+pub(super) const SLACK: usize = 20;
 /// Names no opened feed. A cursor that holds it opens one below what was served, once the timeline is back.
 const NO_SNAPSHOT: u64 = u64::MAX;
 
-/// Entries of a feed that were read and not passed yet.
+/// The largest number of entries that is asked for at once.
+const MAX_READ: usize = 500;
+/// Newer than any post.
+const ABOVE_ALL: PostId = PostId(i64::MAX as u64);
+
+/// Entries of a feed that were read and not passed yet, and what follows behind them:
+///
+/// 1. the places of the opened feed that were unseen when it was opened;
+/// 2. older followed posts, which the ledger has and the feed does not: those of them that were not seen;
+/// 3. where seen posts are wanted, the other places of the opened feed.
+///
+/// Without a timeline there is only the second part, and nothing is known of what was seen.
 pub(super) struct Skeleton {
     upcoming: VecDeque<FeedEntry>,
     /// The place of the first of them.
     place: FeedCursor,
-    /// Whether entries follow behind them.
-    more: bool,
-    /// Whether all that follows behind them was seen.
-    caught_up: bool,
+    opened: Option<Opened>,
+    /// Where the upcoming entries are older posts: below which post to read on.
+    read_to: Option<PostId>,
+    /// Where reading older posts began.
+    read_from: Option<PostId>,
+    include_seen: bool,
     /// What it was made without.
     degraded: Vec<Degraded>,
 }
 
+/// What is known of an opened feed.
+#[derive(Clone, Copy)]
+struct Opened {
+    unseen: u32,
+    places: u32,
+    older: OlderPosts,
+}
+
 impl Skeleton {
-    fn opened(page: FeedPage, position: u32, oldest_social: PostId, degraded: Vec<Degraded>) -> Self {
-        let place = FeedCursor { snapshot_id: page.snapshot_id, position, oldest_social };
-        let FeedPage { entries, more, caught_up, .. } = page;
-        Self { upcoming: entries.into(), place, more, caught_up, degraded }
+    fn opened(page: FeedPage, oldest_social: PostId, include_seen: bool) -> Self {
+        let FeedPage { snapshot_id, entries, position, unseen, places, older } = page;
+        Self {
+            upcoming: entries.into(),
+            place: FeedCursor { snapshot_id, position, oldest_social },
+            opened: Some(Opened { unseen, places, older }),
+            read_to: None,
+            read_from: None,
+            include_seen,
+            degraded: Vec::new(),
+        }
+    }
+
+    fn of_ledger(place: FeedCursor, include_seen: bool) -> Self {
+        let begin = if place.oldest_social.0 > 0 { place.oldest_social } else { ABOVE_ALL };
+        Self {
+            upcoming: VecDeque::new(),
+            place,
+            opened: None,
+            read_to: Some(begin),
+            read_from: None,
+            include_seen,
+            degraded: vec![Degraded::Timeline],
+        }
+    }
+
+    /// Whether all entries that were read are passed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.upcoming.is_empty()
     }
 
     /// The next posts, at most `count`.
@@ -49,21 +97,71 @@ impl Skeleton {
     /// Passes the first entry, whether it is shown or not.
     pub(super) fn pass(&mut self) -> Option<FeedEntry> {
         let entry = self.upcoming.pop_front()?;
-        self.place.position = self.place.position.saturating_add(1);
+        if self.read_to.is_none() {
+            self.place.position = self.place.position.saturating_add(1);
+        }
         if entry.candidate.source.is_social() {
             self.place.oldest_social = entry.candidate.post_id;
+        }
+        if let (true, Some(read_to)) = (self.upcoming.is_empty(), self.read_to) {
+            // Older ones down to there were seen.
+            self.place.oldest_social = read_to;
         }
         Some(entry)
     }
 
+    /// Below which post older ones follow behind what was read.
+    fn older_below(&self) -> Option<PostId> {
+        match (&self.opened, self.read_to) {
+            (None, read_to) => read_to.filter(|below| *below > NOTHING_OLDER),
+            (Some(opened), Some(read_to)) => opened.older.next(read_to),
+            (Some(opened), None) if self.place.position > opened.unseen => None,
+            (Some(opened), None) => opened.older.next(self.place.oldest_social),
+        }
+    }
+
+    /// How many of the feed's places were read.
+    fn places_read(&self) -> u32 {
+        let ahead = if self.read_to.is_none() { self.upcoming.len() as u32 } else { 0 };
+        self.place.position.saturating_add(ahead)
+    }
+
+    /// Whether places follow that were unseen when the feed was opened.
+    fn has_unseen_places(&self) -> bool {
+        self.opened.is_some_and(|opened| self.places_read() < opened.unseen)
+    }
+
+    /// Whether places of seen posts follow that are wanted.
+    fn has_seen_places(&self) -> bool {
+        self.include_seen && self.opened.is_some_and(|opened| self.places_read() < opened.places)
+    }
+
+    /// Whether the places of the opened feed that were unseen are passed, and older posts follow.
+    pub(super) fn is_before_unseen_older_posts(&self) -> bool {
+        self.opened.is_some() && !self.has_unseen_places() && self.older_below().is_some()
+    }
+
     /// Where the next page begins, if there is one.
     pub(super) fn next(&self) -> Option<FeedCursor> {
-        (self.more || !self.upcoming.is_empty()).then_some(self.place)
+        let more =
+            !self.is_empty() || self.has_unseen_places() || self.older_below().is_some() || self.has_seen_places();
+        more.then_some(self.place)
+    }
+
+    /// Whether the next page begins among places that are in no order of time where followed posts are ranked.
+    pub(super) fn is_among_places(&self) -> bool {
+        self.read_to.is_none() && self.opened.is_some_and(|opened| self.place.position != opened.unseen)
     }
 
     /// Whether nothing unseen is left.
     pub(super) fn caught_up(&self) -> bool {
-        self.caught_up && self.upcoming.iter().all(|entry| entry.seen)
+        self.upcoming.iter().all(|entry| entry.seen) && !self.has_unseen_places() && self.older_below().is_none()
+    }
+
+    /// The older posts that were passed, if the timeline is to know of them.
+    pub(super) fn passed_older(&self) -> Option<PassedPosts> {
+        let passed = PassedPosts { oldest: self.place.oldest_social, newest: self.read_from? };
+        (self.opened.is_some() && passed.oldest < passed.newest).then_some(passed)
     }
 
     /// What it was made without, each part once.
@@ -80,7 +178,7 @@ impl App {
         let opened = match request.start {
             FeedStart::Top => self.open_feed(user_id, request, None).await,
             FeedStart::After(cursor) => self.continue_feed(user_id, request, cursor).await,
-            FeedStart::Offset(offset) => self.feed_at(user_id, request, offset).await,
+            FeedStart::Offset(offset) => self.latest_feed(user_id, request, offset).await,
         };
         match opened {
             Ok(skeleton) => Ok(skeleton),
@@ -91,20 +189,70 @@ impl App {
         }
     }
 
-    /// Reads entries on behind those that were passed. Returns whether there are any.
-    pub(super) async fn read_on(&self, user_id: UserId, request: &FeedRequest, skeleton: &mut Skeleton) -> bool {
-        if !skeleton.more {
-            return false;
+    /// Reads about `count` entries on, where all that were read are passed. Gives how many were looked at for it, and
+    /// `None` where there are no more or a timeline does not answer: a short page is better than none, and its cursor
+    /// leads on.
+    pub(super) async fn read_on(
+        &self,
+        user_id: UserId,
+        request: &FeedRequest,
+        skeleton: &mut Skeleton,
+        count: usize,
+    ) -> AppResult<Option<usize>> {
+        let count = count.min(MAX_READ);
+        if skeleton.has_unseen_places() {
+            return Ok(self.read_places(user_id, request, skeleton, count).await);
         }
+        match skeleton.older_below() {
+            Some(below) => self.read_older(user_id, skeleton, below, count).await,
+            None if skeleton.has_seen_places() => Ok(self.read_places(user_id, request, skeleton, count).await),
+            None => Ok(None),
+        }
+    }
+
+    async fn read_places(
+        &self,
+        user_id: UserId,
+        request: &FeedRequest,
+        skeleton: &mut Skeleton,
+        count: usize,
+    ) -> Option<usize> {
         let FeedCursor { snapshot_id, position, oldest_social } = skeleton.place;
-        match self.feed_page(user_id, request, SnapshotChoice::Id(snapshot_id), position).await {
-            Ok(Some(page)) => {
-                *skeleton = Skeleton::opened(page, position, oldest_social, std::mem::take(&mut skeleton.degraded));
-                !skeleton.upcoming.is_empty()
-            }
-            // A short page is better than none: its cursor leads on.
-            Ok(None) | Err(_) => false,
+        let choice = SnapshotChoice::Id(snapshot_id);
+        let page = self.feed_page(user_id, request, choice, (position, oldest_social), count).await.ok()??;
+        let read_from = skeleton.read_from;
+        let degraded = std::mem::take(&mut skeleton.degraded);
+        *skeleton = Skeleton { read_from, degraded, ..Skeleton::opened(page, oldest_social, request.include_seen) };
+        Some(skeleton.upcoming.len()).filter(|read| *read > 0)
+    }
+
+    /// Reads followed posts from the ledger that are older than those of the feed; of a reader with a timeline, those that
+    /// were not seen.
+    async fn read_older(
+        &self,
+        user_id: UserId,
+        skeleton: &mut Skeleton,
+        below: PostId,
+        count: usize,
+    ) -> AppResult<Option<usize>> {
+        let (mut found, read_to) = self.followed_before(user_id, below, count).await?;
+        let looked_at = found.len().max(1);
+        if let Some(opened) = skeleton.opened {
+            let ids = found.iter().map(|candidate| candidate.post_id).collect();
+            let deadline = Deadline::after(TIMELINE_TIMEOUT);
+            let Ok(unseen) = self.actors.timelines.unseen(user_id, ids, deadline).await else { return Ok(None) };
+            let unseen: HashSet<PostId> = unseen.into_iter().collect();
+            found.retain(|candidate| unseen.contains(&candidate.post_id));
+            let passed = skeleton.place.oldest_social;
+            let begin = if passed.0 > 0 { passed.min(opened.older.below) } else { opened.older.below };
+            skeleton.read_from.get_or_insert(begin);
         }
+        skeleton.upcoming = found.into_iter().map(|candidate| FeedEntry { candidate, seen: false }).collect();
+        skeleton.read_to = Some(read_to);
+        if skeleton.is_empty() {
+            skeleton.place.oldest_social = read_to;
+        }
+        Ok(Some(looked_at))
     }
 
     async fn open_feed(
@@ -118,6 +266,7 @@ impl App {
         let social_order = self.order_of_followed(user_id, &mut sources).await;
         let open = OpenFeed {
             pulled: sources.pulled,
+            pulled_floor: sources.pulled_floor,
             recommended: sources.recommended,
             social_order,
             ads: sources.ads,
@@ -128,7 +277,8 @@ impl App {
         };
         let deadline = || Deadline::after(TIMELINE_TIMEOUT);
         let page = once_more(|| self.actors.timelines.open(user_id, open.clone(), deadline())).await?;
-        Ok(Skeleton::opened(page, 0, PostId(0), sources.degraded))
+        let opened = Skeleton::opened(page, below.unwrap_or_default(), request.include_seen);
+        Ok(Skeleton { degraded: sources.degraded, ..opened })
     }
 
     async fn continue_feed(
@@ -138,71 +288,54 @@ impl App {
         cursor: FeedCursor,
     ) -> Result<Skeleton, ActorError> {
         let FeedCursor { snapshot_id, position, oldest_social } = cursor;
-        match self.feed_page(user_id, request, SnapshotChoice::Id(snapshot_id), position).await? {
-            Some(page) => Ok(Skeleton::opened(page, position, oldest_social, Vec::new())),
-            None => {
-                let below = Some(oldest_social).filter(|id| id.0 > 0);
-                let mut skeleton = self.open_feed(user_id, request, below).await?;
-                skeleton.place.oldest_social = oldest_social;
-                Ok(skeleton)
-            }
+        let (choice, place) = (SnapshotChoice::Id(snapshot_id), (position, oldest_social));
+        match self.feed_page(user_id, request, choice, place, request.limit + SLACK).await? {
+            Some(page) => Ok(Skeleton::opened(page, oldest_social, request.include_seen)),
+            None => self.open_feed(user_id, request, Some(oldest_social).filter(|id| id.0 > 0)).await,
         }
     }
 
-    async fn feed_at(&self, user_id: UserId, request: &FeedRequest, offset: u32) -> Result<Skeleton, ActorError> {
-        if let Some(page) = self.feed_page(user_id, request, SnapshotChoice::Latest, offset).await? {
-            return Ok(Skeleton::opened(page, offset, PostId(0), Vec::new()));
-        }
-        let opened = self.open_feed(user_id, request, None).await?;
-        let choice = SnapshotChoice::Id(opened.place.snapshot_id);
-        match self.feed_page(user_id, request, choice, offset).await? {
-            Some(page) => Ok(Skeleton::opened(page, offset, PostId(0), opened.degraded)),
-            None => Ok(opened),
+    /// The top of the feed that was opened last: how far an offset leads depends on what the reader may see of it.
+    async fn latest_feed(&self, user_id: UserId, request: &FeedRequest, offset: u32) -> Result<Skeleton, ActorError> {
+        let (top, count) = ((0, PostId(0)), (offset as usize + request.limit + SLACK).min(MAX_READ));
+        match self.feed_page(user_id, request, SnapshotChoice::Latest, top, count).await? {
+            Some(page) => Ok(Skeleton::opened(page, PostId(0), request.include_seen)),
+            None => self.open_feed(user_id, request, None).await,
         }
     }
 
-    /// Entries of an opened feed from `position` on.
+    /// At most `limit` entries of an opened feed from a place on, which is a position and how far older posts were read.
     async fn feed_page(
         &self,
         user_id: UserId,
         request: &FeedRequest,
         snapshot: SnapshotChoice,
-        position: u32,
+        (position, oldest_social): (u32, PostId),
+        limit: usize,
     ) -> Result<Option<FeedPage>, ActorError> {
-        let include_seen = request.include_seen;
-        let ask = PageRequest { snapshot, position, limit: request.limit + SLACK, include_seen };
+        let ask = PageRequest { snapshot, position, oldest_social, limit, include_seen: request.include_seen };
         once_more(|| self.actors.timelines.page(user_id, ask, Deadline::after(TIMELINE_TIMEOUT))).await
     }
 
     /// A feed without the timeline. What was seen is not known here, so posts may come again; recommended ones are mixed
     /// in on the first page only, and ads not at all, because their caps could not be kept.
     async fn feed_from_ledger(&self, user_id: UserId, request: &FeedRequest) -> AppResult<Skeleton> {
-        let sources = Box::pin(self.feed_sources(user_id)).await;
-        let pushed = self.ledger.timeline_posts(user_id, None, MAX_PAGE).await?;
-        let pushed = pushed.into_iter().map(|post| Candidate::new(post, Source::Following)).collect();
-        let mut candidates = ranking::newest_first([pushed, sources.pulled]);
-        let mut oldest_social = PostId(0);
-        match request.start {
-            FeedStart::Top => {
-                let room = candidates.len() + sources.recommended.len();
-                let ratios = self.settings.feed_ratios;
-                candidates = stitch::stitch(candidates, sources.recommended, Vec::new(), ratios, user_id.0, room);
-            }
-            FeedStart::After(cursor) => {
-                oldest_social = cursor.oldest_social;
-                candidates.retain(|candidate| oldest_social.0 == 0 || candidate.post_id < oldest_social);
-            }
-            FeedStart::Offset(offset) => drop(candidates.drain(..candidates.len().min(offset as usize))),
+        let oldest_social = match request.start {
+            FeedStart::After(cursor) => cursor.oldest_social,
+            FeedStart::Top | FeedStart::Offset(_) => PostId(0),
+        };
+        let place = FeedCursor { snapshot_id: NO_SNAPSHOT, position: 0, oldest_social };
+        let mut skeleton = Skeleton::of_ledger(place, request.include_seen);
+        if request.start == FeedStart::Top {
+            let sources = Box::pin(self.feed_sources(user_id)).await;
+            self.read_older(user_id, &mut skeleton, ABOVE_ALL, request.limit + SLACK).await?;
+            let social: Vec<Candidate> = skeleton.upcoming.drain(..).map(|entry| entry.candidate).collect();
+            let (room, ratios) = (social.len() + sources.recommended.len(), self.settings.feed_ratios);
+            let mixed = stitch::stitch(social, sources.recommended, Vec::new(), ratios, user_id.0, room);
+            skeleton.upcoming = mixed.into_iter().map(|candidate| FeedEntry { candidate, seen: false }).collect();
+            skeleton.degraded.extend(sources.degraded);
         }
-        let mut degraded = sources.degraded;
-        degraded.push(Degraded::Timeline);
-        Ok(Skeleton {
-            upcoming: candidates.into_iter().map(|candidate| FeedEntry { candidate, seen: false }).collect(),
-            place: FeedCursor { snapshot_id: NO_SNAPSHOT, position: 0, oldest_social },
-            more: false,
-            caught_up: true,
-            degraded,
-        })
+        Ok(skeleton)
     }
 }
 

@@ -7,11 +7,11 @@ use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{
     PostId, UserId,
-    feed::{Candidate, Source},
+    feed::{Candidate, NOTHING_OLDER, Source},
     post::PostRef,
     ranking,
 };
-use tessera_ports::ledger::MAX_PAGE;
+use tessera_ports::ledger::{MAX_PAGE, PostRange};
 
 /// How long ads may take: without them a feed is poorer, not wrong.
 const EXTRAS_TIMEOUT: Duration = Duration::from_millis(150);
@@ -31,6 +31,8 @@ const AD_CANDIDATES: usize = 50;
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     pub(super) pulled: Vec<Candidate>,
+    /// Older posts of celebrities are not among the pulled ones; zero where there are none.
+    pub(super) pulled_floor: PostId,
     pub(super) recommended: Vec<Candidate>,
     pub(super) ads: Vec<Candidate>,
     pub(super) degraded: Vec<Degraded>,
@@ -56,11 +58,13 @@ impl App {
             in_time(Degraded::Ads, EXTRAS_TIMEOUT, self.ad_candidates(user_id)),
         );
         let mut sources = Sources::default();
-        for (found, place) in [(pulled, &mut sources.pulled), (ads, &mut sources.ads)] {
-            match found {
-                Ok(candidates) => *place = candidates,
-                Err(part) => sources.degraded.push(part),
-            }
+        match pulled {
+            Ok(pulled) => (sources.pulled, sources.pulled_floor) = pulled,
+            Err(part) => sources.degraded.push(part),
+        }
+        match ads {
+            Ok(ads) => sources.ads = ads,
+            Err(part) => sources.degraded.push(part),
         }
         sources.degraded.extend(&recommended.missing);
         // A promoted post is shown as what it is, not as a recommendation.
@@ -71,15 +75,43 @@ impl App {
         sources
     }
 
-    /// The newest posts of the celebrities that the reader follows, and the reader's own, newest first.
-    async fn pulled_posts(&self, user_id: UserId) -> AppResult<Vec<Candidate>> {
+    /// The newest posts of the celebrities that the reader follows, and the reader's own, newest first; and the post below
+    /// which those of celebrities are missing.
+    async fn pulled_posts(&self, user_id: UserId) -> AppResult<(Vec<Candidate>, PostId)> {
         // Not cached: the reader's own post is in their next feed.
         let own = async { Ok::<_, AppError>(self.ledger.recent_posts(&[user_id], None, OWN_POSTS).await?) };
         let (own, celebrities) = tokio::try_join!(own, self.celebrity_posts(user_id))?;
-        let from = |posts: Vec<PostRef>, source: &Source| -> Vec<Candidate> {
-            posts.into_iter().map(|post| Candidate::new(post, source.clone())).collect()
+        let floor = floor_of(&celebrities, MAX_PAGE).unwrap_or_default();
+        let lists = [candidates(own, &Source::Following), candidates(celebrities, &Source::Celebrity)];
+        Ok((ranking::newest_first(lists), floor))
+    }
+
+    /// Followed posts older than one, at least the newest `limit` if there are as many, newest first and without a gap, and the post below which to
+    /// read on.
+    pub(super) async fn followed_before(
+        &self,
+        user_id: UserId,
+        before: PostId,
+        limit: usize,
+    ) -> AppResult<(Vec<Candidate>, PostId)> {
+        let range = PostRange::before(before);
+        let pushed = async { Ok::<_, AppError>(self.ledger.timeline_posts(user_id, range, limit).await?) };
+        let pulled = async {
+            let mut found = Vec::new();
+            let authors = self.ledger.pulled_followees(user_id, self.now()).await?;
+            let authors: Vec<UserId> = authors.into_iter().map(|author| author.author_id).collect();
+            for authors in authors.chunks(MAX_PAGE) {
+                found.push(self.ledger.recent_posts(authors, Some(before), limit).await?);
+            }
+            Ok(found)
         };
-        Ok(ranking::newest_first([from(own, &Source::Following), from(celebrities, &Source::Celebrity)]))
+        let (pushed, pulled) = tokio::try_join!(pushed, pulled)?;
+        let floors = pulled.iter().chain([&pushed]).filter_map(|posts| floor_of(posts, limit));
+        let floor = floors.max().unwrap_or(NOTHING_OLDER);
+        let pulled = candidates(pulled.concat(), &Source::Celebrity);
+        let mut found = ranking::newest_first([candidates(pushed, &Source::Following), pulled]);
+        found.retain(|candidate| candidate.post_id >= floor);
+        Ok((found, floor))
     }
 
     /// The newest [`MAX_PAGE`] posts over all followed celebrities, without a gap.
@@ -132,6 +164,15 @@ async fn in_time<T>(
         Err(_) => tracing::warn!(part = part.as_str(), "a feed is served without a part that is slow"),
     }
     Err(part)
+}
+
+/// The oldest of these posts, newest first, if older ones may be missing because no more were asked for than `limit`.
+fn floor_of(posts: &[PostRef], limit: usize) -> Option<PostId> {
+    posts.last().filter(|_| posts.len() >= limit).map(|post| post.post_id)
+}
+
+fn candidates(posts: Vec<PostRef>, source: &Source) -> Vec<Candidate> {
+    posts.into_iter().map(|post| Candidate::new(post, source.clone())).collect()
 }
 
 fn newest(posts: &mut Vec<PostRef>) {

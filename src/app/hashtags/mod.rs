@@ -6,4 +6,5 @@ mod list_hashtag_posts;
 mod list_trending_hashtags;
 mod unfollow_hashtag;
 
+pub(crate) use list_trending_hashtags::HashtagMemory;
 pub use list_trending_hashtags::TrendingHashtag;

@@ -12,7 +12,10 @@ pub(crate) use node_cache::NodeCache;
 
 use crate::AppResult;
 use futures::{StreamExt, TryStreamExt, stream};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 use tessera_domain::{
     PostId, UserId,
     counters::Counts,
@@ -90,6 +93,19 @@ impl Hydrator {
             Some(HydratedPost { post, author, counts, liked: liked.contains(id) })
         };
         Ok(ids.iter().filter_map(show).collect())
+    }
+
+    /// Which of `ids` `viewer` may see.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) async fn visible_ids(
+        &self,
+        viewer: UserId,
+        ids: &[PostId],
+        context: Context,
+    ) -> AppResult<HashSet<PostId>> {
+        Ok(self.visible_posts(viewer, ids, context).await?.into_keys().collect())
     }
 
     /// One post that `viewer` may see, asked for by its id, without counts.

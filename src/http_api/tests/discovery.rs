@@ -67,6 +67,29 @@ async fn hashtags_trend_by_people_and_are_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hashtags_trend_only_with_a_post_that_the_viewer_may_see() {
+    let edge = Edge::start().await;
+    let (_, ada) = edge.person("ada").await;
+    let (bob_id, bob) = edge.person("bob").await;
+    let (_, eve) = edge.person("eve").await;
+    let (grace_id, grace) = edge.person("grace").await;
+    edge.publish(&ada, "#lake").await;
+    let deleted = edge.publish(&ada, "#gone").await;
+    edge.publish(&bob, "#muted").await;
+    edge.publish(&eve, "#blocked").await;
+    let trends = async |token: &str| tags(&edge.get("/v1/hashtags/trending", token).await.json(), "items");
+    eventually("trends", || async { (trends(&grace).await.len() == 4).then_some(()) }).await;
+
+    assert_eq!(edge.delete(&format!("/v1/posts/{deleted}"), &ada).await.status, 204);
+    assert_eq!(edge.put(&format!("/v1/users/{bob_id}/mute"), &grace).await.status, 204);
+    assert_eq!(edge.put(&format!("/v1/users/{grace_id}/block"), &eve).await.status, 204);
+    eventually("the others are gone", || async { (trends(&grace).await == ["lake"]).then_some(()) }).await;
+    let mut others = trends(&bob).await;
+    others.sort();
+    assert_eq!(others, ["blocked", "lake", "muted"], "who may see them still does");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn accounts_and_hashtags_are_found_as_one_types() {
     let edge = Edge::start().await;
     let (_, ada) = edge.person("ada").await;

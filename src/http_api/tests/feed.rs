@@ -6,9 +6,9 @@ use super::{
 };
 use http::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 use tessera_actors::Deadline;
-use tessera_domain::celebrity::CelebrityRule;
+use tessera_domain::{UserId, celebrity::CelebrityRule};
 
 fn sources(feed: &Value) -> Vec<String> {
     feed["items"].as_array().expect("items").iter().map(|item| text(&item["source"])).collect()
@@ -209,4 +209,93 @@ async fn asking_for_the_head_of_a_feed_shows_nothing() {
     assert_eq!(edge.call(Method::HEAD, "/v1/feed", "", None).await.status.as_u16(), 401);
     let feed = edge.feed(&ada, "limit=10").await;
     assert_eq!((post_ids(&feed), &feed["items"][0]["seen"]), (vec![post], &json!(false)));
+}
+
+/// Walks the feed from page to page; gives each page's ids and whether it said `caught_up`.
+async fn walk(edge: &Edge, token: &str, limit: usize) -> Vec<(Vec<String>, bool)> {
+    let (mut pages, mut query) = (Vec::new(), format!("limit={limit}"));
+    loop {
+        let page = edge.feed(token, &query).await;
+        pages.push((post_ids(&page), page["caught_up"] == true));
+        match page["next_cursor"].as_str() {
+            Some(cursor) => query = format!("limit={limit}&cursor={cursor}"),
+            None => return pages,
+        }
+    }
+}
+
+/// A reader who follows all of `authors`.
+async fn reader_of(edge: &Edge, authors: &[UserId]) -> String {
+    let (_, reader) = edge.person("reader").await;
+    for author in authors {
+        edge.follow(&reader, &author.0.to_string()).await;
+    }
+    reader
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_full_however_many_posts_are_hidden() {
+    let mut authors = Vec::new();
+    let edge = Edge::start_seeded(async |world| {
+        authors = world.users(10).await;
+        for number in 0..300 {
+            world.post(authors[number % 10]).await;
+        }
+        world.post(authors[0]).await;
+    })
+    .await;
+    let reader = reader_of(&edge, &authors).await;
+    for muted in &authors[1..] {
+        assert_eq!(edge.put(&format!("/v1/users/{}/mute", muted.0), &reader).await.status, 204);
+    }
+    let pages = walk(&edge, &reader, 20).await;
+    assert_eq!(pages.iter().map(|(ids, _)| ids.len()).collect::<Vec<_>>(), [20, 11]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_count_what_the_reader_may_see() {
+    let mut authors = Vec::new();
+    let edge = Edge::start_seeded(async |world| {
+        authors = world.users(2).await;
+        for number in 0..120 {
+            world.post(authors[number % 2]).await;
+        }
+    })
+    .await;
+    let reader = reader_of(&edge, &authors).await;
+    assert_eq!(edge.put(&format!("/v1/users/{}/mute", authors[1].0), &reader).await.status, 204);
+    let mut ids = Vec::new();
+    for offset in [0, 20, 40, 60] {
+        ids.push(post_ids(&edge.feed(&reader, &format!("limit=20&offset={offset}")).await));
+    }
+    assert_eq!(ids.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 20, 0]);
+    let distinct: BTreeSet<String> = ids.into_iter().flatten().collect();
+    assert_eq!(distinct.len(), 60, "each post that may be seen, once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_unseen_posts_are_reached_however_old_they_are() {
+    let mut authors = Vec::new();
+    let edge = Edge::start_seeded(async |world| {
+        authors = world.users(3).await;
+        for number in 0..1_500 {
+            world.post(authors[number % 3]).await;
+        }
+    })
+    .await;
+    let reader = reader_of(&edge, &authors).await;
+    // Some pages of a feed that is left, so that the next one begins in the middle.
+    for _ in 0..2 {
+        assert_eq!(post_ids(&edge.feed(&reader, "limit=75").await).len(), 75);
+    }
+    let pages = walk(&edge, &reader, 100).await;
+    let ids: Vec<String> = pages.iter().flat_map(|(ids, _)| ids.clone()).collect();
+    assert!(ids.is_sorted_by_key(|id| Reverse(id.parse::<u64>().expect("a number"))), "newest first");
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 1_350, "every post, once: {}", ids.len());
+    assert_eq!(ids.len(), 1_350);
+    let caught_up: Vec<bool> = pages.iter().map(|(_, caught_up)| *caught_up).collect();
+    assert_eq!(caught_up.iter().position(|caught_up| *caught_up), Some(pages.len() - 1), "only at the end");
+    assert_eq!(walk(&edge, &reader, 100).await, [(vec![], true)], "nothing comes again");
+    let seen = edge.feed(&reader, "limit=10&include_seen=true").await;
+    assert_eq!((post_ids(&seen).len(), &seen["caught_up"]), (10, &json!(true)));
 }

@@ -20,11 +20,13 @@ use tessera_actors::{
 };
 use tessera_app::{App, AppError, AppParts, AppResult, AppSettings, IdSource, hydrate::NodeCaches};
 use tessera_cluster::{ClusterNode, NodeName};
-use tessera_domain::{Timestamp, breaker::BreakerState};
+use tessera_domain::{Timestamp, breaker::BreakerState, time::HOUR_MS};
 use tessera_media::video::VideoLimits;
 use tessera_ports::{
     ObjectStore, RankingModelSlot,
     cdn::NoCdn,
+    clock,
+    conformance::World,
     faults::{FaultPlan, Faulty},
 };
 use tessera_ranking::TreeModel;
@@ -96,6 +98,19 @@ impl Edge {
 
     /// The same over a ledger that fails by `plan`, for as long as its faults are enabled.
     pub(super) async fn start_over(plan: FaultPlan, change: impl FnOnce(&mut EdgeSettings, &mut AppSettings)) -> Self {
+        Self::start_in(plan, change, async |_| ()).await
+    }
+
+    /// An edge over a ledger that `seed` has filled before any actor was there.
+    pub(super) async fn start_seeded(seed: impl AsyncFnOnce(Arc<World>)) -> Self {
+        Self::start_in(FaultPlan::quiet(0), |_, _| (), seed).await
+    }
+
+    async fn start_in(
+        plan: FaultPlan,
+        change: impl FnOnce(&mut EdgeSettings, &mut AppSettings),
+        seed: impl AsyncFnOnce(Arc<World>),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let credentials = LocalCredentials::random();
         let any_port = "127.0.0.1:0".parse().expect("address");
@@ -107,6 +122,10 @@ impl Edge {
         objects.ensure_bucket().await.expect("bucket");
         let ledger =
             SqliteLedger::open(folder.path().join("ledger.db"), SqliteOptions::default()).await.expect("ledger");
+        let world = World::new(ledger.clone());
+        // Minutes ago, so that no id comes twice.
+        world.advance(clock::now().since_ms(world.now()) - HOUR_MS);
+        seed(world).await;
 
         let mut settings = EdgeSettings::default();
         settings.rates.enabled = false;

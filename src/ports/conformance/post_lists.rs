@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     StoreResult,
-    ledger::{FollowOutcome, ProfileChange},
+    ledger::{FollowOutcome, PostRange, ProfileChange},
 };
 use std::{future::Future, sync::Arc};
 use tessera_domain::{PostId, UserId, celebrity::CelebrityRule, post::PostRef};
@@ -16,7 +16,7 @@ ledger_checks!(
     recent_posts_are_the_newest_of_the_authors_asked_for,
     a_timeline_holds_ones_own_posts_and_those_of_followees,
     a_timeline_excludes_celebrities,
-    a_timeline_starts_after_the_post_given,
+    a_timeline_is_read_within_a_range_of_posts,
     public_posts_exclude_private_accounts,
 );
 
@@ -61,9 +61,9 @@ async fn recent_posts_are_the_newest_of_the_authors_asked_for(world: Arc<World>)
     let asked = [users[1], users[0]];
     assert_eq!(ids(world.ledger.recent_posts(&asked, None, 10).await), made, "newest first over all authors");
     assert_eq!(ids(world.ledger.recent_posts(&asked, None, 4).await), made[..4], "the newest, up to the limit");
-    let after = Some(made[3]);
-    assert_eq!(ids(world.ledger.recent_posts(&asked, after, 10).await), made[..3], "only what came after");
-    assert_eq!(ids(world.ledger.recent_posts(&asked, after, 2).await), made[..2], "the newest of what came after");
+    let before = Some(made[2]);
+    assert_eq!(ids(world.ledger.recent_posts(&asked, before, 10).await), made[3..], "only what came before");
+    assert_eq!(ids(world.ledger.recent_posts(&asked, before, 2).await), made[3..5], "the newest of what came before");
     assert!(ids(world.ledger.recent_posts(&[], None, 10).await).is_empty(), "no authors, no posts");
     let many: Vec<UserId> = (0..crate::ledger::MAX_PAGE as u64 - 1).map(|n| UserId(n + 1)).chain([users[0]]).collect();
     assert_eq!(ids(world.ledger.recent_posts(&many, None, 10).await).len(), 3, "as many authors as allowed");
@@ -80,16 +80,27 @@ async fn a_timeline_holds_ones_own_posts_and_those_of_followees(world: Arc<World
     world.posts(stranger, 1).await;
     let lost = world.posts(former, 1).await;
     let all = newest_first(&[old[0], own[0], lost[0]]);
-    assert_eq!(ids(world.ledger.timeline_posts(reader, None, 10).await), all, "own and followees', newest first");
-    assert_eq!(ids(world.ledger.timeline_posts(reader, None, 2).await), all[..2], "the newest, up to the limit");
+    assert_eq!(
+        ids(world.ledger.timeline_posts(reader, PostRange::ALL, 10).await),
+        all,
+        "own and followees', newest first"
+    );
+    assert_eq!(
+        ids(world.ledger.timeline_posts(reader, PostRange::ALL, 2).await),
+        all[..2],
+        "the newest, up to the limit"
+    );
 
     world.unfollow(reader, former).await;
     let rest = newest_first(&[old[0], own[0]]);
-    assert_eq!(ids(world.ledger.timeline_posts(reader, None, 10).await), rest, "an unfollow takes posts out");
+    assert_eq!(ids(world.ledger.timeline_posts(reader, PostRange::ALL, 10).await), rest, "an unfollow takes posts out");
     world.ledger.block(friend, reader, world.now(), NO_CELEBRITIES).await.expect("block");
-    assert_eq!(ids(world.ledger.timeline_posts(reader, None, 10).await), own, "so does a block");
+    assert_eq!(ids(world.ledger.timeline_posts(reader, PostRange::ALL, 10).await), own, "so does a block");
     let alone = world.user().await;
-    assert!(ids(world.ledger.timeline_posts(alone, None, 10).await).is_empty(), "nobody followed, nothing there");
+    assert!(
+        ids(world.ledger.timeline_posts(alone, PostRange::ALL, 10).await).is_empty(),
+        "nobody followed, nothing there"
+    );
 }
 
 async fn a_timeline_excludes_celebrities(world: Arc<World>) {
@@ -102,25 +113,38 @@ async fn a_timeline_excludes_celebrities(world: Arc<World>) {
         let outcome = world.ledger.follow(follower, star, world.now(), rule).await.expect("follow");
         assert_eq!(outcome, FollowOutcome::Followed, "a new follow");
     }
-    let held = ids(world.ledger.timeline_posts(reader, None, 10).await);
+    let held = ids(world.ledger.timeline_posts(reader, PostRange::ALL, 10).await);
     assert_eq!(held, own, "a celebrity's posts are pulled, not held");
-    let held = ids(world.ledger.timeline_posts(star, None, 10).await);
+    let held = ids(world.ledger.timeline_posts(star, PostRange::ALL, 10).await);
     assert_eq!(held, newest_first(&starred), "a celebrity's own timeline holds their own posts");
 
     // The rule's lower bound is 2 - 0: one follower fewer ends it.
     world.ledger.unfollow(fan, star, world.now(), rule).await.expect("unfollow");
-    let held = ids(world.ledger.timeline_posts(reader, None, 10).await);
+    let held = ids(world.ledger.timeline_posts(reader, PostRange::ALL, 10).await);
     assert_eq!(held, newest_first(&[starred[0], starred[1], own[0]]), "held again at once, old posts included");
 }
 
-async fn a_timeline_starts_after_the_post_given(world: Arc<World>) {
-    let (reader, friend) = (world.user().await, world.user().await);
+async fn a_timeline_is_read_within_a_range_of_posts(world: Arc<World>) {
+    let (reader, friend, other) = (world.user().await, world.user().await, world.user().await);
     world.follow(reader, friend).await;
-    let made = newest_first(&world.posts(friend, 5).await);
-    let after = Some(made[3]);
+    world.follow(reader, other).await;
+    let mut made = Vec::new();
+    for author in [friend, other, other, friend, reader] {
+        made.extend(world.posts(author, 1).await);
+    }
+    let made = newest_first(&made);
+    let after = PostRange::after(made[3]);
     assert_eq!(ids(world.ledger.timeline_posts(reader, after, 10).await), made[..3], "only what came after");
     assert_eq!(ids(world.ledger.timeline_posts(reader, after, 2).await), made[..2], "the newest of it");
-    assert!(ids(world.ledger.timeline_posts(reader, Some(made[0]), 10).await).is_empty(), "nothing came after");
+    let newest = PostRange::after(made[0]);
+    assert!(ids(world.ledger.timeline_posts(reader, newest, 10).await).is_empty(), "nothing came after");
+    let before = PostRange::before(made[0]);
+    assert_eq!(ids(world.ledger.timeline_posts(reader, before, 10).await), made[1..], "only what came before");
+    assert_eq!(ids(world.ledger.timeline_posts(reader, before, 2).await), made[1..3], "the newest of it");
+    let between = PostRange { after: Some(made[4]), before: Some(made[1]) };
+    assert_eq!(ids(world.ledger.timeline_posts(reader, between, 10).await), made[2..4], "only what lies between");
+    let oldest = PostRange::before(made[4]);
+    assert!(ids(world.ledger.timeline_posts(reader, oldest, 10).await).is_empty(), "nothing came before");
 }
 
 async fn public_posts_exclude_private_accounts(world: Arc<World>) {

@@ -4,7 +4,7 @@ use super::{
     report::ledger_checks,
     world::{World, at_once, like, sorted},
 };
-use crate::ledger::ChangePostOutcome;
+use crate::ledger::{ChangePostOutcome, PostRange};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     PostId,
@@ -93,7 +93,7 @@ async fn a_deleted_post_is_hidden_everywhere(world: Arc<World>) {
     let lists = [
         ("posts_by_author", world.ledger.posts_by_author(author, None, 10).await),
         ("recent_posts", world.ledger.recent_posts(&[author], None, 10).await),
-        ("timeline_posts", world.ledger.timeline_posts(reader, None, 10).await),
+        ("timeline_posts", world.ledger.timeline_posts(reader, PostRange::ALL, 10).await),
         ("public_posts", world.ledger.public_posts(PostId(0), 10).await),
     ];
     for (list, posts) in lists {

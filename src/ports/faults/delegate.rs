@@ -106,8 +106,8 @@ over_faulty!(PostLedger {
     fn delete_post(id: PostId, user_id: UserId, now: Timestamp) -> ChangePostOutcome;
     fn purge_deleted_post(most: usize) -> Option<u64>;
     fn posts_by_author(author_id: UserId, before: Option<PostId>, limit: usize) -> Vec<PostRef>;
-    fn recent_posts(author_ids: &[UserId], after: Option<PostId>, limit: usize) -> Vec<PostRef>;
-    fn timeline_posts(user_id: UserId, after: Option<PostId>, limit: usize) -> Vec<PostRef>;
+    fn recent_posts(author_ids: &[UserId], before: Option<PostId>, limit: usize) -> Vec<PostRef>;
+    fn timeline_posts(user_id: UserId, range: PostRange, limit: usize) -> Vec<PostRef>;
     fn public_posts(after: PostId, limit: usize) -> Vec<PostRef>;
 });
 

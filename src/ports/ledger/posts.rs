@@ -18,6 +18,30 @@ pub enum ChangePostOutcome {
     Forbidden,
 }
 
+/// Posts newer than one and older than another, neither of the two included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PostRange {
+    /// Only newer ones than this.
+    pub after: Option<PostId>,
+    /// Only older ones than this.
+    pub before: Option<PostId>,
+}
+
+impl PostRange {
+    /// All of them.
+    pub const ALL: Self = Self { after: None, before: None };
+
+    /// Those newer than a post.
+    pub fn after(post_id: PostId) -> Self {
+        Self { after: Some(post_id), ..Self::ALL }
+    }
+
+    /// Those older than a post.
+    pub fn before(post_id: PostId) -> Self {
+        Self { before: Some(post_id), ..Self::ALL }
+    }
+}
+
 /// Posts. They come into being only in `UploadLedger::finish_job`.
 #[async_trait]
 pub trait PostLedger: Send + Sync + 'static {
@@ -52,19 +76,19 @@ pub trait PostLedger: Send + Sync + 'static {
         limit: usize,
     ) -> StoreResult<Vec<PostRef>>;
 
-    /// The newest posts of these authors after `after`, newest first over all of them. At most
+    /// The newest posts of these authors before `before`, newest first over all of them. At most
     /// [`crate::ledger::MAX_PAGE`] authors are given.
     async fn recent_posts(
         &self,
         author_ids: &[UserId],
-        after: Option<PostId>,
+        before: Option<PostId>,
         limit: usize,
     ) -> StoreResult<Vec<PostRef>>;
 
-    /// What a timeline holds: the newest posts after `after` by `user_id` and by those it follows who are not
+    /// What a timeline holds: the newest posts in `range` by `user_id` and by those it follows who are not
     /// celebrities now, newest first. (Who ended being one lately is in it and is pulled as well, so that
     /// nothing is missed when the pulling ends.)
-    async fn timeline_posts(&self, user_id: UserId, after: Option<PostId>, limit: usize) -> StoreResult<Vec<PostRef>>;
+    async fn timeline_posts(&self, user_id: UserId, range: PostRange, limit: usize) -> StoreResult<Vec<PostRef>>;
 
     /// The newest posts of public accounts after `after`, newest first.
     async fn public_posts(&self, after: PostId, limit: usize) -> StoreResult<Vec<PostRef>>;

@@ -1,6 +1,6 @@
 //! Posts; the merged reads that timelines are made of are in [`timeline_posts`].
 
-use super::{Dialect, Pool, Scope, SqlLedger, dialect::refused, post_purges, rows::*, timeline_posts};
+use super::{Dialect, Pool, Scope, SqlLedger, Statement, dialect::refused, post_purges, rows::*, timeline_posts};
 use async_trait::async_trait;
 use tessera_domain::{
     PostId, Timestamp, UserId,
@@ -10,7 +10,7 @@ use tessera_domain::{
 };
 use tessera_ports::{
     StoreResult,
-    ledger::{ChangePostOutcome, PostLedger},
+    ledger::{ChangePostOutcome, PostLedger, PostRange},
 };
 
 /// All of a post. Where its hashtags are no column they come along as a JSON array, so that no second query is needed.
@@ -68,16 +68,16 @@ impl<D: Dialect> PostLedger for SqlLedger<D> {
     async fn recent_posts(
         &self,
         author_ids: &[UserId],
-        after: Option<PostId>,
+        before: Option<PostId>,
         limit: usize,
     ) -> StoreResult<Vec<PostRef>> {
         let query = timeline_posts::of_authors().bind(author_ids);
-        self.requests.fetch_all(query.bind(after.map_or(-1, PostId::to_i64)).bind(limit), post_ref).await
+        self.requests.fetch_all(within(query, PostRange { after: None, before }, limit), post_ref).await
     }
 
-    async fn timeline_posts(&self, user_id: UserId, after: Option<PostId>, limit: usize) -> StoreResult<Vec<PostRef>> {
+    async fn timeline_posts(&self, user_id: UserId, range: PostRange, limit: usize) -> StoreResult<Vec<PostRef>> {
         let query = timeline_posts::of_reader().bind(user_id);
-        self.requests.fetch_all(query.bind(after.map_or(-1, PostId::to_i64)).bind(limit), post_ref).await
+        self.requests.fetch_all(within(query, range, limit), post_ref).await
     }
 
     async fn public_posts(&self, after: PostId, limit: usize) -> StoreResult<Vec<PostRef>> {
@@ -87,6 +87,12 @@ impl<D: Dialect> PostLedger for SqlLedger<D> {
         );
         self.requests.fetch_all(query.bind(after).bind(limit), post_ref).await
     }
+}
+
+/// Binds what both reads of [`timeline_posts`] have in common.
+fn within(query: Statement, range: PostRange, limit: usize) -> Statement {
+    let PostRange { after, before } = range;
+    query.bind(after.map_or(-1, PostId::to_i64)).bind(limit).bind(before.map_or(i64::MAX, PostId::to_i64))
 }
 
 /// A post, locked until the end of the transaction; `Err` says why `user_id` may not change it.

@@ -12,7 +12,7 @@
 
 use super::Statement;
 
-/// `$1` is what `authors` needs, `$2` the post to stop at, `$3` the limit.
+/// `$1` is what `authors` needs, `$2` the post to stop at, `$3` the limit, `$4` the post to begin below.
 macro_rules! merge_posts {
     ($($authors:tt)+) => {
         sql!(
@@ -20,7 +20,7 @@ macro_rules! merge_posts {
             $($authors)+
             {sqlite: "), merged (post_id, author_id) AS (
                  SELECT (SELECT max(p.id) FROM posts p INDEXED BY posts_by_author
-                         WHERE p.author_id = authors.author_id AND p.id > $2),
+                         WHERE p.author_id = authors.author_id AND p.id > $2 AND p.id < $4),
                         author_id
                  FROM authors
                  UNION ALL
@@ -32,12 +32,12 @@ macro_rules! merge_posts {
              SELECT post_id, author_id FROM merged WHERE post_id IS NOT NULL",
              postgres: "), newest AS (
                  SELECT post.id FROM authors CROSS JOIN LATERAL (
-                     SELECT id FROM posts WHERE author_id = authors.author_id AND id > $2
+                     SELECT id FROM posts WHERE author_id = authors.author_id AND id > $2 AND id < $4
                      ORDER BY id DESC LIMIT 1 + 4 * $3 / (SELECT greatest(count(*), 1) FROM authors)) AS post),
              floor AS MATERIALIZED (
                  SELECT coalesce((SELECT id FROM newest ORDER BY id DESC OFFSET $3 - 1 LIMIT 1), $2 + 1) AS id)
              SELECT post.id, authors.author_id FROM authors CROSS JOIN LATERAL (
-                 SELECT id FROM posts WHERE author_id = authors.author_id AND id >= (SELECT id FROM floor)
+                 SELECT id FROM posts WHERE author_id = authors.author_id AND id >= (SELECT id FROM floor) AND id < $4
                  ORDER BY id DESC LIMIT $3) AS post
              ORDER BY post.id DESC LIMIT $3"}
         )

@@ -13,7 +13,10 @@ use tessera_domain::{PostId, Timestamp, UserId, counters::CounterOperation};
 use tessera_ports::{
     Determinacy, Ledger, StoreError,
     conformance::{self, CLUSTER_NODES, ClusterNode, World},
-    ledger::{AccountLedger, EngagementLedger, GraphLedger, MaintenanceLedger, OutboxLedger, PostLedger, UploadLedger},
+    ledger::{
+        AccountLedger, EngagementLedger, GraphLedger, MaintenanceLedger, OutboxLedger, PostLedger, PostRange,
+        UploadLedger,
+    },
 };
 use tessera_stores::postgres::{PostgresLedger, PostgresOptions};
 use tessera_test_servers::Postgres;
@@ -405,7 +408,7 @@ async fn timeline_reads() {
             server.sql("ledger", "VACUUM ANALYZE");
         }
         let started = Instant::now();
-        let posts = ledger.timeline_posts(UserId(1), None, 1_000).await.expect("timeline_posts");
+        let posts = ledger.timeline_posts(UserId(1), PostRange::ALL, 1_000).await.expect("timeline_posts");
         let timeline = started.elapsed();
         let expected: Vec<u64> = (99_001..=100_000).rev().collect();
         assert_eq!(posts.iter().map(|post| post.post_id.0).collect::<Vec<_>>(), expected);

@@ -14,7 +14,7 @@ use tessera_domain::{UserId, counters::CounterOperation};
 use tessera_ports::{
     Ledger, StoreError,
     conformance::{self, World},
-    ledger::{CreateUserOutcome, GraphLedger, MaintenanceLedger, PostLedger},
+    ledger::{CreateUserOutcome, GraphLedger, MaintenanceLedger, PostLedger, PostRange},
 };
 use tessera_stores::sqlite::{SqliteLedger, SqliteOptions};
 
@@ -316,7 +316,7 @@ async fn timeline_reads() {
     let authors: Vec<UserId> = (2..1_002).map(UserId).collect();
     for round in 0..3 {
         let started = Instant::now();
-        let posts = ledger.timeline_posts(UserId(1), None, 1_000).await.expect("timeline_posts");
+        let posts = ledger.timeline_posts(UserId(1), PostRange::ALL, 1_000).await.expect("timeline_posts");
         let timeline = started.elapsed();
         let expected: Vec<u64> = (99_001..=100_000).rev().collect();
         assert_eq!(posts.iter().map(|post| post.post_id.0).collect::<Vec<_>>(), expected);
