@@ -1,102 +1,74 @@
-//! The layers of `ARCHITECTURE.md`: who may import whom, and who alone may touch which library.
+//! The layers: `ARCHITECTURE.md` has them in two tables, which crate may import which, and which library is used where; what
+//! cargo knows must be exactly that.
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
-use std::collections::{BTreeMap, BTreeSet};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-/// For every crate, the crates of the workspace that it may depend on.
-const ALLOWED: &[(&str, &[&str])] = &[
-    ("tessera-domain", &[]),
-    ("tessera-ports", &["domain"]),
-    ("tessera-stores", &["domain", "ports"]),
-    ("tessera-media", &["domain", "ports"]),
-    ("tessera-visual", &["domain", "ports"]),
-    ("tessera-ranking", &["domain", "ports"]),
-    ("tessera-ranking-simulation", &["domain", "ranking"]),
-    ("tessera-cluster", &["ports"]),
-    ("tessera-actors", &["domain", "ports", "media", "visual", "ranking", "cluster"]),
-    ("tessera-app", &["domain", "ports", "actors"]),
-    ("tessera-http-api", &["domain", "app"]),
-    ("tessera-demo", &["media"]),
-    ("tessera-bench", &["domain", "ports", "media", "visual", "cluster", "actors", "app"]),
-    (
-        "tessera",
-        &[
-            "domain",
-            "ports",
-            "stores",
-            "media",
-            "visual",
-            "ranking",
-            "ranking-simulation",
-            "cluster",
-            "actors",
-            "app",
-            "http-api",
-            "demo",
-            "bench",
-        ],
-    ),
-    ("tessera-test-servers", &[]),
-    ("tessera-tests", &["domain", "test-servers"]),
-];
-
-/// For every library that is fenced in, the crates that may use it.
-const FENCED: &[(&str, &[&str])] = &[
-    ("sqlx", &["tessera-stores"]),
-    ("redis", &["tessera-stores"]),
-    ("aws-sdk-s3", &["tessera-stores"]),
-    ("s3s", &["tessera-stores"]),
-    ("ractor", &["tessera-cluster", "tessera-actors"]),
-    ("bincode", &["tessera-actors", "tessera-cluster", "tessera-visual"]),
-    ("axum", &["tessera-http-api", "tessera-bench"]),
-    ("image", &["tessera-media", "tessera-tests"]),
-    ("turbojpeg", &["tessera-media"]),
-    ("libaom-sys", &["tessera-media"]),
-    ("webp", &["tessera-media"]),
-    ("instant-distance", &["tessera-visual"]),
-    ("rten", &["tessera-visual"]),
-    ("clap", &["tessera", "tessera-bench"]),
-];
+type Table = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn the_layers_import_one_way_only() {
-    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata runs");
-    let mut seen = BTreeSet::new();
-    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
-    for package in &metadata.packages {
-        let name = package.name.as_str();
-        let may = allowed.get(name).unwrap_or_else(|| panic!("{name} has no place in the layers"));
-        seen.insert(name.to_owned());
-        for dependency in package.dependencies.iter().filter(|dep| dep.kind != DependencyKind::Development) {
-            if let Some(layer) = dependency.name.strip_prefix("tessera-") {
-                assert!(may.contains(&layer), "{name} must not depend on {layer}");
-            }
-            if let Some((library, users)) = FENCED.iter().find(|(library, _)| *library == dependency.name) {
-                assert!(users.contains(&name), "{name} must not use {library}: only {users:?} may");
-            }
-        }
-    }
-    assert_eq!(seen.len(), ALLOWED.len(), "every layer is checked: {seen:?}");
+fn crates_import_what_the_architecture_says() {
+    let metadata = workspace();
+    let layers: BTreeMap<String, String> =
+        metadata.packages.iter().map(|package| (package.name.to_string(), folder_of(&metadata, package))).collect();
+    let found: Table = metadata
+        .packages
+        .iter()
+        .map(|package| {
+            let imports = normal_dependencies(package).filter_map(|name| layers.get(name));
+            (folder_of(&metadata, package), imports.map(|folder| last_part(folder)).collect())
+        })
+        .collect();
+    assert_eq!(found, table("| crate | is | imports |", 2), "found | stated in ARCHITECTURE.md");
 }
 
 #[test]
-fn bincode_stays_in_the_snapshot_codec() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../actors");
-    let mut users = Vec::new();
-    let mut folders = vec![root];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path).expect("a source file");
-                if text.contains("bincode::") {
-                    users.push(path);
-                }
+fn libraries_that_are_fenced_in_stay_there() {
+    let metadata = workspace();
+    let stated = table("| library | used in |", 1);
+    assert!(stated.contains_key("sqlx"), "the table was read: {stated:?}");
+    let mut found: Table = stated.keys().map(|library| (library.clone(), BTreeSet::new())).collect();
+    for package in &metadata.packages {
+        for library in normal_dependencies(package) {
+            if let Some(users) = found.get_mut(library) {
+                users.insert(last_part(&folder_of(&metadata, package)));
             }
         }
     }
-    assert_eq!(users.len(), 1, "{users:?}");
-    assert!(users[0].ends_with("timeline/codec.rs"), "{users:?}");
+    assert_eq!(found, stated, "found | stated in ARCHITECTURE.md");
+}
+
+fn workspace() -> Metadata {
+    MetadataCommand::new().no_deps().exec().expect("cargo metadata runs")
+}
+
+/// A crate's folder, from the root of the workspace.
+fn folder_of(metadata: &Metadata, package: &Package) -> String {
+    let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
+    folder.strip_prefix(&metadata.workspace_root).expect("members lie in the workspace").to_string()
+}
+
+fn last_part(folder: &str) -> String {
+    folder.rsplit('/').next().unwrap_or(folder).to_owned()
+}
+
+fn normal_dependencies(package: &Package) -> impl Iterator<Item = &str> {
+    let normal = package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+    normal.map(|dependency| dependency.name.as_str())
+}
+
+/// The rows below `head` in `ARCHITECTURE.md`: the first cell, and the comma-separated names in the cell `column`.
+fn table(head: &str, column: usize) -> Table {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ARCHITECTURE.md");
+    let text = std::fs::read_to_string(path).expect("ARCHITECTURE.md");
+    let rows = text.lines().skip_while(|line| *line != head).skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let names = cells[column].split(',').map(|name| name.trim().trim_matches('`').to_owned());
+        (cells[0].to_owned(), names.filter(|name| !name.is_empty()).collect())
+    })
+    .collect()
 }

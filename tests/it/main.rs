@@ -28,6 +28,7 @@ mod photos;
 mod posts;
 mod recommendations;
 mod refusals;
+mod tidy;
 mod upload_queue;
 mod videos;
 mod visual_search;
