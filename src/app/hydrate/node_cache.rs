@@ -1,4 +1,5 @@
 //! A bounded cache on this node that never answers with what was invalidated before the question.
+//! Its loads are single-flight: callers that miss the same key at once share one.
 //!
 //! Invalidation moves a version instead of removing entries. A load remembers the version that it began
 //! under, and what it stores counts only while that version is current, so a load that read the old value
@@ -71,22 +72,22 @@ struct UnderWay<K, V> {
 }
 
 /// How the missing keys of one call are answered.
-struct Plan<K: CacheKey, V> {
+struct Flights<K: CacheKey, V> {
     /// The load of keys that nobody is loading yet.
-    lead: Option<Lead<K, V>>,
+    started: Option<SingleFlight<K, V>>,
     /// Keys with the loads that others started.
     joined: Vec<(K, Load<K, V>)>,
 }
 
 /// Takes the keys of a load off the list when whoever started it is done or gone. Others who wait for the
 /// load carry it on.
-struct Lead<K: CacheKey, V> {
+struct SingleFlight<K: CacheKey, V> {
     inner: Arc<Inner<K, V>>,
     keys: Vec<VersionedKey<K>>,
     load: Load<K, V>,
 }
 
-impl<K: CacheKey, V> Drop for Lead<K, V> {
+impl<K: CacheKey, V> Drop for SingleFlight<K, V> {
     fn drop(&mut self) {
         let mut under_way = self.inner.under_way.lock();
         for (key, _) in &self.keys {
@@ -135,9 +136,9 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> NodeCache<K, V> {
         }
         missing.sort_unstable();
         missing.dedup();
-        let Plan { lead, joined } = self.join_or_lead(missing, load);
-        if let Some(lead) = &lead {
-            found.extend(lead.load.clone().await?.iter().map(|(key, value)| (*key, value.clone())));
+        let Flights { started, joined } = self.join_or_start(missing, load);
+        if let Some(started) = &started {
+            found.extend(started.load.clone().await?.iter().map(|(key, value)| (*key, value.clone())));
         }
         for (key, load) in joined {
             if let Some(value) = load.await?.get(&key) {
@@ -167,11 +168,11 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> NodeCache<K, V> {
         self.0.version(key).load(Ordering::SeqCst) == version
     }
 
-    fn join_or_lead<F>(
+    fn join_or_start<F>(
         &self,
         missing: Vec<K>,
         load: impl FnOnce(Vec<VersionedKey<K>>) -> F + Send + 'static,
-    ) -> Plan<K, V>
+    ) -> Flights<K, V>
     where
         F: Future<Output = AppResult<HashMap<K, V>>> + Send + 'static,
     {
@@ -186,12 +187,12 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> NodeCache<K, V> {
             }
         }
         if keys.is_empty() {
-            return Plan { lead: None, joined };
+            return Flights { started: None, joined };
         }
         let load = self.0.clone().load(keys.clone(), load).boxed().shared();
         under_way.extend(keys.iter().map(|(key, version)| (*key, UnderWay { version: *version, load: load.clone() })));
         drop(under_way);
-        Plan { lead: Some(Lead { inner: self.0.clone(), keys, load }), joined }
+        Flights { started: Some(SingleFlight { inner: self.0.clone(), keys, load }), joined }
     }
 }
 
@@ -213,7 +214,7 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> Inner<K, V> {
     where
         F: Future<Output = AppResult<HashMap<K, V>>> + Send,
     {
-        // A load that ended between our look and our lead has stored its values by now.
+        // A load that ended between our look and our start has stored its values by now.
         let mut values = HashMap::with_capacity(keys.len());
         let mut missing = Vec::with_capacity(keys.len());
         for (key, version) in keys {

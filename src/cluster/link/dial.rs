@@ -2,7 +2,7 @@
 
 use super::{
     events::{DownReason, Peer, PeerChange},
-    hello::{EXPORTER_LABEL, Hello, HelloError, Parley, Refusal},
+    hello::{EXPORTER_LABEL, Handshake, Hello, HelloError, Refusal},
     listener::HANDSHAKE_TIMEOUT,
     node::LinkNode,
     session::Agreement,
@@ -172,7 +172,7 @@ async fn dial(node: &LinkNode, peer: &Peer) -> Result<(TlsStream<TcpStream>, Agr
     })?;
     let material = stream.get_ref().1.export_keying_material([0; 40], EXPORTER_LABEL, None);
     let material = material.map_err(|error| DialError::Tls { detail: error.to_string() })?;
-    let parley = Parley::new(settings.secret.bytes(), &material);
+    let handshake = Handshake::new(settings.secret.bytes(), &material);
     let hello = Hello {
         name: node.name.0.clone(),
         wanted: peer.name.0.clone(),
@@ -180,8 +180,8 @@ async fn dial(node: &LinkNode, peer: &Peer) -> Result<(TlsStream<TcpStream>, Agr
         wire_oldest: WIRE_OLDEST,
         wire_newest: settings.wire_newest,
     };
-    let wire = parley.introduce(&mut stream, &hello).await?;
-    let agreement = Agreement { peer: peer.name.clone(), id: parley.session(), wire, instance: 0, dialled: true };
+    let wire = handshake.introduce(&mut stream, &hello).await?;
+    let agreement = Agreement { peer: peer.name.clone(), id: handshake.session(), wire, instance: 0, dialled: true };
     Ok((stream.into(), agreement))
 }
 

@@ -103,8 +103,8 @@ pub(super) enum HelloError {
     Refused(#[from] Refusal),
 }
 
-/// Says and checks what is said, for one connection.
-pub(super) struct Parley {
+/// The handshake of one connection: says, and checks what is said.
+pub(super) struct Handshake {
     key: hmac::Key,
     binding: [u8; 32],
     session: u64,
@@ -116,7 +116,7 @@ enum Role {
     Acceptor,
 }
 
-impl Parley {
+impl Handshake {
     pub(super) fn new(secret: &[u8], material: &KeyingMaterial) -> Self {
         let (mut binding, mut session) = ([0; 32], [0; 8]);
         binding.copy_from_slice(&material[..32]);

@@ -1,7 +1,7 @@
 //! Where other nodes knock: one listener for the life of the process, whatever incarnations come and go behind it.
 
 use super::{
-    hello::{EXPORTER_LABEL, HelloError, Parley, Reply},
+    hello::{EXPORTER_LABEL, Handshake, HelloError, Reply},
     node::LinkNode,
     session::Agreement,
     settings::{LinkError, LinkSettings},
@@ -215,25 +215,25 @@ async fn handshake(
     stream::prepare(&socket).map_err(HandshakeError::Socket)?;
     let mut stream = door.tls.acceptor.accept(socket).await.map_err(|error| HandshakeError::Tls(error.to_string()))?;
     let tls_error = |error: rustls::Error| HandshakeError::Tls(error.to_string());
-    let parley = {
+    let handshake = {
         let (_, connection) = stream.get_ref();
         let certificate = connection.peer_certificates().and_then(<[_]>::first);
         let certificate = certificate.ok_or(HandshakeError::Tls("it showed no certificate".into()))?;
         tls::check_name(certificate).map_err(tls_error)?;
         let material = connection.export_keying_material([0; 40], EXPORTER_LABEL, None).map_err(tls_error)?;
-        Parley::new(door.settings.secret.bytes(), &material)
+        Handshake::new(door.settings.secret.bytes(), &material)
     };
-    let hello = parley.listen(&mut stream).await?;
+    let hello = handshake.listen(&mut stream).await?;
     let verdict = node.judge(&hello);
     let reply = match &verdict {
         Ok(wire) => Reply::Welcome { wire: *wire },
         Err(refusal) => Reply::Refused(refusal.clone()),
     };
-    parley.reply(&mut stream, &reply).await?;
+    handshake.reply(&mut stream, &reply).await?;
     let agreement = Agreement {
         wire: verdict.map_err(HelloError::from)?,
         peer: NodeName(hello.name),
-        id: parley.session(),
+        id: handshake.session(),
         instance: hello.instance,
         dialled: false,
     };

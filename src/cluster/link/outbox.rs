@@ -2,7 +2,7 @@
 //!
 //! A counted frame takes a credit, and the peer's acknowledgement gives it back, so that at most
 //! [`FRAMES_IN_FLIGHT`] are under way. What comes meanwhile waits here and forms the next frame: the slower the peer,
-//! the fuller the frames. Acknowledgements ride on frames; alone they go once half the credits are owed.
+//! the fuller the frames. Acknowledgements ride on frames; alone they go once half the credits wait for one.
 
 use super::frame::{Entry, FrameError, Header, VERSION_WITH_CLOCK};
 use crate::Deadline;

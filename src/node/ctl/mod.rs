@@ -56,7 +56,7 @@ enum CtlCommand {
         #[arg(long, value_name = "ID", conflicts_with_all = ["state", "cursor"])]
         retry: Option<String>,
     },
-    /// Events of the outbox that were given up: effects of posts, likes and deletions that are still owed
+    /// Events of the outbox that were given up: effects of posts, likes and deletions that are still missing
     Events {
         /// Go on behind an earlier page: its last line says where
         #[arg(long)]

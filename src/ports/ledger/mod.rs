@@ -9,7 +9,7 @@
 //! - Lists are bounded by their `limit`, which callers keep at [`MAX_PAGE`] or below.
 
 mod accounts;
-mod advertisements;
+mod ads;
 mod discovery;
 mod embeddings;
 mod engagement;
@@ -23,7 +23,7 @@ mod tastes;
 mod uploads;
 
 pub use accounts::*;
-pub use advertisements::*;
+pub use ads::*;
 pub use discovery::*;
 pub use embeddings::*;
 pub use engagement::*;

@@ -1,6 +1,6 @@
 //! The first words, over a pipe.
 
-use super::super::hello::{Hello, HelloError, Parley, Refusal, Reply, common_wire};
+use super::super::hello::{Handshake, Hello, HelloError, Refusal, Reply, common_wire};
 use tokio::io::{AsyncWriteExt, duplex};
 
 const MATERIAL: [u8; 40] = [5; 40];
@@ -10,7 +10,11 @@ fn hello() -> Hello {
 }
 
 /// Both parts at once: what the dialler learns, and what the acceptor heard.
-async fn meet(dialler: Parley, acceptor: Parley, reply: Reply) -> (Result<u16, HelloError>, Result<Hello, HelloError>) {
+async fn meet(
+    dialler: Handshake,
+    acceptor: Handshake,
+    reply: Reply,
+) -> (Result<u16, HelloError>, Result<Hello, HelloError>) {
     let (mut here, mut there) = duplex(4_096);
     let accept = async {
         let heard = acceptor.listen(&mut there).await;
@@ -25,15 +29,15 @@ async fn meet(dialler: Parley, acceptor: Parley, reply: Reply) -> (Result<u16, H
 
 #[tokio::test]
 async fn those_who_know_the_secret_are_introduced() {
-    let ours = Parley::new(b"secret", &MATERIAL);
-    let theirs = Parley::new(b"secret", &MATERIAL);
+    let ours = Handshake::new(b"secret", &MATERIAL);
+    let theirs = Handshake::new(b"secret", &MATERIAL);
     assert_eq!(ours.session(), theirs.session());
     let (learned, heard) = meet(ours, theirs, Reply::Welcome { wire: 2 }).await;
     assert_eq!((learned.unwrap(), heard.unwrap()), (2, hello()));
-    let parley = || Parley::new(b"secret", &MATERIAL);
-    let (learned, _) = meet(parley(), parley(), Reply::Refused(Refusal::Departed)).await;
+    let handshake = || Handshake::new(b"secret", &MATERIAL);
+    let (learned, _) = meet(handshake(), handshake(), Reply::Refused(Refusal::Departed)).await;
     assert!(matches!(learned, Err(HelloError::Refused(Refusal::Departed))));
-    let (learned, _) = meet(parley(), parley(), Reply::Welcome { wire: 3 }).await;
+    let (learned, _) = meet(handshake(), handshake(), Reply::Welcome { wire: 3 }).await;
     assert!(matches!(learned, Err(HelloError::Garbled(_))), "a version that was not offered");
 }
 
@@ -42,7 +46,8 @@ async fn another_secret_and_another_connection_prove_nothing() {
     let other_connection = [6; 40];
     for (secret, material) in [(&b"guess"[..], MATERIAL), (b"secret", other_connection)] {
         let (learned, heard) =
-            meet(Parley::new(secret, &material), Parley::new(b"secret", &MATERIAL), Reply::Welcome { wire: 2 }).await;
+            meet(Handshake::new(secret, &material), Handshake::new(b"secret", &MATERIAL), Reply::Welcome { wire: 2 })
+                .await;
         assert!(matches!(learned, Err(HelloError::Refused(Refusal::WrongSecret))));
         assert!(matches!(heard, Err(HelloError::Refused(Refusal::WrongSecret))));
     }
@@ -51,14 +56,14 @@ async fn another_secret_and_another_connection_prove_nothing() {
 #[tokio::test]
 async fn ones_own_words_given_back_prove_nothing() {
     let (mut here, mut mirror) = duplex(4_096);
-    let parley = Parley::new(b"secret", &MATERIAL);
+    let handshake = Handshake::new(b"secret", &MATERIAL);
     let reflect = async {
         let (mut read, mut write) = tokio::io::split(&mut mirror);
         let _ = tokio::io::copy(&mut read, &mut write).await;
     };
     let introduction = hello();
     tokio::select! {
-        learned = parley.introduce(&mut here, &introduction) => {
+        learned = handshake.introduce(&mut here, &introduction) => {
             assert!(matches!(learned, Err(HelloError::Refused(Refusal::WrongSecret))));
         }
         () = reflect => unreachable!("the mirror reflects as long as somebody looks"),
@@ -71,7 +76,7 @@ async fn garbage_is_said_to_be_garbage() {
     for garbage in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &too_long] {
         let (mut here, mut there) = duplex(4_096);
         here.write_all(garbage).await.unwrap();
-        let heard = Parley::new(b"secret", &MATERIAL).listen(&mut there).await;
+        let heard = Handshake::new(b"secret", &MATERIAL).listen(&mut there).await;
         assert!(matches!(heard, Err(HelloError::Garbled(_))));
     }
 }
