@@ -49,7 +49,7 @@ impl Call for Outdated {
     }
 }
 
-/// Fan-out to the resident timelines of all nodes (section 3). Cheap to clone.
+/// Fan-out to the resident timelines of all nodes (docs/functions.md, section 3). Cheap to clone.
 #[derive(Clone)]
 pub struct ClusterFanout(NodeService<Delivery>);
 

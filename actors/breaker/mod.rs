@@ -1,4 +1,4 @@
-//! Circuit breakers before what may fail (section 10): one [`BreakerRef`] per dependency and node.
+//! Circuit breakers before what may fail (docs/functions.md, section 10): one [`BreakerRef`] per dependency and node.
 //!
 //! ```text
 //! caller ─► BreakerRef::call ─ open? ─────────► refused at once, the caller falls back

@@ -6,7 +6,7 @@
 //!                                        Ledger::apply_counter_batch ─► HotStore::update_counts ─► replies
 //! ```
 //!
-//! The ledger's transaction decides who counts (section 4 of the pseudocode, and section 9 for hot posts); the
+//! The ledger's transaction decides who counts (docs/functions.md, sections 4 and 9); the
 //! actor only makes many requests share one commit. Hence nothing is lost when it dies, and two of them at
 //! once would still count right. Which shard a like goes to may change at any time, because the like's row
 //! remembers where it was counted.

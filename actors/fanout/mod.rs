@@ -1,4 +1,4 @@
-//! Fan-out: one message per node for a new post, one push to each resident follower (section 3).
+//! Fan-out (docs/functions.md, section 3): one message per node for a new post, one push to each resident follower.
 //!
 //! Deliveries of one author go through one of a few lanes, so they keep their order, and lanes work side by
 //! side. A delivery is answered once every resident timeline has it in its mailbox (or was reset because

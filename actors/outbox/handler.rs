@@ -68,7 +68,7 @@ impl EventHandler {
                 // The hot store first, or a reader in between would take its old copy into a node's cache.
                 self.hot.remove_posts(&[*post_id]).await?;
                 self.invalidation.everywhere(Outdated::post(*post_id), deadline).await?;
-                // Section 7, `invalidate_cache`: the network in front lets go of an edited post's pictures too.
+                // The network in front lets go of an edited post's pictures too (docs/functions.md, section 7).
                 for post in self.ledger.posts(&[*post_id]).await? {
                     self.cdn.purge(&paths_of(post.author_id, &post.media)).await?;
                 }
@@ -106,7 +106,7 @@ impl EventHandler {
     async fn post_created(&self, post: PostRef, deadline: Deadline) -> Result<(), ActorError> {
         // Unknown only if the account is gone: then nobody needs the post.
         let Some(author) = self.author(post.author_id).await? else { return Ok(()) };
-        // Readers pull a celebrity's posts (section 3, `fanout_on_write`).
+        // Readers pull a celebrity's posts (docs/functions.md, section 3).
         if !author.celebrity {
             self.fanout.deliver(Delivery::Post(post), deadline).await?;
         }
@@ -128,7 +128,7 @@ impl EventHandler {
         }
     }
 
-    /// Section 7, `invalidate_cache`: counts what was really removed.
+    /// Counts what was really removed (docs/functions.md, section 7).
     async fn post_deleted(
         &self,
         post: PostRef,

@@ -8,7 +8,7 @@ use tessera_ports::ledger::StandingLike;
 pub(super) const RECENT_LIKES: usize = 100;
 /// Of each liked post so many who liked it last are compared.
 pub(super) const LIKERS_PER_POST: usize = 50;
-/// People who like the same that are asked for their posts (section 6, `generate_candidates`).
+/// People who like the same that are asked for their posts (docs/functions.md, section 6).
 pub(super) const SIMILAR_USERS: usize = 50;
 /// People whose likeness is kept; the least alike go first.
 const KEPT_USERS: usize = 1_000;

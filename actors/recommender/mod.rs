@@ -1,4 +1,5 @@
-//! The recommender of one person: what they like and who likes the same, kept up to date by every like (section 6).
+//! The recommender of one person: what they like and who likes the same, kept up to date by every like
+//! (docs/functions.md, section 6).
 //!
 //! It knows the taste; candidates are gathered and scored by the use case, which has the node's caches at hand. Similar
 //! people come from co-likes: whoever liked the same posts lately, weighed by how few did and how long ago. All of it

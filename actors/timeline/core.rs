@@ -1,4 +1,4 @@
-//! The pure state machine of a timeline (sections 2 and 3): entries, what was seen, opened feeds.
+//! The pure state machine of a timeline: entries, what was seen, opened feeds (docs/functions.md, sections 2 and 3).
 
 use super::message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use tessera_domain::{
     stitch::stitch,
 };
 
-/// A timeline keeps this many of the newest posts (section 3, `fanout_worker`).
+/// A timeline keeps this many of the newest posts (docs/functions.md, section 3).
 pub const MAX_ENTRIES: usize = 1_000;
 /// An opened feed holds at most this many places.
 pub const MAX_FEED_ENTRIES: usize = 2_000;

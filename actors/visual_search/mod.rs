@@ -1,5 +1,5 @@
-//! The visual index: posts by what their pictures look like, in shards spread over the nodes (section 8 of the
-//! pseudocode).
+//! The visual index: posts by what their pictures look like, in shards spread over the nodes
+//! (docs/functions.md, section 8).
 //!
 //! ```text
 //! search ─► VisualSearchRef ─► every shard at once, until a deadline ─► merged; shards that are missing are told

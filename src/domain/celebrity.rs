@@ -1,8 +1,8 @@
 //! The celebrity rule: whose posts are pulled by readers instead of pushed to followers.
 //!
-//! Section 3 of the pseudocode compares the follower count with one threshold. An author who hovers
-//! around it would flip with every follow, so the rule here has hysteresis: an author becomes a
-//! celebrity at the threshold and stops being one only below 90 % of it.
+//! With one threshold an author who hovers around it would flip with every follow, so the rule here has
+//! hysteresis: an author becomes a celebrity at the threshold and stops being one only below 90 % of it
+//! (docs/functions.md, section 3).
 
 use crate::{Timestamp, UserId, user::User};
 

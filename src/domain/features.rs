@@ -1,4 +1,4 @@
-//! What is known of a candidate as numbers: the input of the ranking model (section 6, step 2).
+//! What is known of a candidate as numbers: the input of the ranking model (docs/functions.md, section 6).
 //!
 //! A row has one number per [`Feature`]; what is not known is `NaN`, which the model treats as a value of its own. Every
 //! number is made from what the caller already gathered for a thousand candidates at once, and only from what

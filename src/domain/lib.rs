@@ -1,8 +1,7 @@
 //! The vocabulary and the rules of a photo feed: pure values and pure functions.
 //!
 //! Nothing here does I/O, reads a clock or knows an actor. Callers pass the time and the seed in,
-//! so that every rule can be replayed. Names of sections refer to the feed pseudocode that the
-//! product implements ("section 2" is feed generation, and so on).
+//! so that every rule can be replayed. `docs/functions.md` says which function of a feed uses them.
 
 pub mod ads;
 pub mod breaker;

@@ -15,7 +15,7 @@ pub enum MediaKind {
 
 /// Content types that an upload may declare, with the extension its object gets.
 ///
-/// The extension never comes from the client's file name (reading notes, section 1).
+/// The extension never comes from the client's file name (docs/functions.md, section 1).
 pub const ALLOWED_CONTENT_TYPES: &[(&str, &str)] = &[
     ("image/jpeg", "jpg"),
     ("image/png", "png"),

@@ -1,4 +1,5 @@
-//! Recommendations: where candidates come from, why one is shown, and the business rules of section 6.
+//! Recommendations: where candidates come from, why one is shown, and the business rules
+//! (docs/functions.md, section 6).
 
 use crate::{
     Timestamp, UserId,
@@ -13,10 +14,10 @@ use std::{
     ops::{BitOr, BitOrAssign},
 };
 
-/// Taken from the score of a post similar to what the viewer saw lately (section 6, rule 3).
+/// Taken from the score of a post similar to what the viewer saw lately.
 pub const SIMILARITY_PENALTY: f64 = 0.05;
 
-/// Which of the four sources of section 6 brought a candidate; several may.
+/// Which of the four sources brought a candidate; several may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CandidateSources(u8);
@@ -119,7 +120,7 @@ pub struct ScoredCandidate {
     pub is_similar_to_seen: bool,
 }
 
-/// Applies the business rules as `reading-notes` read them: the scores are adjusted first (+0.1 under six hours, -0.05
+/// Applies the business rules: the scores are adjusted first (+0.1 under six hours, -0.05
 /// where similar to what was seen lately), then sorted, then at most two posts per author stay. Best first; a score
 /// that is no number counts as the worst; of equal scores the newer post comes first.
 pub fn apply_business_rules(mut scored: Vec<ScoredCandidate>, now: Timestamp) -> Vec<ScoredCandidate> {

@@ -1,8 +1,7 @@
-//! Stitching: social, recommended and ad posts mixed by ratio (section 2, `stitch_feed`).
+//! Stitching: social, recommended and ad posts mixed by ratio (docs/functions.md, section 2).
 //!
-//! Read as the reading notes do: the ratios are normalised, the mix is spread evenly instead of drawn
-//! place by place, a source that runs dry is filled up by the others, and ads never exceed their
-//! share nor follow one another.
+//! The ratios are normalised, the mix is spread evenly instead of drawn place by place, a source that runs
+//! dry is filled up by the others, and ads never exceed their share nor follow one another.
 
 use crate::{Invalid, feed::Candidate, hash::SeededRandom};
 use serde::{Deserialize, Serialize};

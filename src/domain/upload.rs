@@ -3,7 +3,7 @@
 use crate::{Invalid, PostId, Timestamp, UploadId, UserId, media, time::DAY_MS};
 use serde::{Deserialize, Serialize};
 
-/// How long a presigned URL is valid, in seconds (section 1 of the pseudocode).
+/// How long a presigned URL is valid, in seconds (docs/functions.md, section 1).
 pub const PRESIGN_SECONDS: u64 = 900;
 /// An upload whose URL ran out this long ago and that was never completed is swept.
 pub const SWEEP_GRACE_MS: i64 = 15 * 60 * 1_000;

@@ -16,7 +16,7 @@ use crate::raster::{Raster, fit_size};
 use crate::sample::sample_of;
 use crate::{ImageFormat, Limits, MediaError, color, sniff, sniff_unsupported};
 
-/// Side of the box of the large JPEG, in pixels (pseudocode section 5, as are all sizes and qualities here).
+/// Side of the box of the large JPEG, in pixels (docs/functions.md, section 5, has all sizes and qualities).
 const LARGE_SIDE: u32 = 1080;
 /// Side of the box of the medium JPEG, the AVIF, the WebP and the animation, in pixels.
 pub(crate) const MEDIUM_SIDE: u32 = 640;
@@ -29,7 +29,7 @@ const THUMBNAIL_QUALITY: u8 = 80;
 const WEBP_QUALITY: f32 = 80.0;
 /// libwebp's effort: 3 is as good as 4, its default, for less time; 2 is 3 % larger and half a point of SSIMULACRA2 worse.
 const WEBP_METHOD: i32 = 3;
-/// libaom's `cq-level` that looks, by SSIMULACRA2, as the pseudocode's "quality 75" does at the default effort of common software.
+/// libaom's `cq-level` that looks, by SSIMULACRA2, as "quality 75" does at the default effort of common software.
 const AVIF_QUANTIZER: u8 = 8;
 
 /// One file to be served.

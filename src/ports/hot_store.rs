@@ -10,11 +10,11 @@ use tessera_domain::{
     post::Post,
 };
 
-/// How long a post's copy lives (section 2, `hydrate_posts`).
+/// How long a post's copy lives (docs/functions.md, section 2).
 pub const POST_TTL: Duration = Duration::from_secs(3_600);
 /// How long a removed post's copy is refused: far longer than a reader takes from the ledger to `put_posts`.
 pub const REMOVED_TTL: Duration = Duration::from_secs(60);
-/// How long a timeline's snapshot lives after its last write (section 3, `fanout_worker`).
+/// How long a timeline's snapshot lives after its last write (docs/functions.md, section 3).
 pub const TIMELINE_TTL: Duration = Duration::from_secs(86_400);
 
 /// Copies, mirrors and snapshots. Every method is idempotent and may be retried whatever its error said.

@@ -3,7 +3,7 @@
 //!
 //! People have interests over topics, a taste of style, a mood to engage and hours at which they come; some post, about a few
 //! topics, in a style, well or badly. People follow whom they find interesting and who is known. A session shows a
-//! list gathered from the four sources of section 6 and from those followed, ordered by what is popular with
+//! list gathered from the four sources of recommendations and from those followed, ordered by what is popular with
 //! noise, so that good posts show up everywhere. A viewer looks at the first place always and at later ones
 //! less often, and engages with what was looked at by a chance that nobody logs: topic, quality, style,
 //! acquaintance, age and mood decide.

@@ -87,7 +87,7 @@ fn chance_to_engage(world: &World, viewer: usize, post: usize, at: Timestamp) ->
     1.0 / (1.0 + (-log_odds).exp())
 }
 
-/// The four sources of section 6, and newest posts of those followed; in the order of posts.
+/// The four sources of recommendations, and newest posts of those followed; in the order of posts.
 fn gather(world: &World, viewer: usize, at: Timestamp, random: &mut SeededRandom) -> BTreeMap<usize, Found> {
     let mut found: BTreeMap<usize, Found> = BTreeMap::new();
     let mut add = |post: usize, sources: CandidateSources, co_likes: f64| {

@@ -1,4 +1,5 @@
-//! Likes and comments (section 4). Every change is answered once it is durable, with the post's total.
+//! Likes and comments (docs/functions.md, section 4). Every change is answered once it is durable, with the
+//! post's total.
 
 mod add_comment;
 mod comment_view;

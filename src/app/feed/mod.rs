@@ -1,4 +1,4 @@
-//! The feed (section 2, `generate_feed`).
+//! The feed: `generate_feed` (docs/functions.md, section 2).
 //!
 //! ```text
 //! get_feed ─► skeleton ─ first page ──► sources: celebrities and own │ recommended │ ads    side by side, each in its time

@@ -1,4 +1,4 @@
-//! The order of followed posts by the ranking model (section 2, step 4), where the operator wants that.
+//! The order of followed posts by the ranking model, where the operator wants that (docs/functions.md, section 2).
 
 use super::{Degraded, sources::Sources};
 use crate::App;

@@ -1,4 +1,5 @@
-//! Recommendations (section 6): candidates of four sources, what is known of them, the model, the business rules.
+//! Recommendations (docs/functions.md, section 6): candidates of four sources, what is known of them, the model, the
+//! business rules.
 //!
 //! ```text
 //! gather: popular │ similar people's posts and likes │ hashtags │ look-alikes     side by side, each with its time-out

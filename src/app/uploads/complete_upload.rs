@@ -1,4 +1,4 @@
-//! The bytes are there: queue the media job (section 1).
+//! The bytes are there: queue the media job (docs/functions.md, section 1).
 
 use crate::{App, AppError, AppResult};
 use tessera_domain::{

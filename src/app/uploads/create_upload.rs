@@ -1,4 +1,4 @@
-//! Opens an upload: `generate_presigned_url` (section 1).
+//! Opens an upload: `generate_presigned_url` (docs/functions.md, section 1).
 
 use super::upload_parts::UploadParts;
 use crate::{App, AppError, AppResult};

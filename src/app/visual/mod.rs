@@ -1,4 +1,4 @@
-//! Posts by what their pictures look like (section 8 of the pseudocode).
+//! Posts by what their pictures look like (docs/functions.md, section 8).
 
 mod candidates;
 mod ranking;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use tessera_domain::{PostId, UserId, counters::Counts};
 
-/// What likeness counts (section 8).
+/// What likeness counts (docs/functions.md, section 8).
 const SIMILARITY_WEIGHT: f64 = 0.7;
 /// What engagement counts.
 const ENGAGEMENT_WEIGHT: f64 = 0.3;

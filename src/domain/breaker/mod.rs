@@ -1,4 +1,5 @@
-//! A circuit breaker as a pure state machine (section 10), with the vocabulary and the semantics of resilience4j.
+//! A circuit breaker as a pure state machine, with the vocabulary and the semantics of resilience4j
+//! (docs/functions.md, section 10).
 //!
 //! ```text
 //!            rate reached                 wait over

@@ -1,4 +1,4 @@
-//! The table of cases, written from resilience4j's documented behaviour; the pseudocode's breaker as a contrast;
+//! The table of cases, written from resilience4j's documented behaviour; the textbook's breaker as a contrast;
 //! what holds whatever happens.
 
 mod cases;

@@ -1,4 +1,4 @@
-//! Counters of a post, spread over shards when it is hot (sections 4 and 9).
+//! Counters of a post, spread over shards when it is hot (docs/functions.md, sections 4 and 9).
 //!
 //! A counter's truth is one ledger row per (post, shard), moved in the same transaction as the like
 //! that it counts. A like's row remembers the shard it was counted in, so that an unlike always

@@ -1,5 +1,5 @@
-//! The breaker of the pseudocode's section 10, to the letter: its counts never begin anew but for the failures,
-//! it needs no minimum of calls, knows nothing of slow ones, and lets everybody pass while half open.
+//! The textbook's breaker (docs/functions.md, section 10): its counts never begin anew but for the failures, it needs
+//! no minimum of calls, knows nothing of slow ones, and lets everybody pass while half open.
 
 use super::*;
 
