@@ -119,13 +119,13 @@ impl AdsCore {
         Choice::Read(Question { user_id, limit, day: self.day, unflushed })
     }
 
-    /// Ends to answer: `seen` is what the ledger says the user saw on the question's day.
-    pub fn choose(&mut self, question: &Question, seen: &[AdImpressions], now: Timestamp) -> Vec<AdCandidate> {
+    /// Ends to answer: `shown` is what the ledger says the user was shown on the question's day.
+    pub fn choose(&mut self, question: &Question, shown: &[AdImpressions], now: Timestamp) -> Vec<AdCandidate> {
         self.turn_to(now);
         let is_today = question.day == self.day;
         let below_cap = |campaign: &&Campaign| {
             let ad = &campaign.spend.ad;
-            let in_ledger = seen.iter().find(|seen| is_today && seen.ad_id == ad.id).map_or(0, |seen| seen.count);
+            let in_ledger = shown.iter().find(|row| is_today && row.ad_id == ad.id).map_or(0, |row| row.count);
             let before = question.unflushed.iter().find(|(id, _)| is_today && *id == ad.id).map_or(0, |(_, n)| *n);
             in_ledger.saturating_add(before.max(self.unflushed(question.user_id, ad.id, now))) < ad.frequency_cap
         };

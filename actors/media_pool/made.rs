@@ -56,8 +56,8 @@ pub(super) async fn compute<T: Send + 'static>(
     tokio::time::timeout(limit, computed).await.map_err(|_| format!("it took longer than {limit:?}"))?
 }
 
-/// What the current model makes of a picture, in the calling thread. A post without it is not found by its looks until upkeep
-/// has made up for it.
+/// What the current model makes of a picture, in the calling thread. A post without it is not found by its looks until
+/// the index's keeper has made up for it.
 pub(super) fn embed(embedder: Option<&Embedder>, image: &ProcessedImage) -> Option<Embedding> {
     let embedded = embedder?.embed(&image.sample, image.perceptual_hash);
     embedded.inspect_err(|error| tracing::warn!(%error, "a picture could not be embedded")).ok()

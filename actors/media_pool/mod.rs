@@ -1,5 +1,5 @@
-//! The media pool of a node: leased jobs from the ledger become posts (`process_media_job`, section 1 of the
-//! pseudocode; pictures and videos).
+//! The media pool of a node: leased jobs from the ledger become posts, pictures and videos alike
+//! (`process_media_job`; docs/functions.md, section 1).
 //!
 //! ```text
 //! feeder (claims no more jobs than workers are free, prolongs their leases, fails those whose worker died)
@@ -100,7 +100,7 @@ pub struct MediaPoolArgs {
     pub video_tools: Result<VideoTools, String>,
     /// Where videos lie while they are worked on.
     pub scratch: Scratch,
-    /// Makes embeddings of pictures; `None`: upkeep does, on a node that can.
+    /// Makes embeddings of pictures; `None`: the index's keeper does, on a node that can.
     pub embedder: Option<Embedder>,
     /// Ids for new posts.
     pub next_id: NextId,

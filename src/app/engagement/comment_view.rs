@@ -22,7 +22,7 @@ impl App {
         comments: Vec<Comment>,
     ) -> AppResult<Vec<(CommentId, Option<CommentView>)>> {
         let authors = comments.iter().map(|comment| comment.author_id).collect();
-        let authors = self.hydrator.users_seen_by(viewer, authors).await?;
+        let authors = self.hydrator.users_for(viewer, authors).await?;
         let view = |comment: Comment| {
             let author = authors.get(&comment.author_id);
             let author = author.filter(|(user, stands)| user.deleted_at.is_none() && !stands.is_blocked());

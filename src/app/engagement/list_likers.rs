@@ -24,7 +24,7 @@ impl App {
         let mut page = PageFill::new(limit, after);
         while let Some((after, count)) = page.wanted() {
             let rows = self.ledger.likers(post_id, after, count).await?;
-            let users = self.hydrator.users_seen_by(viewer, rows.iter().map(|row| row.user_id).collect()).await?;
+            let users = self.hydrator.users_for(viewer, rows.iter().map(|row| row.user_id).collect()).await?;
             let shown = rows.into_iter().map(|row| {
                 let user = users.get(&row.user_id);
                 let user = user.filter(|(user, stands)| visibility(viewer, user, *stands) != Visibility::Hidden);

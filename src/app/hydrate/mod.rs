@@ -1,4 +1,4 @@
-//! From post ids to posts that can be shown: `hydrate_posts` (section 2).
+//! From post ids to posts that can be shown: `hydrate_posts` (docs/functions.md, section 2).
 //!
 //! The order is kept; deleted and hidden posts are dropped; nothing is asked for per post. Blocks, mutes and
 //! private accounts are decided here, at read time, whatever was pushed or ranked before.
@@ -83,12 +83,12 @@ impl Hydrator {
             return Ok(Vec::new());
         }
         let liked = async { Ok(self.ledger.liked_by(viewer, ids).await?) };
-        let (seen, mut totals, liked) =
+        let (visible, mut totals, liked) =
             tokio::try_join!(self.visible_posts(viewer, ids, context), self.totals(ids), liked)?;
-        let known = std::mem::take(&mut totals.missed).into_iter().filter(|(id, _)| seen.contains_key(id));
+        let known = std::mem::take(&mut totals.missed).into_iter().filter(|(id, _)| visible.contains_key(id));
         self.fill_mirrors(known).await;
         let show = |id: &PostId| {
-            let (post, author) = seen.get(id)?.clone();
+            let (post, author) = visible.get(id)?.clone();
             let counts = totals.of.get(id).copied().unwrap_or_default();
             Some(HydratedPost { post, author, counts, liked: liked.contains(id) })
         };
@@ -113,15 +113,15 @@ impl Hydrator {
     /// # Errors
     /// Those of the ledger.
     pub(crate) async fn visible_post(&self, viewer: UserId, id: PostId) -> AppResult<Option<Arc<Post>>> {
-        let mut seen = self.visible_posts(viewer, &[id], Context::Direct).await?;
-        Ok(seen.remove(&id).map(|(post, _)| post))
+        let mut visible = self.visible_posts(viewer, &[id], Context::Direct).await?;
+        Ok(visible.remove(&id).map(|(post, _)| post))
     }
 
     /// Accounts and how `viewer` stands to each, without those that do not exist.
     ///
     /// # Errors
     /// Those of the ledger.
-    pub(crate) async fn users_seen_by(
+    pub(crate) async fn users_for(
         &self,
         viewer: UserId,
         mut ids: Vec<UserId>,
@@ -164,16 +164,16 @@ impl Hydrator {
         if posts.is_empty() {
             return Ok(HashMap::new());
         }
-        let authors = self.users_seen_by(viewer, posts.values().map(|post| post.author_id).collect()).await?;
-        let seen = posts.into_iter().filter_map(|(id, post)| {
+        let authors = self.users_for(viewer, posts.values().map(|post| post.author_id).collect()).await?;
+        let visible = posts.into_iter().filter_map(|(id, post)| {
             let (author, relationship) = authors.get(&post.author_id)?;
-            let shown = match visibility(viewer, author, *relationship) {
+            let may_see = match visibility(viewer, author, *relationship) {
                 Visibility::Visible => true,
                 Visibility::HiddenInFeeds => context == Context::Direct,
                 Visibility::Hidden => false,
             };
-            shown.then(|| (id, (post, author.clone())))
+            may_see.then(|| (id, (post, author.clone())))
         });
-        Ok(seen.collect())
+        Ok(visible.collect())
     }
 }

@@ -59,7 +59,7 @@ impl App {
         while let Some((after, count)) = page.wanted() {
             let rows = self.ledger.notifications(user_id, after, count).await?;
             let actors = rows.iter().flat_map(|row| row.actor_ids.iter().copied()).collect();
-            let actors = self.hydrator.users_seen_by(user_id, actors).await?;
+            let actors = self.hydrator.users_for(user_id, actors).await?;
             page.add(rows.into_iter().map(|row| ((row.updated_at, row.id), view(row, &actors))).collect());
         }
         Ok(page.finish())

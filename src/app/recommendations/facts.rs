@@ -76,7 +76,7 @@ impl App {
         let (posts, mut totals, authors, liked_ever, vectors, viewers) = tokio::try_join!(
             self.hydrator.posts(&known).boxed(),
             self.hydrator.totals(&ids).boxed(),
-            self.hydrator.users_seen_by(viewer, authors).boxed(),
+            self.hydrator.users_for(viewer, authors).boxed(),
             all_liked,
             self.vectors(&looks).boxed(),
             self.hydrator.users(std::slice::from_ref(&viewer)).boxed(),

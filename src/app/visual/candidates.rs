@@ -106,7 +106,7 @@ impl App {
         if ids.is_empty() {
             return Ok(ids);
         }
-        let authors = self.hydrator.users_seen_by(viewer, ids.iter().copied().collect()).await?;
+        let authors = self.hydrator.users_for(viewer, ids.iter().copied().collect()).await?;
         let may_be_found = |id: &UserId| {
             authors.get(id).is_some_and(|(author, relationship)| {
                 let visible = visibility(viewer, author, *relationship) == Visibility::Visible;

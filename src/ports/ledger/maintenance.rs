@@ -4,7 +4,7 @@ use crate::StoreResult;
 use async_trait::async_trait;
 use tessera_domain::{Timestamp, UserId};
 
-/// Upkeep of the ledger.
+/// What concerns the ledger as a whole, and what timelines keep in it.
 #[async_trait]
 pub trait MaintenanceLedger: Send + Sync + 'static {
     /// The durable part of a user's timeline (what was seen), in the timeline codec's own form.
