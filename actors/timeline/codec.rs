@@ -1,6 +1,6 @@
 //! How a timeline is written down: a version byte, then `bincode` (ADR 0008).
 //!
-//! `bincode` is used here and in the wire format only, so that it can be replaced in one file. What cannot
+//! Where else `bincode` is used stands in ADR 0008; each place can be replaced by itself. What cannot
 //! be read is treated as missing, never as an error: a timeline rebuilds from the ledger.
 
 use super::core::{OpenedFeed, TimelineCore};
