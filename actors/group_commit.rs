@@ -50,7 +50,6 @@ pub(crate) struct GroupCommit<T> {
 }
 
 impl<T> GroupCommit<T> {
-    /// An idle queue.
     pub fn new(limits: GroupCommitLimits) -> Self {
         let waiting = VecDeque::new();
         Self { limits, waiting, waiting_weight: 0, last_start: None, under_way: false, timer_runs: false }

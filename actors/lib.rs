@@ -61,7 +61,6 @@ impl EntityKey for UserKey {
 /// Names the counter of one post in one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CounterKey {
-    /// Which post.
     pub post_id: PostId,
     /// Which of its shards.
     pub shard: u16,

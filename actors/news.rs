@@ -1,5 +1,5 @@
-//! What every node of the cluster hears of, not only the owner of an entity: deliveries to resident timelines, and copies
-//! that are out of date.
+//! What every node of the cluster hears of, not only the owner of an entity: deliveries to resident timelines, and
+//! copies that are out of date.
 //!
 //! One message per node, however many of its users are meant.
 
@@ -20,22 +20,18 @@ pub struct Outdated {
     pub posts: Vec<PostId>,
     /// Accounts whose profile changed.
     pub users: Vec<UserId>,
-    /// Sessions that ended.
     pub sessions: Vec<TokenHash>,
 }
 
 impl Outdated {
-    /// One post.
     pub fn post(post_id: PostId) -> Self {
         Self { posts: vec![post_id], ..Self::default() }
     }
 
-    /// Some accounts.
     pub fn users(user_ids: &[UserId]) -> Self {
         Self { users: user_ids.to_vec(), ..Self::default() }
     }
 
-    /// One session.
     pub fn session(token: TokenHash) -> Self {
         Self { sessions: vec![token], ..Self::default() }
     }

@@ -12,7 +12,6 @@ const SHARDS_PER_STEP: usize = 16;
 /// Sweeps so many shards of one region from a first one on (`Region::sweep`).
 pub type SweepRegion = Arc<dyn Fn(usize, usize) + Send + Sync>;
 
-/// The sweeping actor.
 pub struct Sweeper;
 
 /// The sweeper's only message: take a step.
@@ -21,7 +20,6 @@ pub struct TakeStep;
 
 impl ractor::Message for TakeStep {}
 
-/// The sweeper's state.
 pub struct SweeperState {
     regions: Vec<SweepRegion>,
     next_shard: usize,

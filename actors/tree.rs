@@ -56,15 +56,11 @@ const LANE_MAILBOX: usize = 1_024;
 /// What the actors of a node stand on.
 #[derive(Clone)]
 pub struct ActorSystemArgs {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// Fast copies.
     pub hot: Arc<dyn HotStore>,
-    /// Originals and variants.
     pub objects: Arc<dyn ObjectStore>,
     /// Copies of media in front of the product.
     pub cdn: Arc<dyn Cdn>,
-    /// The application's ids.
     pub next_id: NextId,
     /// Caches that events invalidate.
     pub caches: Arc<dyn CacheInvalidation>,
@@ -99,15 +95,12 @@ pub struct ActorSystemArgs {
 /// References to all actors: what the use cases hold.
 #[derive(Clone)]
 pub struct ActorRefs {
-    /// Timelines.
     pub timelines: TimelineRef,
     /// Counters of likes and comments.
     pub counters: CounterRef,
-    /// Notifications.
     pub inboxes: InboxRef,
     /// What is popular now.
     pub popular: PopularRef,
-    /// Advertisements.
     pub ads: AdsRef,
     /// What people like, and who likes the same.
     pub recommenders: RecommenderRef,
@@ -120,13 +113,11 @@ pub struct ActorRefs {
 /// One kind of entity on this node.
 #[derive(Debug, Clone, Copy)]
 pub struct KindStats {
-    /// Its name.
     pub kind: &'static str,
     /// What its region is doing.
     pub stats: RegionStats,
 }
 
-/// The running tree.
 pub struct ActorSystem {
     refs: ActorRefs,
     lanes: FanoutRef,
@@ -136,7 +127,6 @@ pub struct ActorSystem {
 }
 
 impl ActorSystem {
-    /// Starts the tree.
     pub async fn start(args: ActorSystemArgs) -> Result<Self, SpawnErr> {
         let (root, ended) = supervisor("root", restart::ROOT, vec![], None).await?;
         let top = Some(root.get_cell());
@@ -189,7 +179,6 @@ impl ActorSystem {
         &self.refs
     }
 
-    /// The media pool.
     pub fn media(&self) -> &MediaPool {
         &self.media
     }

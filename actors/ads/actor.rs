@@ -43,9 +43,7 @@ impl Default for AdsSettings {
 
 /// What the entity is made of.
 pub struct AdsArgs {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// Timing.
     pub settings: AdsSettings,
 }
 
@@ -69,7 +67,6 @@ pub enum AdsEvent {
     ImpressionsRead(Question, StoreResult<Vec<AdImpressions>>, CandidatesReply),
     /// It is time to write impressions.
     FlushDue,
-    /// A write ended.
     Flushed(StoreResult<()>),
 }
 

@@ -37,7 +37,6 @@ struct Key {
 /// A question for candidates on its way to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// For whom.
     pub user_id: UserId,
     /// How many at most.
     pub limit: usize,
@@ -59,7 +58,6 @@ pub(super) enum Choice {
 /// One write of impressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Flush {
-    /// Their UTC day.
     pub day: i64,
     /// All of that day, at most [`MAX_PAGE`].
     pub impressions: Vec<AdImpressions>,

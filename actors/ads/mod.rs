@@ -3,8 +3,8 @@
 //! It keeps the active campaigns with today's spend, adds what it has not flushed yet, and asks the ledger per
 //! user what they saw today, outside its mailbox and only while there is something to show. It errs on the
 //! careful side: while a read and a flush race, impressions count twice and never zero times, so budgets and caps
-//! hold on one node. Nodes tell each other what they showed, at once and best effort, so between nodes a budget is overspent
-//! only by what crosses on the way. Days are UTC days.
+//! hold on one node. Nodes tell each other what they showed, at once and best effort, so between nodes a budget is
+//! overspent only by what crosses on the way. Days are UTC days.
 
 mod actor;
 mod core;

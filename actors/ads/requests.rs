@@ -8,7 +8,6 @@ use tessera_ports::StoreResult;
 /// An ad that may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdCandidate {
-    /// The campaign.
     pub ad_id: AdId,
     /// The promoted post and its author.
     pub post: PostRef,
@@ -16,7 +15,6 @@ pub struct AdCandidate {
 
 /// Chooses ads for a user, best first.
 pub struct Choose {
-    /// For whom.
     pub user_id: UserId,
     /// How many at most.
     pub limit: usize,
@@ -31,9 +29,7 @@ pub(super) type CandidatesReply = Reply<<Choose as Call>::Answer>;
 
 /// Ads were shown by this node: it writes the impressions.
 pub struct Shown {
-    /// To whom.
     pub user_id: UserId,
-    /// Which, each once.
     pub ad_ids: Vec<AdId>,
 }
 
@@ -44,9 +40,7 @@ impl Call for Shown {
 /// Ads were shown by another node, the one that tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownElsewhere {
-    /// To whom.
     pub user_id: UserId,
-    /// Which, each once.
     pub ad_ids: Vec<AdId>,
 }
 

@@ -1,8 +1,8 @@
 //! What a call through a breaker costs, beside the same call without one:
 //! `cargo bench -p tessera-actors --bench breaker` (Linux).
 //!
-//! The work is there at once, so that nothing else is in the figures. They are processor time of the calling thread, which
-//! other work on the machine changes little; each is the median of several rounds.
+//! The work is there at once, so that nothing else is in the figures. They are processor time of the calling thread,
+//! which other work on the machine changes little; each is the median of several rounds.
 
 use std::{
     hint::black_box,

@@ -31,7 +31,6 @@ pub struct GuardedObjects {
 }
 
 impl GuardedObjects {
-    /// `inner` behind `breaker`.
     pub fn new(inner: Arc<dyn ObjectStore>, breaker: BreakerRef) -> Self {
         Self { inner, breaker }
     }

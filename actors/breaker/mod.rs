@@ -5,13 +5,13 @@
 //!                            ├ no place left? ► refused at once
 //!                            └ timed, cut off at its deadline, panics caught ─► the dependency
 //! ```
-//! The states are those of `tessera_domain::breaker`. Calls ask at its gate, one word that is read without a lock; an actor
-//! for each breaker, in the tree's group `breakers`, owns everything that changes: it hears how calls ended from a bounded
-//! queue, keeps the timers, takes operators' orders, and publishes the state at the gate.
+//! The states are those of `tessera_domain::breaker`. Calls ask at its gate, one word that is read without a lock; an
+//! actor for each breaker, in the tree's group `breakers`, owns everything that changes: it hears how calls ended from
+//! a bounded queue, keeps the timers, takes operators' orders, and publishes the state at the gate.
 //!
-//! It supervises what stands behind it (its wards: the recommenders of people, the shards of the visual index). One that
-//! hangs, panics or is flooded again and again is left behind, and the next message finds a new one. Where that does not
-//! help the breaker opens, for longer and longer, and then all of its wards are restarted.
+//! It supervises what stands behind it (its wards: the recommenders of people, the shards of the visual index). One
+//! that hangs, panics or is flooded again and again is left behind, and the next message finds a new one. Where that
+//! does not help the breaker opens, for longer and longer, and then all of its wards are restarted.
 //!
 //! [`Breakers`] holds all of a node, and `guarded` puts them before the ports that every caller shares.
 
@@ -127,8 +127,8 @@ pub enum BreakerError<E> {
 pub struct BreakerPolicy {
     /// A breaker opens where at least this share of calls failed; above 0, at most 1.
     pub failure_rate: f64,
-    /// How long it stays open first. Each further opening lasts twice as long, up to eight times, until it was closed for as
-    /// long as it was open last.
+    /// How long it stays open first. Each further opening lasts twice as long, up to eight times, until it was closed
+    /// for as long as it was open last.
     pub open: Duration,
 }
 
@@ -175,8 +175,8 @@ impl Breakers {
             ..BreakerSettings::default()
         };
         // A short window, because a feed without recommendations is a poor one: it must open for what lasts, not for a
-        // moment under load. Calls are cut off at a quarter of a second, as many are under way as there are cores, and a
-        // feed waits for those that nearly take that long: where most do, it is better off without.
+        // moment under load. Calls are cut off at a quarter of a second, as many are under way as there are cores, and
+        // a feed waits for those that nearly take that long: where most do, it is better off without.
         let recommendations = BreakerSettings {
             window: WindowSize::Seconds(10),
             minimum_calls: 10,
@@ -210,7 +210,6 @@ impl Breakers {
         }
     }
 
-    /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &BreakerRef> {
         [&self.recommendations, &self.recommenders, &self.ranking_model, &self.visual_index, &self.objects]
             .into_iter()

@@ -11,7 +11,6 @@ use std::{
 pub enum Sabotage {
     /// They do not end.
     Hang,
-    /// They panic.
     Panic,
     /// They begin late by this long.
     Slow(Duration),

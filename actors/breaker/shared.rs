@@ -129,7 +129,6 @@ impl BreakerRef {
         Ok(actor.get_cell())
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.0.name
     }
@@ -164,8 +163,8 @@ impl BreakerRef {
         result
     }
 
-    /// The same for work that the ward of this number does: where it gives no answer, the breaker's supervisor hears whose
-    /// fault that is.
+    /// The same for work that the ward of this number does: where it gives no answer, the breaker's supervisor hears
+    /// whose fault that is.
     ///
     /// # Errors
     /// As [`BreakerRef::call`].
@@ -215,7 +214,6 @@ impl BreakerRef {
         self.0.saboteur.order(sabotage, lasting);
     }
 
-    /// Where it stands.
     pub fn state(&self) -> BreakerState {
         self.0.gate.state()
     }

@@ -13,9 +13,7 @@ const REMEMBERED_RESTARTS: usize = 8;
 /// What a breaker did so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerStats {
-    /// Its name.
     pub name: String,
-    /// Where it stands.
     pub state: BreakerState,
     /// How long it stays open yet; `None` where it is not open, or nobody knows.
     pub open_left: Option<Duration>,
@@ -68,11 +66,8 @@ pub struct WardRestarts {
 /// A restart of what stands behind a breaker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WardRestart {
-    /// What was restarted.
     pub ward: String,
-    /// Why.
     pub symptom: Symptom,
-    /// When.
     pub at: Timestamp,
 }
 

@@ -43,11 +43,8 @@ impl Default for CounterSettings {
 
 /// What all counters share.
 pub struct CounterArgs {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// The mirror.
     pub hot: Arc<dyn HotStore>,
-    /// Timing and bounds.
     pub settings: CounterSettings,
 }
 

@@ -23,7 +23,6 @@ pub struct FanoutArgs {
 /// A chunk was pushed: time for the next one.
 pub struct ChunkPushed;
 
-/// One lane.
 pub struct FanoutActor {
     args: Arc<FanoutArgs>,
     core: FanoutCore<Reply<u64>>,

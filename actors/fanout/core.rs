@@ -22,7 +22,6 @@ pub(super) enum Step<W> {
     Push(Delivery, Vec<UserId>),
     /// Tell this waiter that so many were reached.
     Done(W, u64),
-    /// Nothing is left.
     Idle,
 }
 
@@ -44,7 +43,6 @@ impl<W> FanoutCore<W> {
         self.queue.len() == 1
     }
 
-    /// The next step.
     pub(super) fn step(&mut self) -> Step<W> {
         match self.queue.front_mut() {
             None => Step::Idle,

@@ -37,10 +37,8 @@ pub trait CacheInvalidation: Send + Sync + 'static {
     /// A post was edited or deleted. Returns how many copies were dropped.
     fn post_changed(&self, post_id: PostId) -> u64;
 
-    /// A profile changed.
     fn user_changed(&self, user_id: UserId);
 
-    /// A session ended.
     fn session_ended(&self, token: &TokenHash);
 }
 

@@ -7,13 +7,10 @@ use tessera_domain::{PostId, UserId, post::PostRef};
 /// Something that the resident timelines of an author's followers must hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
-    /// A new post.
     Post(PostRef),
-    /// A deleted post.
     Removal(PostRef),
     /// The author crossed the celebrity threshold: their posts are pulled from now on, or pushed.
     CelebrityChanged {
-        /// Who.
         author_id: UserId,
         /// What they are now.
         celebrity: bool,

@@ -40,11 +40,9 @@ impl Default for InboxSettings {
 
 /// What all inboxes share.
 pub struct InboxArgs {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
     /// Ids for new notifications.
     pub next_id: NextId,
-    /// Timing and bounds.
     pub settings: InboxSettings,
 }
 

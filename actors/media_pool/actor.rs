@@ -30,7 +30,6 @@ type MediaFactory = Factory<
 /// The feeding actor; the factory is its child.
 pub(super) struct MediaFeeder;
 
-/// The feeder's state.
 pub(super) struct FeederState {
     args: Arc<MediaPoolArgs>,
     tally: Arc<Tally>,
@@ -196,8 +195,8 @@ impl FeederState {
     }
 }
 
-/// Whether this node claims videos: where it cannot convert them, others in its cluster may, and an attempt here would only
-/// spend the job's attempts. A node without others claims them all the same, so that their owners get an answer.
+/// Whether this node claims videos: where it cannot convert them, others in its cluster may, and an attempt here would
+/// only spend the job's attempts. A node without others claims them all the same, so that their owners get an answer.
 fn takes_videos(args: &MediaPoolArgs) -> bool {
     args.video_tools.is_ok() || args.node.view().members.len() < 2
 }

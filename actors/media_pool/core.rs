@@ -16,8 +16,8 @@ const FIRST_RETRY_MS: u64 = 1_000;
 const MAX_RETRY_MS: u64 = 60_000;
 /// How often a job is tried whose file may be what takes too much of this machine.
 pub(super) const MAX_STARVED_ATTEMPTS: u32 = 5;
-/// The delay before its second attempt, at most; before the third it is twice as long, and so on. All in all more than half
-/// an hour, in which other work may end.
+/// The delay before its second attempt, at most; before the third it is twice as long, and so on. All in all more than
+/// half an hour, in which other work may end.
 const STARVED_RETRY_MS: u64 = 5 * 60_000;
 /// How long a store may be away before the jobs that wait for it are dead: as long as the outbox waits for one.
 const LONGEST_OUTAGE_MS: i64 = 12 * HOUR_MS;
@@ -25,9 +25,7 @@ const LONGEST_OUTAGE_MS: i64 = 12 * HOUR_MS;
 /// One lease of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JobKey {
-    /// Which upload.
     pub upload_id: UploadId,
-    /// Which lease.
     pub lease_token: u64,
 }
 
@@ -48,7 +46,6 @@ struct Running {
 /// How many jobs to claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// Of any kind.
     pub jobs: usize,
     /// How many of them may be videos.
     pub videos: usize,
@@ -59,7 +56,6 @@ pub(super) struct FeederCore {
     workers: usize,
     /// Videos that may be under way at once.
     max_videos: usize,
-    /// Jobs under way.
     running: HashMap<JobKey, Running>,
     claiming: bool,
     /// A wake came while a claim was under way, and the claim may have missed what it told of.
@@ -82,7 +78,8 @@ impl FeederCore {
         }
     }
 
-    /// There may be jobs: how many to claim now, if any; videos only where `takes_videos`. Then [`FeederCore::claimed`] is called.
+    /// There may be jobs: how many to claim now, if any; videos only where `takes_videos`. Then [`FeederCore::claimed`]
+    /// is called.
     pub fn wake(&mut self, takes_videos: bool) -> Option<Wanted> {
         let free = self.workers.saturating_sub(self.running.len());
         if self.claiming {
@@ -131,7 +128,6 @@ impl FeederCore {
         self.running.keys().copied().collect()
     }
 
-    /// Claims no more.
     pub fn drain(&mut self) {
         self.draining = true;
     }
@@ -155,8 +151,8 @@ pub(super) fn starved_delay_ms(upload_id: UploadId, attempt: u32) -> Option<i64>
     (attempt < MAX_STARVED_ATTEMPTS.into()).then(|| with_jitter(STARVED_RETRY_MS * attempt, upload_id, attempt))
 }
 
-/// The same where a store failed a job that was queued `age_ms` ago: in proportion to that, so that a hiccup holds a job up for
-/// a moment, and a long outage does not wear the store out.
+/// The same where a store failed a job that was queued `age_ms` ago: in proportion to that, so that a hiccup holds a
+/// job up for a moment, and a long outage does not wear the store out.
 pub(super) fn outage_delay_ms(upload_id: UploadId, age_ms: i64) -> Option<i64> {
     let age = age_ms.max(0) as u64;
     (age_ms < LONGEST_OUTAGE_MS).then(|| with_jitter((age / 2).clamp(FIRST_RETRY_MS, MAX_RETRY_MS), upload_id, age))

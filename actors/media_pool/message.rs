@@ -35,7 +35,6 @@ impl ractor::Message for FeederMessage {}
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptEnd {
-    /// The post exists.
     Posted,
     /// It failed, and the ledger was told (or will find the lease run out).
     Failed,
@@ -50,9 +49,9 @@ pub type FactoryKey = u128;
 
 /// A job on its way through the factory. However it is dropped, the feeder hears how it ended.
 pub struct Ticket {
-    /// The job.
     pub job: MediaJob,
-    /// Set when the work is to end: the lease was lost, the upload called off, the job given back, or the worker is gone.
+    /// Set when the work is to end: the lease was lost, the upload called off, the job given back, or the worker is
+    /// gone.
     pub cancel: CancelFlag,
     feeder: ActorRef<FeederMessage>,
     end: AttemptEnd,

@@ -7,15 +7,15 @@
 //!    └─ workers, one per core: download → process off the async threads → put all files → finish the job
 //! ```
 //!
-//! Videos never keep more than half of the workers busy, so that one of 8K does not hold up photos. They go through files
-//! in a scratch folder, never whole through memory, and their work ends soon once their upload is called off, their lease
-//! is lost, or the job is given back.
+//! Videos never keep more than half of the workers busy, so that one of 8K does not hold up photos. They go through
+//! files in a scratch folder, never whole through memory, and their work ends soon once their upload is called off,
+//! their lease is lost, or the job is given back.
 //!
 //! A job runs at least once and makes exactly one post: keys of variants follow from the upload, and the
 //! ledger's `finish_job` is idempotent by upload. Whatever dies, the lease runs out and the job is claimed
 //! again, here or on another node, until its attempts are spent. A job's failure is one of four:
-//! the file's fault (final, the uploader is told why, the original is deleted), the machine's (tried again later), a store's
-//! (put off for up to half a day, which costs no attempt), or a lost lease (somebody else has it).
+//! the file's fault (final, the uploader is told why, the original is deleted), the machine's (tried again later), a
+//! store's (put off for up to half a day, which costs no attempt), or a lost lease (somebody else has it).
 
 mod actor;
 mod checksum;
@@ -90,11 +90,8 @@ impl Default for MediaPoolSettings {
 pub struct MediaPoolArgs {
     /// This node in its cluster.
     pub node: Arc<ClusterNode>,
-    /// Jobs and posts.
     pub ledger: Arc<dyn Ledger>,
-    /// Progress.
     pub hot: Arc<dyn HotStore>,
-    /// Originals and variants.
     pub objects: Arc<dyn ObjectStore>,
     /// `ffmpeg` and its fences, or what of them this machine lacks: then videos are left to the other nodes.
     pub video_tools: Result<VideoTools, String>,
@@ -111,7 +108,6 @@ pub struct MediaPoolArgs {
 /// What a media pool is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MediaPoolStats {
-    /// Jobs under way.
     pub busy: usize,
     /// Jobs that may be under way at once.
     pub workers: usize,

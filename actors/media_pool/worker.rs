@@ -87,10 +87,11 @@ pub(super) enum Failure {
     Final(String),
     /// The machine's, or a defect: another attempt may do better.
     Passing(&'static str),
-    /// A store cannot be reached: says nothing about the file, and costs no attempt. Like the next one it spares the original.
+    /// A store cannot be reached: says nothing about the file, and costs no attempt. Like the next one it spares the
+    /// original.
     Outage(&'static str),
-    /// The machine had too little time or memory, or the file takes too much: a few attempts tell. The original stays, so
-    /// that an operator can have it tried again.
+    /// The machine had too little time or memory, or the file takes too much: a few attempts tell. The original stays,
+    /// so that an operator can have it tried again.
     Starved(&'static str),
     /// The lease is somebody else's.
     LeaseLost,
@@ -205,7 +206,8 @@ async fn finish(
     }
 }
 
-/// Tells the ledger of a failed attempt, after which the job waits for so long or is dead; false where the lease was lost.
+/// Tells the ledger of a failed attempt, after which the job waits for so long or is dead; false where the lease was
+/// lost.
 async fn fail(tools: &WorkerTools, job: &MediaJob, reason: &str, delay_ms: Option<i64>) -> StoreResult<bool> {
     let MediaPoolArgs { ledger, settings, .. } = &*tools.args;
     let now = clock::now();

@@ -50,7 +50,6 @@ pub struct RelayArgs {
     pub node: Arc<ClusterNode>,
 }
 
-/// The running relay.
 pub type RelayHandle = ActorRef<RelayMessage>;
 
 /// What the relay understands.
@@ -58,9 +57,7 @@ pub type RelayHandle = ActorRef<RelayMessage>;
 pub enum RelayMessage {
     /// There may be events.
     Wake,
-    /// A round ended.
     Pumped {
-        /// When it began.
         began: Instant,
         /// How many events it claimed.
         count: usize,
@@ -69,10 +66,8 @@ pub enum RelayMessage {
 
 impl ractor::Message for RelayMessage {}
 
-/// The relay.
 pub struct OutboxRelay;
 
-/// The relay's state.
 pub struct RelayState {
     args: RelayArgs,
     /// When the rounds under way began.

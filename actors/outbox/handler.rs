@@ -34,21 +34,15 @@ const COMMENT_WEIGHT: f64 = 2.0;
 
 /// Everything that events touch.
 pub struct EventHandler {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// Copies of posts.
     pub hot: Arc<dyn HotStore>,
     /// Media of deleted posts.
     pub objects: Arc<dyn ObjectStore>,
     /// Copies of it in front of the product.
     pub cdn: Arc<dyn Cdn>,
-    /// Resident timelines.
     pub timelines: TimelineRef,
-    /// Pushes to them.
     pub fanout: ClusterFanout,
-    /// Notifications.
     pub inboxes: InboxRef,
-    /// What is popular.
     pub popular: PopularRef,
     /// Posts by what their pictures look like.
     pub visual: VisualSearchRef,

@@ -37,9 +37,7 @@ impl Default for PopularSettings {
 
 /// What the entity is made of.
 pub struct PopularArgs {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// Timing.
     pub settings: PopularSettings,
 }
 

@@ -27,26 +27,19 @@ const OLDEST_RANKING_MS: i64 = 60_000;
 /// Something that happened to a public account's post.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
-    /// It is new.
     Created(PostRef),
     /// Somebody engaged with it, or took that back.
     Engaged {
-        /// Which.
         post: PostRef,
         /// How much it counts.
         weight: f64,
-        /// When.
         at: Timestamp,
     },
-    /// It is gone.
     Removed(PostId),
     /// It is new and has hashtags.
     Tagged {
-        /// Whose it is.
         author_id: UserId,
-        /// Which hashtags.
         hashtags: Vec<String>,
-        /// When.
         at: Timestamp,
     },
 }
@@ -58,7 +51,6 @@ pub struct LedgerView {
     pub engagement: Vec<EngagementHour>,
     /// The newest public posts.
     pub newest: Vec<PostRef>,
-    /// Use of hashtags.
     pub hashtags: Vec<HashtagHour>,
 }
 
@@ -75,7 +67,6 @@ pub(super) struct PopularCore {
 }
 
 impl PopularCore {
-    /// Knows nothing.
     pub fn new() -> Self {
         Self {
             window: DecayedWindow::new(HALF_LIFE_MS, CAPACITY),

@@ -1,4 +1,5 @@
-//! What is popular now: posts of the last 24 hours by decayed engagement, and the hashtags that trend; one list per node.
+//! What is popular now: posts of the last 24 hours by decayed engagement, and the hashtags that trend; one list per
+//! node.
 //!
 //! It loads itself from the ledger when it is activated, hears of what happens on this node meanwhile, and
 //! loads itself again every few minutes, so that the nodes of a cluster agree. Only posts of public accounts

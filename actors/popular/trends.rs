@@ -1,7 +1,8 @@
 //! Which hashtags trend: used now by more people than usual.
 //!
 //! Two decayed windows count the authors that use a hashtag: one forgets in hours, one in days. What the slow one says
-//! is usual is compared with what the fast one sees, so that a hashtag that is always busy does not stay on top for ever.
+//! is usual is compared with what the fast one sees, so that a hashtag that is always busy does not stay on top for
+//! ever.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -44,7 +45,6 @@ pub(super) struct Trends {
 }
 
 impl Trends {
-    /// Knows nothing.
     pub fn new() -> Self {
         Self {
             now: DecayedWindow::new(NOW_HALF_LIFE_MS, CAPACITY),

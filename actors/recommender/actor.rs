@@ -32,9 +32,7 @@ impl Default for RecommenderSettings {
 
 /// What all recommenders share.
 pub struct RecommenderArgs {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// Timing.
     pub settings: RecommenderSettings,
 }
 

@@ -15,10 +15,8 @@ const KEPT_USERS: usize = 1_000;
 /// What two people have in common counts half after this long.
 const HALF_LIFE_MS: f64 = 14.0 * DAY_MS as f64;
 
-/// Somebody's taste.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Taste {
-    /// Newest first.
     likes: VecDeque<StandingLike>,
     /// How much others like the same.
     alike: HashMap<UserId, f64>,

@@ -37,11 +37,8 @@ impl Handle<GetTaste> for RecommenderActor {
 /// Tells that the person likes a post now, or no longer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LikeChanged {
-    /// They do.
     Liked {
-        /// Which post.
         post: PostRef,
-        /// Since when.
         at: Timestamp,
     },
     /// They took it back.
@@ -65,7 +62,6 @@ impl Handle<LikeChanged> for RecommenderActor {
 /// What the ledger knows of a person's taste.
 #[derive(Debug)]
 pub struct LedgerTaste {
-    /// Likes, newest first.
     pub(super) likes: Vec<StandingLike>,
     /// Who likes the same posts.
     pub(super) likers: Vec<(PostId, UserId)>,
@@ -74,7 +70,6 @@ pub struct LedgerTaste {
 /// What a recommender understands.
 #[derive(Debug)]
 pub enum RecommenderMessage {
-    /// Give the taste.
     GetTaste(Reply<Result<TasteView, ActorError>>),
     /// A like came or went.
     LikeChanged(LikeChanged, Reply<()>),
@@ -82,7 +77,6 @@ pub enum RecommenderMessage {
     Loaded(StoreResult<LedgerTaste>),
     /// To itself: who liked the post of a new like.
     Compared {
-        /// The like.
         like: StandingLike,
         /// Who else likes it.
         likers: StoreResult<Vec<(PostId, UserId)>>,

@@ -51,9 +51,7 @@ const CATCH_UP_MARGIN_MS: i64 = 10 * 60 * 1_000;
 pub struct TimelineArgs {
     /// This node in its cluster.
     node: Arc<ClusterNode>,
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// Snapshots.
     pub hot: Arc<dyn HotStore>,
     /// Who follows whom among the residents.
     pub residents: Arc<ResidentIndex>,

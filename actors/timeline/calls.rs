@@ -56,7 +56,6 @@ impl Call for PassOlder {
 /// Asks for the newest posts that were pushed to the timeline and that the user has not seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListNewest {
-    /// How many.
     pub limit: usize,
 }
 
@@ -83,7 +82,6 @@ impl Call for ListUnseen {
 /// Tells a timeline that its user follows somebody, or no longer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeFollow {
-    /// Whom.
     pub followee_id: UserId,
     /// Whether they do now.
     pub following: bool,
@@ -113,7 +111,6 @@ impl Call for Remove {
 
 /// An author crossed the celebrity threshold.
 pub struct ChangeCelebrity {
-    /// Who.
     pub author_id: UserId,
     /// Whether readers pull their posts from now on; if not, they are pushed.
     pub celebrity: bool,

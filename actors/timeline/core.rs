@@ -20,7 +20,8 @@ pub const MAX_FEED_ENTRIES: usize = 2_000;
 const MAX_OPEN_FEEDS: usize = 3;
 /// Places of an opened feed that are kept for recommended posts, and as many for ads.
 const MAX_EXTRA_ENTRIES: usize = 250;
-/// How long it is believed that nothing is left to show of older posts that were passed: meanwhile a mute may be lifted.
+/// How long it is believed that nothing is left to show of older posts that were passed: meanwhile a mute may be
+/// lifted.
 const PASSED_TTL_MS: i64 = 60 * 60 * 1_000;
 /// An opened feed that nobody read for this long closes.
 const OPEN_FEED_TTL_MS: i64 = 30 * 60 * 1_000;

@@ -21,13 +21,11 @@ pub struct OpenFeed {
     pub pulled_floor: PostId,
     /// Recommended posts, best first.
     pub recommended: Vec<Candidate>,
-    /// Ads, best first.
     pub ads: Vec<Candidate>,
     /// Followed and celebrity posts in the order to show them; those that are not named follow, newest first.
     pub social_order: Vec<PostId>,
     /// Leaves out social posts from this one on: continues a feed whose snapshot is gone.
     pub below: Option<PostId>,
-    /// The mix, normalised.
     pub ratios: FeedRatios,
     /// Entries on the first page.
     pub limit: usize,
@@ -38,7 +36,6 @@ pub struct OpenFeed {
 /// Which opened feed a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SnapshotChoice {
-    /// This one.
     Id(u64),
     /// The one opened last.
     Latest,
@@ -47,7 +44,6 @@ pub enum SnapshotChoice {
 /// Asks for a page of an opened feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRequest {
-    /// Which feed.
     pub snapshot: SnapshotChoice,
     /// How many entries to skip.
     pub position: u32,
@@ -89,14 +85,12 @@ pub struct LoadedTimeline {
     pub(super) followees_hash: u64,
 }
 
-/// A timeline's message.
 #[derive(Debug)]
 pub enum TimelineMessage {
     /// A post by somebody the user follows.
     Push(PostRef),
     /// A post is gone.
     Remove(PostId),
-    /// Open a feed.
     Open(OpenFeed, Reply<StoreResult<FeedPage>>),
     /// Read on in a feed.
     Page(PageRequest, Reply<StoreResult<Option<FeedPage>>>),
@@ -110,7 +104,6 @@ pub enum TimelineMessage {
     Unseen(Vec<PostId>, Reply<StoreResult<Vec<PostId>>>),
     /// The user follows somebody, or no longer does.
     FollowChanged {
-        /// Whom.
         followee_id: UserId,
         /// Whether they do now.
         following: bool,
@@ -119,7 +112,6 @@ pub enum TimelineMessage {
     },
     /// An author crossed the celebrity threshold.
     CelebrityChanged {
-        /// Who.
         author_id: UserId,
         /// Whether readers pull their posts from now on; if not, they are pushed.
         celebrity: bool,
@@ -130,16 +122,13 @@ pub enum TimelineMessage {
     Loaded(Box<StoreResult<LoadedTimeline>>),
     /// Posts of an author that the user follows now.
     BackfillRead {
-        /// Whose.
         author_id: UserId,
-        /// The posts.
         posts: StoreResult<Vec<PostRef>>,
         /// Who waits for it.
         reply: Option<Reply<StoreResult<()>>>,
     },
     /// Time to save, if there is anything to save.
     SaveDue,
-    /// A save ended.
     Saved {
         /// The change number that was saved.
         change: u64,

@@ -55,8 +55,8 @@ impl TimelineRef {
         let _ = self.0.notify(UserKey(user_id), MarkServed(post_ids));
     }
 
-    /// Tells that posts older than those a feed holds were passed: for an hour feeds opened later do not look at them again.
-    /// Best effort.
+    /// Tells that posts older than those a feed holds were passed: for an hour feeds opened later do not look at them
+    /// again. Best effort.
     pub fn passed_older(&self, user_id: UserId, passed: PassedPosts) {
         let _ = self.0.notify(UserKey(user_id), PassOlder(passed));
     }
@@ -71,8 +71,8 @@ impl TimelineRef {
         Ok(self.0.call(UserKey(user_id), deadline, ListNewest { limit }).await??)
     }
 
-    /// Those of `post_ids` that were not marked as seen, in their order. Of 1,000 posts that were never shown about one is
-    /// missing.
+    /// Those of `post_ids` that were not marked as seen, in their order. Of 1,000 posts that were never shown about one
+    /// is missing.
     pub async fn unseen(
         &self,
         user_id: UserId,

@@ -22,12 +22,10 @@ const SWEEP_PAGES: usize = 50;
 const UPLOADS_AT_ONCE: usize = 8;
 /// Every so many rounds, the first included, the store is asked for uploads in parts that the ledger knows nothing of.
 const LISTING_ROUNDS: u64 = 60;
-/// Where originals lie.
 const ORIGINALS_PREFIX: &str = "uploads/";
 /// How long a saved reply answers for its idempotency key (a ledger's promise).
 const REPLY_LIFETIME_MS: i64 = DAY_MS;
 
-/// Timing of upkeep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpkeepSettings {
     /// How often a round begins.
@@ -50,7 +48,6 @@ pub struct UpkeepArgs {
     pub ledger: Arc<dyn Ledger>,
     /// Where the files of uploads lie.
     pub objects: Arc<dyn ObjectStore>,
-    /// Timing.
     pub settings: UpkeepSettings,
 }
 
@@ -93,7 +90,8 @@ impl Actor for Upkeep {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             UpkeepMessage::RoundDue => {
-                // A node that is not sure to be a member may have a wrong clock, and what it would sweep is others' work.
+                // A node that is not sure to be a member may have a wrong clock, and what it would sweep is others'
+                // work.
                 if !state.args.node.is_in_standing() {
                     return Ok(());
                 }
@@ -116,13 +114,11 @@ impl Actor for Upkeep {
     }
 }
 
-/// The actor's state.
 pub struct UpkeepState {
     args: Arc<UpkeepArgs>,
     core: UpkeepCore,
 }
 
-/// One round.
 async fn round(args: &UpkeepArgs, lists_parts: bool) {
     let limit = args.settings.call_limit;
     match sweep(args).await {
@@ -135,7 +131,8 @@ async fn round(args: &UpkeepArgs, lists_parts: bool) {
         Err(error) => tracing::warn!(%error, "cannot delete the objects of uploads that ended; trying again"),
     }
     if lists_parts {
-        // No upload is open for longer; what a node left behind between the object store and the ledger is older one day.
+        // No upload is open for longer; what a node left behind between the object store and the ledger is older one
+        // day.
         let before = clock::now().plus_ms(-(MULTIPART_SECONDS as i64 * 1_000 + SWEEP_GRACE_MS));
         match limited("object store", limit, args.objects.abort_old_multiparts(ORIGINALS_PREFIX, before)).await {
             Ok(count) => tracing::debug!(count, "threw away old uploads in parts"),
@@ -169,8 +166,8 @@ async fn sweep(args: &UpkeepArgs) -> StoreResult<usize> {
     Ok(swept)
 }
 
-/// Deletes the objects of uploads that are over, page by page. The ledger names them until their deletion is known to it,
-/// whichever node dies on the way.
+/// Deletes the objects of uploads that are over, page by page. The ledger names them until their deletion is known to
+/// it, whichever node dies on the way.
 async fn clear(args: &UpkeepArgs) -> StoreResult<usize> {
     let limit = args.settings.call_limit;
     let mut cleared = 0;

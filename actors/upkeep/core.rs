@@ -17,7 +17,6 @@ impl UpkeepCore {
         Some(self.begun - 1)
     }
 
-    /// Ends it.
     pub fn end(&mut self) {
         self.round_runs = false;
     }

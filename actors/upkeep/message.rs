@@ -1,11 +1,9 @@
 //! What upkeep understands.
 
-/// What upkeep understands.
 #[derive(Debug)]
 pub enum UpkeepMessage {
     /// It is time for a round.
     RoundDue,
-    /// A round ended.
     RoundEnded,
 }
 

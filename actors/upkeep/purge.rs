@@ -9,8 +9,9 @@ pub const PURGE_ROWS: usize = 1_000;
 /// Steps in one round; more wait for the next.
 const PURGE_STEPS: usize = 1_000;
 
-/// Deletes what deleted posts left behind until nothing is left or the round is full; returns how many rows went. Rests after
-/// each step as long as it took, so that others get at least half of the ledger's time. `watch` is told how long each took.
+/// Deletes what deleted posts left behind until nothing is left or the round is full; returns how many rows went. Rests
+/// after each step as long as it took, so that others get at least half of the ledger's time. `watch` is told how long
+/// each took.
 pub async fn purge_deleted_posts(
     ledger: &dyn Ledger,
     call_limit: Duration,

@@ -80,8 +80,8 @@ impl ShardCore {
         }
     }
 
-    /// The nearest posts by every model that the query has vectors of. A post that several vectors of a model find is as
-    /// near as the nearest of them says; where two models find it, the one that the query names first decides.
+    /// The nearest posts by every model that the query has vectors of. A post that several vectors of a model find is
+    /// as near as the nearest of them says; where two models find it, the one that the query names first decides.
     pub fn search(&self, query: &VisualQuery) -> Vec<VisualHit> {
         let posts: HashSet<PostId> = query.excluded_posts.iter().copied().collect();
         let authors: HashSet<_> = query.excluded_authors.iter().copied().collect();

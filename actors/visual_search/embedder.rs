@@ -28,7 +28,6 @@ pub enum QueryPictureError {
     /// The file's fault, in a sentence for the caller.
     #[error("{0}")]
     Picture(MediaError),
-    /// The model's fault.
     #[error("{0}")]
     Model(#[from] EmbeddingError),
 }

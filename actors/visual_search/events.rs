@@ -8,9 +8,7 @@ use tessera_visual::index::{Maintained, VectorIndex};
 
 /// An index that was read from a snapshot.
 pub struct Loaded {
-    /// By which model.
     pub model: String,
-    /// The index.
     pub index: VectorIndex,
 }
 
@@ -22,7 +20,6 @@ pub enum VisualShardEvent {
     Learned {
         /// Which were asked for.
         ids: Vec<PostId>,
-        /// What there is.
         found: StoreResult<Vec<PostEmbedding>>,
         /// Who waits for it.
         reply: Reply<Result<(), ActorError>>,
@@ -48,7 +45,6 @@ pub enum VisualShardEvent {
     Saved {
         /// How many changes it covers.
         changes: u64,
-        /// Whether it was.
         result: StoreResult<()>,
     },
 }

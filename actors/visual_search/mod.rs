@@ -9,8 +9,8 @@
 //!
 //! A post belongs to one of a fixed number of shards by the slot of its embeddings; an embedded node has one shard. The
 //! shard is an entity like any other: it lives on the node that owns it, and is remade elsewhere when that node
-//! goes. It begins with its last snapshot from the object store and then compares itself with the ledger, slot by slot; the
-//! same comparison, now and then, makes up for whatever message was lost. Until the first comparison has ended its
+//! goes. It begins with its last snapshot from the object store and then compares itself with the ledger, slot by slot;
+//! the same comparison, now and then, makes up for whatever message was lost. Until the first comparison has ended its
 //! answers say that they may lack something. The [`keeper`] wakes the shards of a node before anybody searches.
 //!
 //! Each embedding model has an index of its own, and a query is compared by every model that it has a vector of. So
@@ -76,8 +76,8 @@ pub struct VisualSearchRef {
 }
 
 impl VisualSearchRef {
-    /// The `shards` shards (1 to [`EMBEDDING_SLOTS`]) that live in the regions of all nodes, `region` being `node`'s. `breaker`
-    /// hears of those that do not answer a search.
+    /// The `shards` shards (1 to [`EMBEDDING_SLOTS`]) that live in the regions of all nodes, `region` being `node`'s.
+    /// `breaker` hears of those that do not answer a search.
     pub fn new(node: Arc<ClusterNode>, region: Region<VisualShardActor>, shards: u16, breaker: BreakerRef) -> Self {
         region.serve_all();
         Self { region, node, shards: shards.clamp(1, EMBEDDING_SLOTS), breaker }

@@ -47,7 +47,6 @@ pub struct ShardHits {
 /// A shard's index by one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelStats {
-    /// The model's version.
     pub model: String,
     /// Posts that can be found.
     pub live: u64,
@@ -55,7 +54,6 @@ pub struct ModelStats {
     pub dead: u64,
     /// Vectors that are scanned one by one.
     pub buffered: u64,
-    /// Graphs.
     pub segments: u64,
     /// The share of the exact ten nearest that a search finds, by the last sample; `None` before there was one.
     pub recall: Option<f32>,
@@ -64,13 +62,10 @@ pub struct ModelStats {
 /// What a shard is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShardStats {
-    /// Which shard.
     pub shard: u16,
-    /// Of how many.
     pub of: u16,
     /// Whether it holds all its posts.
     pub complete: bool,
-    /// Its indexes.
     pub models: Vec<ModelStats>,
     /// Searches since it was activated.
     pub searches: u64,

@@ -14,7 +14,6 @@ const KEY_SEED: u64 = 0x7155;
 /// Names a shard of the visual index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct VisualShardKey {
-    /// Which shard.
     pub shard: u16,
     /// Of how many: another number of shards has other shards.
     pub of: u16,
@@ -55,9 +54,7 @@ impl Default for VisualSearchSettings {
 
 /// What shards are made of.
 pub struct VisualShardArgs {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// Where snapshots lie.
     pub objects: Arc<dyn ObjectStore>,
     /// Timing, and what indexes are made with.
     pub settings: VisualSearchSettings,

@@ -20,11 +20,8 @@ const INVALIDATION_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What an application is made of. The composition root fills it in.
 pub struct AppParts {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
-    /// Fast copies.
     pub hot: Arc<dyn HotStore>,
-    /// Originals and variants.
     pub objects: Arc<dyn ObjectStore>,
     /// Where new ids come from; shared with the actors.
     pub ids: Arc<IdSource>,
@@ -40,7 +37,6 @@ pub struct AppParts {
     pub ranking: Arc<RankingModelSlot>,
     /// Keeps what was shown, for the next model; `None`: nothing is kept.
     pub ranking_log: Option<Arc<dyn RankingLog>>,
-    /// Limits and rules.
     pub settings: AppSettings,
 }
 

@@ -20,7 +20,6 @@ pub enum AppError {
     /// Log-in with a wrong name or password; which of the two is not told.
     #[error("the username or the password is wrong")]
     WrongCredentials,
-    /// Somebody else's.
     #[error("this belongs to somebody else")]
     Forbidden,
     /// It does not exist, or the caller may not know that it does.
@@ -52,10 +51,7 @@ pub enum AppError {
     Unavailable(String),
     /// A picture of a type that is not taken.
     #[error("the picture's content type must be one of {taken}")]
-    UnsupportedPicture {
-        /// Those that are.
-        taken: String,
-    },
+    UnsupportedPicture { taken: String },
     /// A picture that is too large.
     #[error("the picture is larger than {max_bytes} bytes")]
     PictureTooLarge {

@@ -3,7 +3,6 @@
 /// A page of a list and where the next one begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T, P> {
-    /// The entries.
     pub items: Vec<T>,
     /// The position to continue after; `None` at the end of the list.
     pub next: Option<P>,
@@ -81,7 +80,6 @@ impl<T, P: Copy> PageFill<T, P> {
         }
     }
 
-    /// The page.
     pub(crate) fn finish(self) -> Page<T, P> {
         Page { items: self.items, next: self.position.filter(|_| self.more != Some(false)) }
     }

@@ -15,7 +15,6 @@ const VOLATILE_ENTRIES: u64 = 10_000;
 /// Whose key it is: keys of different scopes never meet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ReplyScope {
-    /// A signed-in user's.
     User(UserId),
     /// That of an address that is not signed in.
     Address(String),

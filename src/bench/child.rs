@@ -24,10 +24,7 @@ pub enum ChildRole {
     /// A node with these settings.
     Node(NodeSettings),
     /// One HTTP route that serves a file's bytes.
-    PageFloor {
-        /// The file.
-        file: PathBuf,
-    },
+    PageFloor { file: PathBuf },
     /// An HTTP route that commits every like by itself, into the ledger of the node with these settings.
     LikesFloor(NodeSettings),
     /// A node's end of a link to this process, and floors beside it.

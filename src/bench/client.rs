@@ -18,12 +18,9 @@ use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 /// The longest wait for an answer.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-/// An answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
     pub status: StatusCode,
-    /// Its body.
     pub body: Bytes,
 }
 
@@ -40,18 +37,12 @@ impl Answer {
     }
 }
 
-/// A request.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
-    /// Its method.
     pub method: Method,
-    /// Path and query.
     pub path: &'a str,
-    /// The bearer token.
     pub token: Option<&'a str>,
-    /// Further headers.
     pub headers: &'a [(String, String)],
-    /// The body.
     pub body: Bytes,
 }
 
@@ -61,7 +52,6 @@ impl<'a> Call<'a> {
         Self { method, path, token: Some(token), headers: &[], body: Bytes::new() }
     }
 
-    /// GET.
     pub fn get(path: &'a str, token: &'a str) -> Self {
         Self::new(Method::GET, path, token)
     }
@@ -90,7 +80,6 @@ impl Connection {
         Self { authority: authority.into(), open: None }
     }
 
-    /// Where it leads.
     pub fn authority(&self) -> &str {
         &self.authority
     }

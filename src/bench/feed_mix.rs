@@ -23,7 +23,6 @@ const OFFSETS: u64 = 100;
 /// How often a worker looks whether its post is there.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Measures the mix.
 pub async fn measure(report: &mut Report, world: &FeedWorld, seed: u64, options: LoadOptions) -> Result<(), Failure> {
     let worker = |number: u16| -> Result<MixWorker, Failure> {
         Ok(MixWorker {

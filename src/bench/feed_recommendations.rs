@@ -1,7 +1,7 @@
 //! `tessera bench feed --recommendations`: how long it takes from the request to the ranked list.
 //!
-//! Everybody asks once, one after another, so that no list is one that is kept for the next seconds; the caches of posts,
-//! accounts and embeddings are warm, because everybody asked once before.
+//! Everybody asks once, one after another, so that no list is one that is kept for the next seconds; the caches of
+//! posts, accounts and embeddings are warm, because everybody asked once before.
 
 use super::{
     client::{Answer, Call, Connection},
@@ -24,7 +24,8 @@ const CANDIDATES: &str = "tessera_recommendation_candidates";
 /// Measures one list for each of the people.
 pub async fn measure(report: &mut Report, world: &FeedWorld) -> Result<(), Failure> {
     let mut connection = Connection::new(&world.node.http);
-    // Loading all timelines at once was too much for lists with cold caches: until their breaker has closed there are none.
+    // Loading all timelines at once was too much for lists with cold caches: until their breaker has closed there are
+    // none.
     let waiting = Instant::now();
     while is_degraded(&connection.expect(Call::get(PATH, &world.people[0].token)).await?) {
         if waiting.elapsed() > BREAKER_CLOSES {

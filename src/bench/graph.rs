@@ -7,7 +7,8 @@ use std::{
 };
 use tessera_domain::hash::SeededRandom;
 
-/// Users of socfb-Reed98, the graph of DeathStarBench's social network (<https://networkrepository.com/socfb-Reed98.php>).
+/// Users of socfb-Reed98, the graph of DeathStarBench's social network
+/// (<https://networkrepository.com/socfb-Reed98.php>).
 pub const REED98_USERS: usize = 962;
 /// Its friendships. Each is followed both ways.
 const REED98_EDGES: usize = 18_812;
@@ -17,7 +18,6 @@ const MAX_EDGES: usize = 2_000_000;
 /// Friendships between users numbered from 0.
 #[derive(Debug)]
 pub struct Graph {
-    /// How many users.
     pub users: usize,
     /// Pairs; each is meant both ways.
     pub edges: Vec<(usize, usize)>,

@@ -1,9 +1,9 @@
 //! `tessera bench`: repeatable load on a fresh node, and a report beside a stated floor.
 //!
-//! Every bench (but `deletion`, `media`, `messages` and `search`, see there) seeds a ledger in a temporary folder, starts this same program on it as a
-//! child process, drives the child over kept-alive HTTP connections in a closed loop, and reads its processor time and
-//! memory from `/proc`. The floor is measured in the same run with the same client. A run ends by itself, and whatever ends it, the child
-//! is gone and the folder removed.
+//! Every bench (but `deletion`, `media`, `messages` and `search`, see there) seeds a ledger in a temporary folder,
+//! starts this same program on it as a child process, drives the child over kept-alive HTTP connections in a closed
+//! loop, and reads its processor time and memory from `/proc`. The floor is measured in the same run with the same
+//! client. A run ends by itself, and whatever ends it, the child is gone and the folder removed.
 
 mod child;
 mod client;

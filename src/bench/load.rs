@@ -27,7 +27,6 @@ pub trait Worker: Send + 'static {
 pub struct Span {
     /// Of the same load before that.
     pub warmup: Duration,
-    /// Measured.
     pub measured: Duration,
 }
 
@@ -35,14 +34,12 @@ pub struct Span {
 pub struct Measured {
     /// Latencies of those that succeeded, in nanoseconds.
     pub latency_ns: Histogram<u64>,
-    /// Those that failed.
     pub errors: u64,
     /// Why the first one did.
     pub first_error: Option<String>,
 }
 
 impl Measured {
-    /// Nothing yet.
     pub fn new() -> Result<Self, Failure> {
         let latency_ns = Histogram::new_with_bounds(1, LONGEST_NS, DIGITS)
             .map_err(|error| Failure::start_up(format!("histogram: {error}")))?;

@@ -19,7 +19,6 @@ pub struct Memory {
 }
 
 impl Process {
-    /// This one.
     pub fn this() -> Self {
         Self(std::process::id())
     }
@@ -67,8 +66,8 @@ pub fn memory(processes: &[Process]) -> Result<Memory, Failure> {
     })
 }
 
-/// Processor time that this thread used so far, in seconds. The kernel brings it up to date at least every few milliseconds
-/// (`/proc/thread-self/schedstat`).
+/// Processor time that this thread used so far, in seconds. The kernel brings it up to date at least every few
+/// milliseconds (`/proc/thread-self/schedstat`).
 pub fn thread_cpu_seconds() -> Result<f64, Failure> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());

@@ -11,7 +11,6 @@ use std::fmt::Write;
 /// Longest line of a note, in characters.
 const NOTE_WIDTH: usize = 110;
 
-/// Percentiles in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Latency {
     p50_ms: f64,
@@ -30,9 +29,7 @@ impl Latency {
 /// One line: what was done and what it took.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
-    /// What was done.
     pub name: String,
-    /// How often.
     pub operations: u64,
     /// Per second of wall time; `None` where they were made one at a time with pauses.
     pub per_second: Option<f64>,
@@ -42,7 +39,6 @@ pub struct Row {
     pub cpu_ms_per_operation: Option<f64>,
     /// Memory of what is measured.
     pub memory: Option<Memory>,
-    /// Operations that failed.
     pub errors: u64,
 }
 
@@ -56,14 +52,10 @@ impl Serialize for Named {
     }
 }
 
-/// A report.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// Which bench.
     pub bench: &'static str,
-    /// What was set.
     pub settings: Named,
-    /// The lines.
     pub results: Vec<Row>,
     /// Named ratios of lines.
     pub ratios: Named,
@@ -76,7 +68,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// An empty report.
     pub fn new(bench: &'static str) -> Self {
         Self { bench, ..Self::default() }
     }
@@ -143,12 +134,10 @@ impl Report {
         }
     }
 
-    /// One JSON object.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).map_or_else(|error| error.to_string(), |json| json + "\n")
     }
 
-    /// For people.
     pub fn to_text(&self) -> String {
         let settings: Vec<String> =
             self.settings.0.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect();

@@ -41,13 +41,11 @@ pub const HELD_FOR_MS: i64 = DAY_MS;
 /// Somebody who uses the node.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// Who.
     pub id: UserId,
     /// A bearer token of theirs.
     pub token: String,
 }
 
-/// Writes a world.
 pub struct Seeder {
     ledger: Arc<dyn Ledger>,
     ids: IdGenerator,

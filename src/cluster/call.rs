@@ -13,7 +13,6 @@ pub(crate) const HAND_OVER_METHOD: u16 = 1;
 
 /// A call with its arguments. Made to an entity of this node it is never serialised.
 pub trait Call: Send + 'static {
-    /// What comes back.
     type Answer: Send + 'static;
 
     /// Whether asking twice does no harm and gives the same answer: then a call whose node went away in the

@@ -23,7 +23,6 @@ impl Deadline {
         Instant::now() >= self.0
     }
 
-    /// The instant.
     pub fn instant(self) -> Instant {
         self.0
     }

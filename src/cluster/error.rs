@@ -10,57 +10,33 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum AskError {
     /// The mailbox (or the whole region) is full. The message was not delivered; try again later.
     #[error("{kind} is overloaded")]
-    Overloaded {
-        /// The entity kind.
-        kind: &'static str,
-    },
+    Overloaded { kind: &'static str },
     /// The deadline passed. The message may or may not have been handled.
     #[error("{kind} did not answer in time")]
-    Expired {
-        /// The entity kind.
-        kind: &'static str,
-    },
+    Expired { kind: &'static str },
     /// The entity stopped or restarted before it answered. The message may have been handled in part.
     #[error("{kind} restarted before it answered")]
-    Restarted {
-        /// The entity kind.
-        kind: &'static str,
-    },
+    Restarted { kind: &'static str },
     /// Another node owns the shard as of this epoch. The message was not delivered.
     #[error("{kind} moved to another node at epoch {epoch}")]
     Moved {
-        /// The entity kind.
         kind: &'static str,
         /// The epoch of the map that says so.
         epoch: u64,
     },
     /// The region is draining and activates nothing any more. The message was not delivered.
     #[error("{kind} is shutting down")]
-    Draining {
-        /// The entity kind.
-        kind: &'static str,
-    },
+    Draining { kind: &'static str },
     /// The node that should own the entity could not be reached in time. The message was not delivered.
     #[error("{kind} cannot be reached")]
-    Unreachable {
-        /// The entity kind.
-        kind: &'static str,
-    },
+    Unreachable { kind: &'static str },
     /// The link to the entity's node broke. The message may have been handled.
     #[error("the node of {kind} was lost before it answered")]
-    Lost {
-        /// The entity kind.
-        kind: &'static str,
-    },
+    Lost { kind: &'static str },
     /// The entity's node does not understand the request: it runs another version, or there is a defect.
     /// The message was not handled.
     #[error("{kind} was not understood: {detail}")]
-    Misunderstood {
-        /// The entity kind.
-        kind: &'static str,
-        /// What was wrong.
-        detail: String,
-    },
+    Misunderstood { kind: &'static str, detail: String },
 }
 
 impl AskError {
@@ -129,7 +105,6 @@ impl<'de> Deserialize<'de> for AskError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{supervisor} gave up: more than {max_restarts} restarts in {within_ms} ms, last for: {last}")]
 pub struct EscalationReason {
-    /// Who gave up.
     pub supervisor: String,
     /// The limit that was passed.
     pub max_restarts: usize,

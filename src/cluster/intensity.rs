@@ -10,7 +10,6 @@ use std::{
 pub struct RestartIntensity {
     /// How many restarts are allowed within the window.
     pub max_restarts: usize,
-    /// The window.
     pub within: Duration,
 }
 
@@ -39,7 +38,6 @@ impl IntensityMeter {
         true
     }
 
-    /// The limit.
     pub fn limit(&self) -> RestartIntensity {
         self.limit
     }

@@ -107,7 +107,6 @@ impl ClusterNode {
         node
     }
 
-    /// Where things are.
     pub fn placement(&self) -> &Placement {
         &self.placement
     }

@@ -2,8 +2,8 @@
 //! way here.
 //!
 //! When a shard moves between two living nodes the new owner asks the old one to let go of it first. Until that
-//! is answered (or [`HAND_OVER_LIMIT`] has passed) the shard is *arriving* here: requests for it wait, so that an entity is
-//! remade from what its predecessor saved. Correctness does not depend on it, only freshness does.
+//! is answered (or [`HAND_OVER_LIMIT`] has passed) the shard is *arriving* here: requests for it wait, so that an
+//! entity is remade from what its predecessor saved. Correctness does not depend on it, only freshness does.
 
 use crate::{
     Deadline,
@@ -32,7 +32,6 @@ const WORDS: usize = SHARDS as usize / 64;
 pub struct ShardSet([u64; WORDS]);
 
 impl ShardSet {
-    /// Adds a shard.
     pub fn insert(&mut self, shard: ShardId) {
         self.0[usize::from(shard.0) / 64] |= 1 << (shard.0 % 64);
     }
@@ -61,7 +60,6 @@ pub fn node_name(id: &MemberId) -> NodeName {
 /// The cluster as of one membership view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// This node.
     pub this: NodeName,
     /// Who owns what; its epoch is the membership's view number.
     pub map: ShardMap,

@@ -28,7 +28,6 @@ const MAX_REPEATS: u32 = 3;
 enum Place {
     Here,
     There(NodeName),
-    /// Nobody is ready.
     Nowhere,
 }
 

@@ -31,11 +31,9 @@ pub struct RegionSettings {
 /// What a region is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RegionStats {
-    /// Entities in memory.
     pub active: usize,
     /// Messages waiting in all mailboxes.
     pub waiting: usize,
-    /// The fullest mailbox.
     pub deepest_mailbox: usize,
     /// Bytes held by entities, as they count them.
     pub heap_bytes: usize,

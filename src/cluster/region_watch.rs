@@ -45,8 +45,8 @@ impl<E: Entity> Region<E> {
 
     /// Leaves an entity behind, whatever it does: its next message activates it anew. Returns whether it was in memory.
     ///
-    /// One that waits ends here. One that computes without end goes on, on its thread, but nobody finds it any more: what it
-    /// answers is heard by those only who still wait for that, and what it takes up counts nowhere.
+    /// One that waits ends here. One that computes without end goes on, on its thread, but nobody finds it any more:
+    /// what it answers is heard by those only who still wait for that, and what it takes up counts nowhere.
     pub fn restart(&self, key: E::Key) -> bool {
         let restarted = self.reset(key);
         if restarted {

@@ -29,7 +29,6 @@ pub type StartChild = Arc<dyn Fn(ActorCell) -> BoxFuture<'static, Result<ActorCe
 pub struct ChildSpec {
     /// The child's name, for logs.
     pub name: &'static str,
-    /// Makes it.
     pub start: StartChild,
 }
 
@@ -44,20 +43,17 @@ impl ChildSpec {
     }
 }
 
-/// The supervising actor.
 pub struct Supervisor;
 
 /// What a [`Supervisor`] is started with.
 pub struct SupervisorArgs {
     /// Its name, for logs and escalations.
     pub name: &'static str,
-    /// Its limit.
     pub intensity: RestartIntensity,
     /// What it starts, in order. Children that link themselves later are watched as well, not restarted.
     pub children: Vec<ChildSpec>,
 }
 
-/// A running supervisor.
 pub type SupervisorHandle = ActorRef<SupervisorMessage>;
 
 /// What a supervisor understands.
@@ -74,7 +70,6 @@ struct Child {
     started_at: Instant,
 }
 
-/// A supervisor's state.
 pub struct SupervisorState {
     name: &'static str,
     meter: IntensityMeter,

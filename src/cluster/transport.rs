@@ -48,16 +48,10 @@ pub enum RemoteError {
     Draining,
     /// The node knows no such method: it runs an older or newer version. Not delivered.
     #[error("the node knows no method {method}")]
-    UnknownMethod {
-        /// Which.
-        method: u16,
-    },
+    UnknownMethod { method: u16 },
     /// The request or its answer could not be read. Not handled.
     #[error("unreadable: {detail}")]
-    Malformed {
-        /// What was wrong.
-        detail: String,
-    },
+    Malformed { detail: String },
     /// The request or its answer is larger than a link carries.
     #[error("too large for the link")]
     TooLarge,
@@ -89,7 +83,6 @@ impl Responder {
         Self(None)
     }
 
-    /// Answers.
     pub fn send(mut self, answer: Result<Bytes, RemoteError>) {
         if let Some(give) = self.0.take() {
             give(answer);

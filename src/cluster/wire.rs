@@ -3,8 +3,8 @@
 //! `bincode` is no longer maintained (RUSTSEC-2025-0141); the user of this project asked for it, and it can be
 //! replaced here. What it reads is bounded by the frame, and by [`MAX_VALUE_BYTES`].
 //!
-//! The versions are those of the frames in [`crate::link`]; two nodes speak the newest that both know. From 2 on a frame
-//! carries its sender's clock, so that requests that lay in buffers past their deadline are dropped unserved.
+//! The versions are those of the frames in [`crate::link`]; two nodes speak the newest that both know. From 2 on a
+//! frame carries its sender's clock, so that requests that lay in buffers past their deadline are dropped unserved.
 
 use serde::{Serialize, de::DeserializeOwned};
 

@@ -5,7 +5,6 @@ use crate::paint::Scene::{
     Aurora, Branches, City, Dunes, Flow, Forest, Glass, Marble, Mountains, Nebula, Papercut, Sea,
 };
 
-/// One invented person.
 pub(crate) struct Character {
     pub(crate) username: &'static str,
     pub(crate) display_name: &'static str,

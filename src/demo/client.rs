@@ -38,7 +38,8 @@ impl Client {
         self.call(Method::GET, path, Some(token), None).await
     }
 
-    /// A JSON call; the reply's body, or null where it has none. Retries keep their idempotency key, so nothing happens twice.
+    /// A JSON call; the reply's body, or null where it has none. Retries keep their idempotency key, so nothing happens
+    /// twice.
     pub(crate) async fn call(
         &self,
         method: Method,

@@ -47,8 +47,8 @@ const FILMS: [Film; 2] = [
     },
 ];
 
-/// Posts the films that are missing, and has people like them; gives how many the world has, and how many of them are new.
-/// Where there is no `ffmpeg` it has none, and the log says so.
+/// Posts the films that are missing, and has people like them; gives how many the world has, and how many of them are
+/// new. Where there is no `ffmpeg` it has none, and the log says so.
 pub(crate) async fn show(
     client: &Client,
     plan: &Plan,

@@ -1,6 +1,7 @@
 //! A small living world for `tessera demo`: a dozen invented people, their photos, follows, likes and comments.
 //!
-//! [`populate`] makes it through the public HTTP API alone, as any client would, so that the demo is also a test of that API:
+//! [`populate`] makes it through the public HTTP API alone, as any client would, so that the demo is also a test of
+//! that API:
 //!
 //! ```text
 //! sign up or in → follow → paint, upload, wait for the post → like → comment → film
@@ -46,7 +47,6 @@ impl DemoOptions {
 /// A world that stands. As JSON it is what the page reads from `/demo/people.json`: `{people, password}`.
 #[derive(Clone, Debug, Serialize)]
 pub struct World {
-    /// Everybody.
     pub people: Vec<Person>,
     /// The password that all of them share.
     pub password: String,
@@ -77,28 +77,19 @@ pub struct Person {
 pub enum DemoError {
     /// The API did not answer, after several attempts.
     #[error("{call}: no answer")]
-    Unreachable {
-        /// The request.
-        call: String,
-        /// What went wrong.
-        source: reqwest::Error,
-    },
+    Unreachable { call: String, source: reqwest::Error },
     /// The API answered with a problem.
     #[error("{call}: {status} {code}: {detail}")]
     Refused {
-        /// The request.
         call: String,
-        /// The HTTP status.
         status: u16,
         /// The problem's stable code, empty where the answer was no problem document.
         code: String,
-        /// The problem's explanation.
         detail: String,
     },
     /// The API answered something that its contract does not allow.
     #[error("{call}: {detail}")]
     Unexpected {
-        /// The request.
         call: String,
         /// What is wrong with the answer.
         detail: String,
@@ -124,8 +115,9 @@ impl DemoError {
     }
 }
 
-/// Makes the world, or completes it: run again, it signs in, and adds only what is missing (people by username, photos by
-/// author and caption). Bounded: four uploads and eight other calls at once, each with a timeout and a limited number of retries.
+/// Makes the world, or completes it: run again, it signs in, and adds only what is missing (people by username, photos
+/// by author and caption). Bounded: four uploads and eight other calls at once, each with a timeout and a limited
+/// number of retries.
 ///
 /// # Errors
 /// The first failure ends the run; see [`DemoError`]. That there is no `ffmpeg` is none.
@@ -142,7 +134,8 @@ pub async fn populate(options: DemoOptions) -> Result<World, DemoError> {
     Ok(World { people: people(&options), password: PASSWORD.to_owned(), posts: posts.len(), videos, posts_created })
 }
 
-/// The people that [`populate`] makes with these options, known before it has run, so that the page can name them at once.
+/// The people that [`populate`] makes with these options, known before it has run, so that the page can name them at
+/// once.
 #[must_use]
 pub fn people(options: &DemoOptions) -> Vec<Person> {
     cast::CAST

@@ -32,7 +32,6 @@ pub(crate) struct Plan {
     pub(crate) people: &'static [Character],
     /// In the order in which they are posted.
     pub(crate) photos: Vec<Photo>,
-    /// Follower, then followee.
     pub(crate) follows: Vec<(usize, usize)>,
     /// Who likes, then which photo.
     pub(crate) likes: Vec<(usize, usize)>,

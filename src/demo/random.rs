@@ -1,6 +1,7 @@
 //! A small seeded generator, so that the same seed gives the same world on every machine and in every release.
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators"): good enough for pictures, not for secrets.
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators"): good enough for pictures, not
+/// for secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Random {
     state: u64,
@@ -27,12 +28,10 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Uniform in `0.0..1.0`.
     pub(crate) fn unit(&mut self) -> f32 {
         (self.next_u64() >> 40) as f32 / (1u64 << 24) as f32
     }
 
-    /// Uniform in `low..high`.
     pub(crate) fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
@@ -56,7 +55,6 @@ impl Random {
         ((self.unit() + self.unit() + self.unit() + self.unit()) - 2.0) * 1.732
     }
 
-    /// Fisher and Yates.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

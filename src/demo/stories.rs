@@ -1,4 +1,5 @@
-//! What people write under their pictures and under one another's. Captions name no colours or hours: the painter chooses those.
+//! What people write under their pictures and under one another's. Captions name no colours or hours: the painter
+//! chooses those.
 
 use crate::paint::Scene;
 

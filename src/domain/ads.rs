@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A campaign that shows one post to people who did not ask for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ad {
-    /// Which.
     pub id: AdId,
-    /// The promoted post.
     pub post_id: PostId,
     /// Shown from then on.
     pub starts_at: Timestamp,

@@ -31,7 +31,6 @@ impl CelebrityRule {
 /// An author whose posts readers pull, and until when after the celebrity ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PulledAuthor {
-    /// The author.
     pub author_id: UserId,
     /// `None` while the author is a celebrity.
     pub ended_at: Option<Timestamp>,

@@ -41,7 +41,6 @@ impl<K: Eq + Hash + Copy + Ord> DecayedWindow<K> {
         }
     }
 
-    /// Forgets `key`.
     pub fn remove(&mut self, key: &K) {
         self.scores.remove(key);
     }

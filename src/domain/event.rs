@@ -8,22 +8,12 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// A post exists and all its media is stored.
-    PostCreated {
-        /// Which.
-        post_id: PostId,
-        /// Whose.
-        author_id: UserId,
-    },
+    PostCreated { post_id: PostId, author_id: UserId },
     /// A caption or alternative text changed.
-    PostEdited {
-        /// Which.
-        post_id: PostId,
-    },
+    PostEdited { post_id: PostId },
     /// A post was deleted: timelines, caches, indexes and objects let go of it.
     PostDeleted {
-        /// Which.
         post_id: PostId,
-        /// Whose.
         author_id: UserId,
         /// Its media, whose objects are to be deleted and purged.
         media: MediaRecord,
@@ -32,41 +22,23 @@ pub enum Event {
     },
     /// People liked, unliked or commented on a post: one event per group commit.
     Engaged {
-        /// Which post.
         post_id: PostId,
-        /// Whose post.
         author_id: UserId,
-        /// Who liked it.
         liked_by: Vec<UserId>,
         /// How many took their like back.
         unlikes: u32,
-        /// Who commented.
         commented_by: Vec<UserId>,
     },
     /// One account follows another.
-    Followed {
-        /// Who follows.
-        follower_id: UserId,
-        /// Whom.
-        followee_id: UserId,
-    },
+    Followed { follower_id: UserId, followee_id: UserId },
     /// One account no longer follows another (unfollow or block).
-    Unfollowed {
-        /// Who followed.
-        follower_id: UserId,
-        /// Whom.
-        followee_id: UserId,
-    },
+    Unfollowed { follower_id: UserId, followee_id: UserId },
     /// An author crossed the celebrity threshold.
     CelebrityChanged {
-        /// Who.
         author_id: UserId,
         /// What they are now.
         celebrity: bool,
     },
     /// A profile changed: cached copies are stale.
-    UserChanged {
-        /// Whose.
-        user_id: UserId,
-    },
+    UserChanged { user_id: UserId },
 }

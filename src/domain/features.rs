@@ -1,7 +1,7 @@
 //! What is known of a candidate as numbers: the input of the ranking model (docs/functions.md, section 6).
 //!
-//! A row has one number per [`Feature`]; what is not known is `NaN`, which the model treats as a value of its own. Every
-//! number is made from what the caller already gathered for a thousand candidates at once, and only from what
+//! A row has one number per [`Feature`]; what is not known is `NaN`, which the model treats as a value of its own.
+//! Every number is made from what the caller already gathered for a thousand candidates at once, and only from what
 //! precedes the moment of ranking. The list is versioned: logs and model files name the version they were made with.
 
 use crate::{PostId, Timestamp, UserId, recommendation::CandidateSources, time::HOUR_MS};
@@ -10,10 +10,10 @@ use crate::{PostId, Timestamp, UserId, recommendation::CandidateSources, time::H
 pub const FEATURE_SET_VERSION: u16 = 1;
 
 macro_rules! features {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)+) => {
         /// One number of a row. Its place in the row is `feature as usize`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Feature { $($(#[doc = $doc])+ $variant,)+ }
+        pub enum Feature { $($(#[doc = $doc])* $variant,)+ }
 
         impl Feature {
             /// All features in the order of a row.
@@ -35,15 +35,12 @@ macro_rules! features {
 features! {
     /// Hours since the post was made.
     AgeHours = "age_hours",
-    /// `ln(1 + likes)`.
     LikesLog = "likes_log",
-    /// `ln(1 + comments)`.
     CommentsLog = "comments_log",
     /// `ln(1 + score)` in the decayed window of popular posts (half-life six hours).
     RecentLikesLog = "recent_likes_log",
     /// `ln(1 + likes per hour)` since the post was made, the age counted from two hours on.
     LikesPerHourLog = "likes_per_hour_log",
-    /// Comments per like.
     CommentsPerLike = "comments_per_like",
     /// `ln(1 + followers)` of the author.
     AuthorFollowersLog = "author_followers_log",
@@ -96,13 +93,10 @@ features! {
 /// What is known of the person who will see the list, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ViewerFacts {
-    /// Now.
     pub at: Timestamp,
     /// Recent likes that are remembered, at most 100.
     pub recent_likes: Option<u32>,
-    /// Whom they follow.
     pub following: Option<u64>,
-    /// Who follows them.
     pub followers: Option<u64>,
     /// When the account was made.
     pub since: Option<Timestamp>,
@@ -113,13 +107,10 @@ pub struct ViewerFacts {
 pub struct CandidateFacts {
     /// Which post; its id tells its age.
     pub post_id: PostId,
-    /// Whose.
     pub author_id: UserId,
     /// Where it was found.
     pub sources: CandidateSources,
-    /// Likes so far.
     pub likes: Option<u64>,
-    /// Comments so far.
     pub comments: Option<u64>,
     /// Score in the decayed window of popular posts.
     pub recent_likes: Option<f64>,
@@ -131,7 +122,6 @@ pub struct CandidateFacts {
     pub is_animated: Option<bool>,
     /// Whether it has a caption.
     pub has_caption: Option<bool>,
-    /// Hashtags of it.
     pub hashtags: Option<u32>,
     /// Whether the viewer follows the author.
     pub follows_author: Option<bool>,
@@ -270,7 +260,6 @@ impl FeatureBatch {
         Self(Vec::with_capacity(rows * FEATURE_COUNT))
     }
 
-    /// Adds a row.
     pub fn push(&mut self, row: &FeatureRow) {
         self.0.extend_from_slice(&row.0);
     }

@@ -48,22 +48,16 @@ impl Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
-    /// See [`Source::Following`].
     Following,
-    /// See [`Source::Celebrity`].
     Celebrity,
-    /// See [`Source::Recommended`].
     Recommended,
-    /// See [`Source::Ad`].
     Ad,
 }
 
 /// A post that may enter a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Which post.
     pub post_id: PostId,
-    /// Whose.
     pub author_id: UserId,
     /// Where it comes from.
     pub source: Source,
@@ -79,7 +73,6 @@ impl Candidate {
 /// One place of an opened feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedEntry {
-    /// What stands there.
     pub candidate: Candidate,
     /// Whether the reader had seen it before this feed was opened.
     pub seen: bool,

@@ -97,14 +97,8 @@ macro_rules! id_type {
     };
 }
 
-id_type!(
-    /// A person's account.
-    UserId
-);
-id_type!(
-    /// A post.
-    PostId
-);
+id_type!(UserId);
+id_type!(PostId);
 id_type!(
     /// A comment on a post.
     CommentId
@@ -113,10 +107,7 @@ id_type!(
     /// A notification in a user's inbox.
     NotificationId
 );
-id_type!(
-    /// An advertisement's campaign.
-    AdId
-);
+id_type!(AdId);
 
 /// An upload, from its presigned URL to its post.
 ///

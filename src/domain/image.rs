@@ -3,9 +3,7 @@
 /// An upright picture in sRGB, without transparency: 8-bit R, G, B interleaved, row by row from the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RgbImage {
-    /// Width in pixels.
     pub width: u32,
-    /// Height in pixels.
     pub height: u32,
     /// `width * height * 3` bytes.
     pub pixels: Vec<u8>,

@@ -30,15 +30,12 @@ pub enum LogRecord {
 pub struct Impression {
     /// The list that showed it: posts with the same number and viewer were shown together.
     pub list_id: u64,
-    /// To whom.
     pub viewer_id: UserId,
-    /// Which post.
     pub post_id: PostId,
     /// Its place in the list, counted from 0.
     pub position: u32,
     /// Why it was in the list.
     pub source: SourceKind,
-    /// When.
     pub at: Timestamp,
     /// The version of the list of features ([`FEATURE_SET_VERSION`] at the time).
     pub feature_set: u16,
@@ -56,13 +53,9 @@ impl Impression {
 /// Somebody did something with a post, wherever they saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Engagement {
-    /// Who.
     pub viewer_id: UserId,
-    /// With which post.
     pub post_id: PostId,
-    /// What.
     pub kind: EngagementKind,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -70,9 +63,7 @@ pub struct Engagement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngagementKind {
-    /// Liked it.
     Like,
-    /// Commented on it.
     Comment,
     /// Followed its author from it.
     Follow,

@@ -170,7 +170,6 @@ impl MediaFile {
 /// What a post's media is: everything needed to show it and to delete it, and no URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaRecord {
-    /// Picture or film.
     pub kind: MediaKind,
     /// The upload it was made from; with the author it gives the keys of all files.
     pub upload_id: UploadId,

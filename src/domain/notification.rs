@@ -14,7 +14,6 @@ pub enum NotificationKind {
     Like,
     /// Their post was commented on.
     Comment,
-    /// Somebody follows them.
     Follow,
 }
 
@@ -37,11 +36,9 @@ impl NotificationKind {
 /// One thing that somebody did to a user. Equal signals (same kind, post and actor) count once, ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signal {
-    /// What.
     pub kind: NotificationKind,
     /// On which post; none for a follow.
     pub post_id: Option<PostId>,
-    /// Who did it.
     pub actor_id: UserId,
 }
 
@@ -50,7 +47,6 @@ pub struct Signal {
 pub struct Notification {
     /// Which. Changes never, although `updated_at` moves while it is unread.
     pub id: NotificationId,
-    /// What.
     pub kind: NotificationKind,
     /// On which post; none for a follow.
     pub post_id: Option<PostId>,

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 pub struct Post {
     /// Which; its id tells when.
     pub id: PostId,
-    /// Whose.
     pub author_id: UserId,
     /// What the author wrote; may be empty.
     pub caption: String,
@@ -22,16 +21,12 @@ pub struct Post {
     pub edited_at: Option<Timestamp>,
 }
 
-/// A comment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comment {
     /// Which; its id tells when.
     pub id: CommentId,
-    /// On which post.
     pub post_id: PostId,
-    /// Whose.
     pub author_id: UserId,
-    /// What.
     pub text: String,
 }
 
@@ -40,6 +35,5 @@ pub struct Comment {
 pub struct PostRef {
     /// Which post; its id tells when.
     pub post_id: PostId,
-    /// Whose.
     pub author_id: UserId,
 }

@@ -27,7 +27,6 @@ impl CandidateSources {
     pub const SIMILAR_USERS: Self = Self(1);
     /// What is popular now.
     pub const POPULAR: Self = Self(2);
-    /// Trending hashtags.
     pub const TRENDING: Self = Self(4);
     /// What looks like what the viewer liked.
     pub const VISUAL: Self = Self(8);
@@ -63,12 +62,10 @@ pub enum Reason {
     Popular,
     /// It carries a trending hashtag.
     Trending {
-        /// Which, without `#`.
         hashtag: Box<str>,
     },
     /// It carries a hashtag that the viewer follows.
     FollowedHashtag {
-        /// Which, without `#`.
         hashtag: Box<str>,
     },
     /// It looks like something that the viewer liked.
@@ -76,7 +73,6 @@ pub enum Reason {
         /// Which post that was.
         liked: crate::PostId,
     },
-    /// It is new.
     New,
 }
 

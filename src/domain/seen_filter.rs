@@ -8,7 +8,6 @@
 use crate::{PostId, hash::stable_hash_u64};
 use serde::{Deserialize, Serialize};
 
-/// Posts per generation.
 pub const GENERATION_CAPACITY: u32 = 10_000;
 /// Bits per generation: `n * ln(1/p) / ln(2)^2` for 10,000 entries at 1 in 2,000, rounded up to words.
 const BITS: u64 = 158_208;

@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct FeedRatios {
     /// Followed people and celebrities together.
     pub social: f64,
-    /// Recommended posts.
     pub recommended: f64,
-    /// Advertisements.
     pub ads: f64,
 }
 

@@ -28,7 +28,6 @@ pub enum UploadStatus {
     Pending,
     /// `complete` was called; a media job is queued or under way.
     Processing,
-    /// The post exists.
     Completed,
     /// Processing gave up, or the URL ran out unused; the reason is stored and the quota was given back.
     Failed,
@@ -54,9 +53,7 @@ impl UploadStatus {
 /// An upload as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// Which.
     pub id: UploadId,
-    /// Whose.
     pub user_id: UserId,
     /// Where the original lies.
     pub object_key: String,
@@ -68,7 +65,6 @@ pub struct Upload {
     pub checksum_sha256: Option<String>,
     /// The object store's name of the multipart upload, where the file may come in parts.
     pub multipart_id: Option<String>,
-    /// Where it stands.
     pub status: UploadStatus,
     /// Caption for the post, given at completion.
     pub caption: String,

@@ -34,7 +34,6 @@ impl Username {
         Self(text)
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -62,11 +61,8 @@ pub fn display_name(name: &str) -> Result<String, Invalid> {
 /// An account as the ledger keeps it, without its password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// Who.
     pub id: UserId,
-    /// Unique name.
     pub username: Username,
-    /// Name to show.
     pub display_name: String,
     /// A few words about the person.
     pub bio: String,
@@ -113,7 +109,6 @@ impl Relationship {
 /// What of an author's posts a viewer may see, decided at read time whatever was pushed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
-    /// Everything.
     Visible,
     /// Not in feeds and recommendations, but when asked for by name (muted).
     HiddenInFeeds,

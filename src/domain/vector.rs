@@ -3,8 +3,8 @@
 /// Numbers that are added up side by side, so that the compiler uses vector instructions.
 const LANES: usize = 8;
 
-/// The inner product: of unit vectors the cosine of their angle. Of vectors of different lengths it is 0: nothing is known of
-/// how alike they are.
+/// The inner product: of unit vectors the cosine of their angle. Of vectors of different lengths it is 0: nothing is
+/// known of how alike they are.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     if a.len() != b.len() {
         return 0.0;

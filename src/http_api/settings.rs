@@ -6,7 +6,6 @@ use std::{fmt, sync::Arc, time::Duration};
 /// So many requests per minute, and so many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// Sustained rate.
     pub per_minute: u32,
     /// Taken at once before the rate counts.
     pub burst: u32,
@@ -19,11 +18,9 @@ pub struct RateSettings {
     pub enabled: bool,
     /// Sign-up and log-in, per address.
     pub credentials: Quota,
-    /// Writes, per token.
     pub writes: Quota,
     /// Pictures to search with, per token.
     pub pictures: Quota,
-    /// Reads, per token.
     pub reads: Quota,
     /// Everything that needs no token, and what brings a wrong one, per address.
     pub anonymous: Quota,
@@ -79,7 +76,6 @@ pub struct EdgeSettings {
     pub upload_origin: Option<String>,
     /// Believe `X-Forwarded-For`. Only right behind a proxy that sets it.
     pub trust_forwarded: bool,
-    /// Rate limits.
     pub rates: RateSettings,
     /// Past it a request is answered 503.
     pub request_timeout: Duration,

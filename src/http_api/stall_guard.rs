@@ -23,7 +23,6 @@ pub(crate) struct StallGuard {
 }
 
 impl StallGuard {
-    /// Guards `stream`.
     pub(crate) fn new(stream: TcpStream, limit: Duration) -> Self {
         Self { stream, limit, stalled: None }
     }

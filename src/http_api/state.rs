@@ -12,7 +12,6 @@ use tokio::sync::Semaphore;
 /// The shared state of the public edge; cloning it is cheap.
 #[derive(Clone)]
 pub struct EdgeState {
-    /// The use cases.
     pub app: Arc<App>,
     /// What the operator set.
     pub settings: Arc<EdgeSettings>,

@@ -1,7 +1,7 @@
 //! AVIF: RGB to planes, two AV1 pictures (colour, and alpha where there is any), one container.
 //!
-//! Colour is 4:2:0, full range, BT.709 matrix with sRGB primaries and transfer. It is said in the AV1 sequence header and again
-//! in the container's `colr` box, since some readers know only one of them.
+//! Colour is 4:2:0, full range, BT.709 matrix with sRGB primaries and transfer. It is said in the AV1 sequence header
+//! and again in the container's `colr` box, since some readers know only one of them.
 
 use avif_serialize::Aviffy;
 use avif_serialize::constants::{ColorPrimaries, MatrixCoefficients, TransferCharacteristics};

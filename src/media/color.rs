@@ -34,8 +34,8 @@ impl CodePoints {
         matches!(self.transfer, 16 | 18)
     }
 
-    /// `None` for sRGB itself, for what is read as sRGB since it says nothing or differs from it for cameras alone (BT.709, 601),
-    /// and for what is unknown.
+    /// `None` for sRGB itself, for what is read as sRGB since it says nothing or differs from it for cameras alone
+    /// (BT.709, 601), and for what is unknown.
     fn profile(&self) -> Option<ColorProfile> {
         let is_srgb_curve = matches!(self.transfer, 1 | 6 | 13 | 14 | 15 | Self::UNSPECIFIED);
         if matches!(self.primaries, 1 | Self::UNSPECIFIED) && is_srgb_curve {

@@ -1,7 +1,8 @@
 //! The colour that a picture has most of, to paint its place with before it is there.
 //!
-//! Not the mean, which is a colour that may be nowhere in the picture. Pixels of a miniature are counted in boxes of OKLab (Björn Ottosson, "A perceptual color
-//! space for image processing", 2020), where equal distances look alike; the heaviest box with its neighbours is the cluster, and its mean the colour.
+//! Not the mean, which is a colour that may be nowhere in the picture. Pixels of a miniature are counted in boxes of
+//! OKLab (Björn Ottosson, "A perceptual color space for image processing", 2020), where equal distances look alike; the
+//! heaviest box with its neighbours is the cluster, and its mean the colour.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ impl Cluster {
     }
 }
 
-/// The colour of the largest cluster, as sRGB; white where nothing can be seen. Transparent pixels count by their alpha.
+/// The colour of the largest cluster, as sRGB; white where nothing can be seen. Transparent pixels count by their
+/// alpha.
 pub(crate) fn dominant_color(raster: &Raster) -> Result<[u8; 3], MediaError> {
     let miniature = raster.scale(fit_size(raster.width, raster.height, MINIATURE_SIDE))?;
     let mut boxes: BTreeMap<[i8; 3], Cluster> = BTreeMap::new();

@@ -17,8 +17,8 @@ const BLURHASH_SIDE: u32 = 32;
 /// `quality` is libjpeg's, 1 to 100; values beyond are brought to the nearest.
 ///
 /// # Errors
-/// [`MediaError::EncodingFailed`] where `rgb` is not `width * height * 3` bytes long, a side is 0 or above 65,500, or the
-/// encoder runs out of memory.
+/// [`MediaError::EncodingFailed`] where `rgb` is not `width * height * 3` bytes long, a side is 0 or above 65,500, or
+/// the encoder runs out of memory.
 pub fn encode_jpeg(rgb: &[u8], width: u32, height: u32, quality: u8) -> Result<Vec<u8>, MediaError> {
     let (width, height) = (width as usize, height as usize);
     let expected = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(3));

@@ -19,7 +19,6 @@ pub enum MediaError {
     FileTooLarge {
         /// Size of the file.
         actual_bytes: u64,
-        /// The limit.
         max_bytes: u64,
     },
     /// The declared content type and the content disagree.
@@ -32,10 +31,7 @@ pub enum MediaError {
     },
     /// A known kind of file that is not accepted.
     #[error("This file is {}, which is not supported. {}", .format.name, advice(*.format))]
-    UnsupportedFormat {
-        /// What it is.
-        format: ForeignFormat,
-    },
+    UnsupportedFormat { format: ForeignFormat },
     /// Nothing that is recognised.
     #[error("This file is not a picture that we can read. {}", OTHERWISE)]
     UnknownFormat,
@@ -54,37 +50,24 @@ pub enum MediaError {
         width: u32,
         /// Height as stored, in pixels.
         height: u32,
-        /// The limit.
         max_dimension: u32,
     },
     /// More pixels than [`crate::Limits::max_pixels`].
     #[error("The picture has {actual_pixels} pixels; at most {max_pixels} are allowed.")]
-    TooManyPixels {
-        /// Width times height.
-        actual_pixels: u64,
-        /// The limit.
-        max_pixels: u64,
-    },
+    TooManyPixels { actual_pixels: u64, max_pixels: u64 },
     /// More frames than [`crate::Limits::max_frames`].
     #[error("The animation has more than {max_frames} frames.")]
-    TooManyFrames {
-        /// The limit.
-        max_frames: u32,
-    },
+    TooManyFrames { max_frames: u32 },
     /// Opening it would take more memory than [`crate::Limits::max_alloc_bytes`].
     #[error("The picture needs {} MB of memory to open; at most {} MB are allowed.", megabytes(*.needed_bytes), megabytes(*.max_alloc_bytes))]
     NeedsTooMuchMemory {
         /// The estimate from the header.
         needed_bytes: u64,
-        /// The limit.
         max_alloc_bytes: u64,
     },
     /// Colour profile or text beyond [`crate::Limits::max_metadata_bytes`].
     #[error("The picture carries more than {} MB of metadata.", megabytes(*.max_metadata_bytes))]
-    MetadataTooLarge {
-        /// The limit.
-        max_metadata_bytes: u64,
-    },
+    MetadataTooLarge { max_metadata_bytes: u64 },
     /// A part to look at that is no part of the picture.
     #[error(
         "The crop must lie inside the picture: x, y, width and height are parts of its sides from 0 to 1, and a side has {MIN_CROP_SIDE} pixels at least."

@@ -1,7 +1,8 @@
 //! Where to crop: the square along a picture's long side that holds most of what eyes are drawn to.
 //!
-//! As in libvips' "attention" and smartcrop.js, that is edges, saturated colours and the tones of skin. They are added up on a miniature, and
-//! since a square cut from a rectangle moves along one axis only, its sum over columns or rows is all that is needed.
+//! As in libvips' "attention" and smartcrop.js, that is edges, saturated colours and the tones of skin. They are added
+//! up on a miniature, and since a square cut from a rectangle moves along one axis only, its sum over columns or rows
+//! is all that is needed.
 
 use image::metadata::Orientation;
 

@@ -3,12 +3,13 @@
 //! [`process_image`] takes an upload through
 //!
 //! ```text
-//! sniff → limits on the headers → decode (JPEG: scaled as it is decoded) → resize 1080 → sRGB → upright → resize 640, 150
-//!                                                                              └→ JPEG × 3 · AVIF · WebP · blurhash
+//! sniff → limits on the headers → decode (JPEG: scaled as it is decoded)
+//!       → resize 1080 → sRGB → upright → resize 640, 150
+//!       → JPEG × 3 · AVIF · WebP · blurhash
 //! ```
 //!
-//! The codecs are libjpeg-turbo, libwebp and libaom (both ways), and the `image` crate for decoding PNG, WebP and GIF. Their `unsafe` interface is
-//! wrapped by other crates but for libaom's, which is wrapped in `aom.rs`.
+//! The codecs are libjpeg-turbo, libwebp and libaom (both ways), and the `image` crate for decoding PNG, WebP and GIF.
+//! Their `unsafe` interface is wrapped by other crates but for libaom's, which is wrapped in `aom.rs`.
 #![deny(unsafe_code)]
 
 mod animation;

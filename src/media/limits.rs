@@ -15,9 +15,9 @@ pub struct Limits {
     /// Frames of an animation; only the first is decoded. Default 2,000.
     pub max_frames: u32,
     /// Memory that decoding may take, in bytes, estimated from the header: the pixels at their stored depth, their
-    /// 8-bit copy where one is needed, and a decoder's own planes (a progressive JPEG keeps its coefficients). What follows
-    /// the decoder works on at most 1080x1080 pixels. The process grows by this and 64 MiB at most while it works on one file,
-    /// whatever the file; the tests measure it. Default 512 MiB.
+    /// 8-bit copy where one is needed, and a decoder's own planes (a progressive JPEG keeps its coefficients). What
+    /// follows the decoder works on at most 1080x1080 pixels. The process grows by this and 64 MiB at most while it
+    /// works on one file, whatever the file; the tests measure it. Default 512 MiB.
     pub max_alloc_bytes: u64,
     /// Colour profile and, in a PNG, EXIF and text with it, in bytes after inflation. Default 8 MiB.
     pub max_metadata_bytes: u64,

@@ -1,7 +1,8 @@
 //! A fingerprint of what a picture shows, nearly the same after scaling and recompression.
 //!
-//! The DCT hash of Christoph Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010): the lowest 8 x 8 frequencies but the first
-//! row and column of the 32 x 32 miniature's luma, each above their median or not. His mean filter is the miniature's Lanczos filter here.
+//! The DCT hash of Christoph Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010): the
+//! lowest 8 x 8 frequencies but the first row and column of the 32 x 32 miniature's luma, each above their median or
+//! not. His mean filter is the miniature's Lanczos filter here.
 
 use crate::MediaError;
 use crate::raster::Raster;

@@ -27,7 +27,8 @@ const LARGE_QUALITY: u8 = 85;
 const MEDIUM_QUALITY: u8 = 85;
 const THUMBNAIL_QUALITY: u8 = 80;
 const WEBP_QUALITY: f32 = 80.0;
-/// libwebp's effort: 3 is as good as 4, its default, for less time; 2 is 3 % larger and half a point of SSIMULACRA2 worse.
+/// libwebp's effort: 3 is as good as 4, its default, for less time; 2 is 3 % larger and half a point of SSIMULACRA2
+/// worse.
 const WEBP_METHOD: i32 = 3;
 /// libaom's `cq-level` that looks, by SSIMULACRA2, as "quality 75" does at the default effort of common software.
 const AVIF_QUANTIZER: u8 = 8;
@@ -35,11 +36,8 @@ const AVIF_QUANTIZER: u8 = 8;
 /// One file to be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedImage {
-    /// The file.
     pub bytes: Vec<u8>,
-    /// Width in pixels.
     pub width: u32,
-    /// Height in pixels.
     pub height: u32,
     /// Media type, such as `image/avif`.
     pub content_type: &'static str,
@@ -52,22 +50,22 @@ pub struct ProcessedImage {
     pub large: EncodedImage,
     /// Fits 640 x 640; JPEG, quality 85.
     pub medium: EncodedImage,
-    /// The square that holds most of what eyes are drawn to (edges, colour, skin), 150 x 150 or as large as the picture allows;
-    /// JPEG, quality 80.
+    /// The square that holds most of what eyes are drawn to (edges, colour, skin), 150 x 150 or as large as the picture
+    /// allows; JPEG, quality 80.
     pub thumbnail: EncodedImage,
     /// Fits 640 x 640; keeps transparency.
     pub avif: EncodedImage,
     /// Fits 640 x 640; lossy, quality 80; keeps transparency.
     pub webp: EncodedImage,
-    /// An animated WebP that fits 640 x 640, where the upload is a GIF or WebP of several frames that differ and is not too costly
-    /// (docs/media.md states the bounds). Its timing and repetitions are the upload's.
+    /// An animated WebP that fits 640 x 640, where the upload is a GIF or WebP of several frames that differ and is not
+    /// too costly (docs/media.md states the bounds). Its timing and repetitions are the upload's.
     pub animation: Option<EncodedImage>,
     /// Placeholder of 4 x 3 components.
     pub blurhash: String,
     /// The sRGB colour of the largest group of pixels that look alike; not the mean.
     pub dominant_color: [u8; 3],
-    /// The DCT hash (Zauner 2010) of the upright picture: pictures that look the same differ in few of its bits, whatever their size
-    /// and compression.
+    /// The DCT hash (Zauner 2010) of the upright picture: pictures that look the same differ in few of its bits,
+    /// whatever their size and compression.
     pub perceptual_hash: u64,
     /// Fits 320 x 320, transparency over white: what an embedding model looks at.
     pub sample: RgbImage,
@@ -81,19 +79,22 @@ pub struct ProcessedImage {
 
 /// Turns an upload into the pictures that are served.
 ///
-/// The content decides the format, and `declared_content_type` must agree with it. Limits are checked on the headers before any
-/// pixel is decoded. The first frame of an animation is the picture; its frames are kept beside it. Orientation (EXIF) is applied and colours are converted to sRGB
-/// by the embedded profile; nothing else of the metadata survives. The aspect ratio is kept and nothing is enlarged. JPEGs
-/// have transparency laid over white; AVIF and WebP keep it.
+/// The content decides the format, and `declared_content_type` must agree with it. Limits are checked on the headers
+/// before any pixel is decoded. The first frame of an animation is the picture; its frames are kept beside it.
+/// Orientation (EXIF) is applied and colours are converted to sRGB by the embedded profile; nothing else of the
+/// metadata survives. The aspect ratio is kept and nothing is enlarged. JPEGs have transparency laid over white; AVIF
+/// and WebP keep it.
 ///
-/// Whatever the bytes are, memory grows by [`Limits::max_alloc_bytes`] and 64 MiB at most, and processor time by the limits on pixels,
-/// frames, scans and metadata: no file of the hostile corpus (`tests/corpus.rs`) takes more than two seconds of a release build, and an animation at the edge of its bounds four.
+/// Whatever the bytes are, memory grows by [`Limits::max_alloc_bytes`] and 64 MiB at most, and processor time by the
+/// limits on pixels, frames, scans and metadata: no file of the hostile corpus (`tests/corpus.rs`) takes more than two
+/// seconds of a release build, and an animation at the edge of its bounds four.
 ///
 /// `progress` hears non-decreasing percentages, the last one 100. The call computes for some tenths of a second in the
 /// calling thread and the same bytes give the same result; keep it off async threads.
 ///
 /// # Errors
-/// [`MediaError`], each a sentence for the uploader. A panic, in a decoder or in `progress`, becomes [`MediaError::Corrupt`].
+/// [`MediaError`], each a sentence for the uploader. A panic, in a decoder or in `progress`, becomes
+/// [`MediaError::Corrupt`].
 pub fn process_image(
     bytes: &[u8],
     declared_content_type: &str,

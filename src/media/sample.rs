@@ -20,9 +20,7 @@ pub(crate) const MIN_CROP_SIDE: u32 = 8;
 /// A part of an upright picture, in parts of its sides from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crop {
-    /// The left edge.
     pub x: f64,
-    /// The upper edge.
     pub y: f64,
     /// From the left edge to the right one.
     pub width: f64,
@@ -61,15 +59,17 @@ impl Crop {
     }
 }
 
-/// Makes the sample and the perceptual hash of a picture, or of a part of it, as [`crate::process_image`] makes them of the whole.
+/// Makes the sample and the perceptual hash of a picture, or of a part of it, as [`crate::process_image`] makes them of
+/// the whole.
 ///
-/// The content decides the format, and `declared_content_type` must agree with it; limits are checked before any pixel is decoded; orientation is
-/// applied, colours become sRGB, transparency lies over white, and nothing is enlarged. The first frame of an animation counts. A JPEG is
-/// decoded at the least scale that fills the sample: some hundredths of a second. Keep the call off async threads.
+/// The content decides the format, and `declared_content_type` must agree with it; limits are checked before any pixel
+/// is decoded; orientation is applied, colours become sRGB, transparency lies over white, and nothing is enlarged. The
+/// first frame of an animation counts. A JPEG is decoded at the least scale that fills the sample: some hundredths of a
+/// second. Keep the call off async threads.
 ///
 /// # Errors
-/// [`MediaError`], each a sentence for the uploader; [`MediaError::BadCrop`] for a crop that is not inside the picture, or below 8 pixels of the
-/// original on a side that has more.
+/// [`MediaError`], each a sentence for the uploader; [`MediaError::BadCrop`] for a crop that is not inside the picture,
+/// or below 8 pixels of the original on a side that has more.
 pub fn sample_image(
     bytes: &[u8],
     declared_content_type: &str,

@@ -16,7 +16,6 @@ pub enum ImageFormat {
 }
 
 impl ImageFormat {
-    /// All accepted formats.
     pub const ALL: [Self; 5] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif, Self::Avif];
 
     /// The media type, such as `image/jpeg`.

@@ -63,7 +63,8 @@ pub enum Command {
 pub enum Rebuildable {
     /// Every count of likes, comments, posts and followers
     Counters,
-    /// Timelines: the copies in the hot store are dropped, and timelines begin anew from the ledger. What was seen stays
+    /// Timelines: the copies in the hot store are dropped, and timelines begin anew from the ledger. What was seen
+    /// stays
     Timelines,
     /// The visual index: its snapshots are dropped, and its shards begin anew from the ledger when they next start
     Index,

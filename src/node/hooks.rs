@@ -29,17 +29,13 @@ const BREAKER_OBEYS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Answers the operators' questions.
 pub struct NodeHooks {
-    /// This node's name.
     pub node_name: String,
-    /// The actors.
     pub actors: Arc<ActorSystem>,
-    /// The circuit breakers.
     pub breakers: Breakers,
     /// This node in its cluster.
     pub cluster_node: Arc<ClusterNode>,
     /// Keeps it there; `None` where it is alone.
     pub keeper: Option<ClusterKeeper>,
-    /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// True once the node drains.
     pub draining: Arc<watch::Sender<bool>>,

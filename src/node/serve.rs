@@ -99,7 +99,6 @@ impl RunningNode {
         url_of(self.http)
     }
 
-    /// The node's ledger.
     pub fn ledger(&self) -> Arc<dyn Ledger> {
         self.node.ledger.clone()
     }

@@ -26,22 +26,13 @@ pub enum StoreError {
     },
     /// The store's queue is full. Nothing happened.
     #[error("{store} is overloaded")]
-    Overloaded {
-        /// Which store.
-        store: &'static str,
-    },
+    Overloaded { store: &'static str },
     /// Something stored cannot be understood. Nothing happened; a person must look.
     #[error("{store} holds something unreadable: {detail}")]
-    Corrupt {
-        /// Which store.
-        store: &'static str,
-        /// What and where.
-        detail: String,
-    },
+    Corrupt { store: &'static str, detail: String },
     /// The store refused the request as wrong: a defect of the caller. Nothing happened.
     #[error("{store} refused the request: {detail}")]
     Refused {
-        /// Which store.
         store: &'static str,
         /// What the store said.
         detail: String,
@@ -110,5 +101,4 @@ impl<'de> Deserialize<'de> for StoreError {
     }
 }
 
-/// A store's answer.
 pub type StoreResult<T> = Result<T, StoreError>;

@@ -20,7 +20,6 @@ use tokio::sync::Notify;
 /// Which run of which node: a node that starts again has a higher incarnation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MemberId {
-    /// The configured name.
     pub name: String,
     /// Which of its runs; never reused in a cluster's life.
     pub incarnation: u64,
@@ -31,7 +30,6 @@ pub struct MemberId {
 pub enum MemberStatus {
     /// In the table, not yet serving.
     Joining,
-    /// Owns shards.
     Ready,
     /// Hands over what it owns; still reachable.
     Draining,
@@ -40,7 +38,6 @@ pub enum MemberStatus {
 /// A node in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
     pub id: MemberId,
     /// The node's number, part of every id it makes: from 1 to 1,023, unique among the members and not reused soon.
     pub number: u16,
@@ -52,7 +49,6 @@ pub struct Member {
     pub wire_oldest: u16,
     /// The newest wire version it speaks.
     pub wire_newest: u16,
-    /// The program's version.
     pub version: String,
     /// How far it is.
     pub status: MemberStatus,
@@ -74,7 +70,6 @@ pub struct MembershipView {
 /// A node that wants to join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its configured name.
     pub name: String,
     /// Where its peers reach it.
     pub address: SocketAddr,
@@ -84,7 +79,6 @@ pub struct Candidate {
     pub wire_oldest: u16,
     /// The newest wire version it speaks.
     pub wire_newest: u16,
-    /// The program's version.
     pub version: String,
     /// How long its lease runs.
     pub lease: Duration,
@@ -95,9 +89,7 @@ pub struct Candidate {
 pub enum JoinOutcome {
     /// It is a member, joining.
     Joined {
-        /// Its identity.
         id: MemberId,
-        /// Its number.
         number: u16,
         /// The view that has it.
         view: u64,
@@ -137,7 +129,6 @@ pub enum SuspectOutcome {
     NotAMember,
 }
 
-/// The membership table.
 #[async_trait]
 pub trait Membership: Send + Sync + 'static {
     /// Makes the candidate a member with a new incarnation. A member of the same name is replaced where its

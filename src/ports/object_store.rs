@@ -35,7 +35,6 @@ pub struct StoredPart {
 /// What is known of a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
-    /// Size in bytes.
     pub size_bytes: u64,
     /// The content type it was stored with.
     pub content_type: Option<String>,
@@ -91,15 +90,15 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// The parts that are stored, by their numbers; `None` where there is no such upload (any more).
     async fn stored_parts(&self, key: &str, multipart_id: &str) -> StoreResult<Option<Vec<StoredPart>>>;
 
-    /// Makes the object of exactly these parts, which must be stored as they are described; every part but the last has at
-    /// least 5 MiB. False where there is no such upload (any more), which may mean that it was finished before.
+    /// Makes the object of exactly these parts, which must be stored as they are described; every part but the last has
+    /// at least 5 MiB. False where there is no such upload (any more), which may mean that it was finished before.
     async fn finish_multipart(&self, key: &str, multipart_id: &str, parts: &[StoredPart]) -> StoreResult<bool>;
 
     /// Throws an upload in parts away, with its parts; one that does not exist is no error.
     async fn abort_multipart(&self, key: &str, multipart_id: &str) -> StoreResult<()>;
 
-    /// Throws away the uploads in parts that began before `began_before` to keys with this prefix, some thousands at most, and
-    /// tells how many.
+    /// Throws away the uploads in parts that began before `began_before` to keys with this prefix, some thousands at
+    /// most, and tells how many.
     async fn abort_old_multiparts(&self, key_prefix: &str, began_before: Timestamp) -> StoreResult<usize>;
 
     /// What is stored under `key`; `None` where nothing is.
@@ -114,8 +113,8 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// Stores an object under `key`, over whatever was there. Once it returns the object can be read.
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> StoreResult<()>;
 
-    /// Writes the whole object to a new file at `path`, at most `max_bytes` of it, without holding it in memory; false where nothing
-    /// is stored. After an error the file may be there in part.
+    /// Writes the whole object to a new file at `path`, at most `max_bytes` of it, without holding it in memory; false
+    /// where nothing is stored. After an error the file may be there in part.
     ///
     /// # Errors
     /// As [`ObjectStore::open`]; [`StoreError::Refused`] where the object is larger or the file cannot be written.

@@ -1,7 +1,7 @@
 //! How good a ranking is: AUC, NDCG@10 and calibration, with 95 % intervals, beside simpler rankings.
 //!
-//! Intervals are percentiles of a bootstrap over viewers (Efron, 1979): a person's impressions hang together, so people are drawn
-//! anew and not impressions. All rankings are measured on the same draws.
+//! Intervals are percentiles of a bootstrap over viewers (Efron, 1979): a person's impressions hang together, so people
+//! are drawn anew and not impressions. All rankings are measured on the same draws.
 
 use crate::log::Example;
 use serde::{Deserialize, Serialize};
@@ -36,11 +36,11 @@ pub struct Interval {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RankingFigures {
-    /// Which.
     pub name: String,
     /// How likely an impression that was engaged with stands above one that was not, over all pairs.
     pub auc: Interval,
-    /// Mean over lists with an engagement of the normalised discounted gain of the first ten places (Järvelin and Kekäläinen, 2002).
+    /// Mean over lists with an engagement of the normalised discounted gain of the first ten places (Järvelin and
+    /// Kekäläinen, 2002).
     pub ndcg_at_10: Interval,
 }
 
@@ -50,7 +50,6 @@ pub struct RankingFigures {
 pub struct Calibration {
     /// Impressions in first place.
     pub impressions: usize,
-    /// Mean score.
     pub promised: f64,
     /// Share that was engaged with.
     pub observed: f64,
@@ -62,17 +61,13 @@ pub struct Calibration {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// People.
     pub viewers: usize,
-    /// Lists.
     pub lists: usize,
-    /// Impressions.
     pub impressions: usize,
     /// Impressions that were engaged with.
     pub engaged: usize,
     /// The model first, then the baselines.
     pub rankings: Vec<RankingFigures>,
-    /// Of the model.
     pub calibration: Calibration,
 }
 

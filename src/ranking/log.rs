@@ -24,7 +24,6 @@ pub struct Example {
     pub list_id: u64,
     /// At which place, counted from 0.
     pub position: u32,
-    /// When.
     pub at: Timestamp,
     /// What was known of it.
     pub row: FeatureRow,

@@ -1,8 +1,8 @@
 //! Boosted oblivious trees: the sum of many small trees whose levels each ask one question of all rows.
 //!
-//! A tree of depth `d` asks `d` questions "is this feature above this threshold?"; the answers are the bits of the number of
-//! the leaf that it adds. All rows of a level are asked the same question (Kohavi and Li, 1995; Prokhorenkova et al.,
-//! "CatBoost", 2018), so a block of rows is scored without a branch, in vector instructions, and a tree cannot
+//! A tree of depth `d` asks `d` questions "is this feature above this threshold?"; the answers are the bits of the
+//! number of the leaf that it adds. All rows of a level are asked the same question (Kohavi and Li, 1995; Prokhorenkova
+//! et al., "CatBoost", 2018), so a block of rows is scored without a branch, in vector instructions, and a tree cannot
 //! be malformed in ways that a list of nodes can: it has no cycles and every leaf exists.
 
 use crate::model_file::{ModelFile, ModelFileError};
@@ -28,9 +28,7 @@ pub struct Split {
 /// A tree: `leaves[bits of the answers, the first split's lowest]` is what it adds to the log-odds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree {
-    /// The questions.
     pub splits: Vec<Split>,
-    /// `2^splits` numbers.
     pub leaves: Vec<f32>,
 }
 
@@ -53,7 +51,8 @@ impl Tree {
         let mut leaf = [0u32; BLOCK];
         for (level, split) in self.splits.iter().enumerate() {
             let column = &columns[split.feature];
-            // A comparison with NaN is false. The question is settled per split and not per row, so that both loops vectorise.
+            // A comparison with NaN is false. The question is settled per split and not per row, so that both loops
+            // vectorise.
             if split.missing_is_above {
                 for (leaf, value) in leaf.iter_mut().zip(column) {
                     *leaf |= u32::from((*value > split.threshold) | value.is_nan()) << level;

@@ -28,10 +28,7 @@ const MAX_LOG_ODDS: f32 = 100.0;
 pub enum ModelFileError {
     /// Too large to be one.
     #[error("the ranking model has {found} bytes: at most {MAX_FILE_BYTES} are read")]
-    TooLarge {
-        /// Its bytes.
-        found: usize,
-    },
+    TooLarge { found: usize },
     /// Not of the layout.
     #[error("not a ranking model: expected JSON of format {FORMAT} version {FORMAT_VERSION}: {0}")]
     NotAModel(String),
@@ -54,9 +51,7 @@ pub enum ModelFileError {
     BadNumbers {
         /// Which part of the file.
         place: String,
-        /// What would do.
         expected: String,
-        /// What is there.
         found: String,
     },
 }
@@ -65,9 +60,7 @@ pub enum ModelFileError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
-    /// [`FORMAT`].
     pub format: String,
-    /// [`FORMAT_VERSION`].
     pub format_version: u16,
     /// The version of the list of features that it was trained with.
     pub feature_set: u16,
@@ -77,7 +70,6 @@ pub struct ModelFile {
     pub card: Card,
     /// Log-odds before the first tree.
     pub bias: f32,
-    /// The trees.
     pub trees: Vec<TreeRecord>,
 }
 
@@ -87,7 +79,6 @@ pub struct ModelFile {
 pub struct TreeRecord {
     /// The questions: the feature's place among the file's features, the threshold, the answer where it is missing.
     pub splits: Vec<(usize, f32, bool)>,
-    /// `2^splits` numbers.
     pub leaves: Vec<f32>,
 }
 
@@ -95,7 +86,6 @@ pub struct TreeRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
-    /// In words.
     pub trained_on: String,
     /// Impressions that trees were fitted to.
     pub training_impressions: usize,

@@ -1,12 +1,12 @@
 //! A population and its days: who there is, what they post, what they are shown and what they engage with. The shipped
 //! ranking model learned from its log, since no deployment could have trained it yet.
 //!
-//! People have interests over topics, a taste of style, a mood to engage and hours at which they come; some post, about a few
-//! topics, in a style, well or badly. People follow whom they find interesting and who is known. A session shows a
-//! list gathered from the four sources of recommendations and from those followed, ordered by what is popular with
-//! noise, so that good posts show up everywhere. A viewer looks at the first place always and at later ones
-//! less often, and engages with what was looked at by a chance that nobody logs: topic, quality, style,
-//! acquaintance, age and mood decide.
+//! People have interests over topics, a taste of style, a mood to engage and hours at which they come; some post, about
+//! a few topics, in a style, well or badly. People follow whom they find interesting and who is known. A session shows
+//! a list gathered from the four sources of recommendations and from those followed, ordered by what is popular with
+//! noise, so that good posts show up everywhere. A viewer looks at the first place always and at later ones less often,
+//! and engages with what was looked at by a chance that nobody logs: topic, quality, style, acquaintance, age and mood
+//! decide.
 //!
 //! The log is the product's own ([`LogRecord`]), with features made by the product's own code of what the product would
 //! know at that moment: counts, windows, co-likes, hashtags and a noisy picture of the style; never the topic, the
@@ -37,7 +37,6 @@ const TRAINING_PEOPLE: [usize; 3] = [400, 800, 1_600];
 /// When simulated days begin: the first instant of a day, two years into the ids' epoch.
 const FIRST_DAY: Timestamp = Timestamp(ID_EPOCH_MS + 730 * 24 * HOUR_MS);
 
-/// What to simulate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimulationSettings {
     /// Seed of everything random.

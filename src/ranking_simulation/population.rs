@@ -13,7 +13,6 @@ const ONE_IN_POSTS: usize = 8;
 /// A direction of length 1.
 pub(super) type Style = [f32; STYLE];
 
-/// Somebody.
 pub(super) struct Person {
     /// By topic, the strongest 1.
     pub interests: [f64; TOPICS],
@@ -24,14 +23,12 @@ pub(super) struct Person {
     favourite_hour: usize,
     pub account_days: f64,
     pub follows: Vec<usize>,
-    /// `follows` for look-ups.
     pub follows_set: HashSet<usize>,
     pub followed_tags: HashSet<u32>,
     pub followers: usize,
     pub author: Option<Author>,
 }
 
-/// How somebody posts.
 pub(super) struct Author {
     pub topics: [usize; 2],
     pub style: Style,
@@ -50,12 +47,10 @@ impl Person {
     }
 }
 
-/// Everybody.
 pub(super) struct Population {
     /// The id of the first person.
     pub first_user_id: u64,
     pub people: Vec<Person>,
-    /// Who posts.
     pub authors: Vec<usize>,
 }
 

@@ -35,7 +35,6 @@ pub(super) struct Post {
 /// What somebody did so far.
 #[derive(Default)]
 pub(super) struct History {
-    /// Newest first.
     pub likes: VecDeque<usize>,
     pub shown: HashSet<usize>,
     pub sessions: u64,

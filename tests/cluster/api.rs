@@ -1,7 +1,8 @@
 //! The API tests, on three nodes behind a load balancer: the same functions as in `tests/it`.
 //!
 //! Not here are tests of one process: its command line and its start (`command_line`, `operators`), its bounds on
-//! memory, jobs, requests and rates, which every node keeps for itself (`overload`, `limits`, `upload_queue`), the demo and the benches.
+//! memory, jobs, requests and rates, which every node keeps for itself (`overload`, `limits`, `upload_queue`), the demo
+//! and the benches.
 
 #[path = "../it/accounts.rs"]
 mod accounts;

@@ -122,8 +122,8 @@ async fn a_node_whose_clock_is_wrong_does_no_damage() {
         cluster.await_whole(4);
     });
     tokio::time::sleep(Duration::from_secs(3)).await;
-    // A clock that jumps makes its node stand back until it is right again; what it was asked before the balancer noticed
-    // may be tried again.
+    // A clock that jumps makes its node stand back until it is right again; what it was asked before the balancer
+    // noticed may be tried again.
     let mut jumps = Vec::new();
     for by in ["+100s", "-100s"] {
         set_clock(by);

@@ -1,5 +1,5 @@
-//! The servers under a cluster fail: Redis forgets and dies, Postgres restarts, S3 is away. Nothing acknowledged is lost,
-//! and everything recovers without help.
+//! The servers under a cluster fail: Redis forgets and dies, Postgres restarts, S3 is away. Nothing acknowledged is
+//! lost, and everything recovers without help.
 
 use std::time::{Duration, Instant};
 use tessera_tests::{

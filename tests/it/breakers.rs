@@ -30,7 +30,8 @@ async fn sabotage(operator: &Operator, name: &str, how: &str, lasting_ms: u64) {
     operator.post("/admin/chaos", Some(order)).await.expect("sabotaged");
 }
 
-/// Reads the feed many times, each with a new list of recommendations; gives how long each read took, sorted. Every read is answered with all that is followed.
+/// Reads the feed many times, each with a new list of recommendations; gives how long each read took, sorted. Every
+/// read is answered with all that is followed.
 async fn read_feeds(reader: &Person, followed: &str, count: usize) -> Vec<Duration> {
     let reads = (0..count).map(|_| {
         let (reader, followed) = (reader.clone(), followed.to_owned());

@@ -17,14 +17,13 @@ const CRASHES: usize = 5;
 const UPLOADERS: usize = 6;
 /// Videos that each uploader sends, among the pictures: they take a hundred times as long.
 const VIDEOS: usize = 2;
-/// Files that each uploader has acknowledged between two crashes, at most: however slow the machine is at starting nodes, the
-/// workers can finish them all.
+/// Files that each uploader has acknowledged between two crashes, at most: however slow the machine is at starting
+/// nodes, the workers can finish them all.
 const FILES_PER_LIFE: usize = 8;
 
 /// What one uploader was told.
 #[derive(Default)]
 struct Uploads {
-    /// `complete` was acknowledged.
     acknowledged: Vec<String>,
     /// `complete` was sent and never answered.
     unknown: Vec<String>,
@@ -39,8 +38,8 @@ struct Storm {
     is_over: AtomicBool,
 }
 
-/// Uploads one file after the other until the storm is over, a few videos first, then photos and animations; every fourth is a
-/// text that claims to be a JPEG.
+/// Uploads one file after the other until the storm is over, a few videos first, then photos and animations; every
+/// fourth is a text that claims to be a JPEG.
 async fn upload_storm(person: Person, seed: u64, film: Arc<Vec<u8>>, storm: Arc<Storm>) -> Uploads {
     let mut random = StdRng::seed_from_u64(seed);
     let mut told = Uploads::default();

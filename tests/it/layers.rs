@@ -1,5 +1,5 @@
-//! The layers: `ARCHITECTURE.md` has them in two tables, which crate may import which, and which library is used where; what
-//! cargo knows must be exactly that.
+//! The layers: `ARCHITECTURE.md` has them in two tables, which crate may import which, and which library is used where;
+//! what cargo knows must be exactly that.
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::{

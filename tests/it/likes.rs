@@ -29,7 +29,6 @@ enum Answer {
     Done,
     /// It was so before.
     AlreadySo,
-    /// Nobody knows.
     Unknown,
 }
 

@@ -130,7 +130,8 @@ fn check_look(photo: &Photo, name: &str, look: &Look) {
     }
 }
 
-/// The thumbnail is a square of the picture, wherever along its long side: points that lie in it have their colours there.
+/// The thumbnail is a square of the picture, wherever along its long side: points that lie in it have their colours
+/// there.
 fn check_thumbnail(photo: &Photo, look: &Look) {
     const PLACES: u32 = 40;
     let (width, height) = (f64::from(photo.large.0), f64::from(photo.large.1));

@@ -25,7 +25,8 @@ async fn wants_a_new_list(reader: &Person) {
     reader.put("/v1/hashtags/breakers/follow").await.expect("followed");
 }
 
-/// Reads feeds of many people side by side, each with a new list of recommendations; every one is answered. Gives how long they took, sorted.
+/// Reads feeds of many people side by side, each with a new list of recommendations; every one is answered. Gives how
+/// long they took, sorted.
 async fn storm(readers: &[Person], rounds: usize) -> Vec<Duration> {
     let reads = (0..rounds).flat_map(|_| readers.iter().cloned()).map(|reader| async move {
         wants_a_new_list(&reader).await;

@@ -1,4 +1,5 @@
-//! Rules that no compiler knows: how long lines are, where modules lie, which words are used, and that the documents name what is there.
+//! Rules that no compiler knows: how long lines are, where modules lie, which words are used, and that the documents
+//! name what is there.
 
 use std::{
     collections::BTreeSet,
@@ -27,7 +28,8 @@ fn what_is_documented_is_worth_it() {
         for (place, line) in all.iter().enumerate() {
             let Some(words) = line.strip_prefix("/// ") else { continue };
             let goes_on = |other: Option<&&str>| other.is_some_and(|other| other.starts_with("///"));
-            let alone = !goes_on(place.checked_sub(1).and_then(|before| all.get(before))) && !goes_on(all.get(place + 1));
+            let alone =
+                !goes_on(place.checked_sub(1).and_then(|before| all.get(before))) && !goes_on(all.get(place + 1));
             if alone && words.split_whitespace().count() <= WORDS_THAT_SAY_NOTHING {
                 found.push(format!("{}:{}: {line}", path.display(), place + 1));
             }
@@ -38,7 +40,8 @@ fn what_is_documented_is_worth_it() {
 
 #[test]
 fn a_module_with_a_folder_is_its_mod_rs() {
-    let split = sources().into_iter().map(|(path, _)| path).filter(|path| root().join(path).with_extension("").is_dir());
+    let split =
+        sources().into_iter().map(|(path, _)| path).filter(|path| root().join(path).with_extension("").is_dir());
     let split: Vec<String> = split.map(|path| path.display().to_string()).collect();
     assert_none(&split, "modules beside their folders");
 }
@@ -55,7 +58,9 @@ fn nothing_is_left_for_later() {
 fn words_that_were_given_up_stay_away() {
     let glossary = document("docs/glossary.md");
     let banned: BTreeSet<String> = rows(&glossary, "| word | means | instead of |")
-        .flat_map(|cells| cells[2].split(',').map(|word| word.trim_matches([' ', '`']).to_lowercase()).collect::<Vec<_>>())
+        .flat_map(|cells| {
+            cells[2].split(',').map(|word| word.trim_matches([' ', '`']).to_lowercase()).collect::<Vec<_>>()
+        })
         .filter(|word| !word.is_empty())
         .collect();
     assert!(banned.contains("parley"), "the glossary was read: {banned:?}");

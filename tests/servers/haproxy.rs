@@ -31,7 +31,6 @@ impl HaProxy {
         server
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -1,4 +1,5 @@
-//! Real servers for tests: Postgres, Redis, HAProxy, Varnish and S3, each a child process with a folder and ports of its own.
+//! Real servers for tests: Postgres, Redis, HAProxy, Varnish and S3, each a child process with a folder and ports of
+//! its own.
 //!
 //! Starting one gives it back once it answers. Dropping one ends it and removes its folder; when the test process
 //! itself is killed, the kernel ends it. A server keeps its address when it is killed and started again, so that

@@ -33,7 +33,6 @@ impl Port {
         panic!("no free port");
     }
 
-    /// The port's number.
     pub fn number(&self) -> u16 {
         self.number
     }

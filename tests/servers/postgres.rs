@@ -60,7 +60,6 @@ impl Postgres {
         format!("postgres://tessera@{}:{}/{database}", self.address, self.port.number())
     }
 
-    /// The port.
     pub fn port(&self) -> u16 {
         self.port.number()
     }

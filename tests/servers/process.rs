@@ -58,7 +58,6 @@ impl Process {
         &self.name
     }
 
-    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -34,12 +34,10 @@ impl Redis {
         server
     }
 
-    /// The URL.
     pub fn url(&self) -> String {
         format!("redis://{}:{}", self.address, self.port.number())
     }
 
-    /// The port.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
@@ -56,12 +54,10 @@ impl Redis {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Forgets everything.
     pub fn flush_all(&self) {
         assert_eq!(self.command(&["FLUSHALL"]), "OK");
     }
 
-    /// SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();
     }

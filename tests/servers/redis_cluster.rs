@@ -50,7 +50,6 @@ impl RedisCluster {
         format!("redis+cluster://{}", hosts.join(","))
     }
 
-    /// The nodes.
     pub fn nodes(&mut self) -> &mut [Redis] {
         &mut self.nodes
     }

@@ -19,9 +19,7 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Its access key.
     pub const ACCESS_KEY: &str = "tessera-tests";
-    /// Its secret key.
     pub const SECRET_KEY: &str = "tessera-tests-secret";
 
     /// Starts `binary s3` on the loopback address.
@@ -38,12 +36,10 @@ impl S3 {
         server
     }
 
-    /// The endpoint's URL.
     pub fn url(&self) -> String {
         format!("http://{}:{}", self.address, self.port.number())
     }
 
-    /// SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();
     }

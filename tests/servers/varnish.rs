@@ -81,7 +81,8 @@ impl Varnish {
         children.expect("Varnish runs").split_whitespace().map(str::to_owned).collect()
     }
 
-    /// SIGKILL, its memory included. The process that answers would notice only a moment after the one that was started.
+    /// SIGKILL, its memory included. The process that answers would notice only a moment after the one that was
+    /// started.
     pub fn kill(&mut self) {
         let workers = self.workers();
         self.process.kill();

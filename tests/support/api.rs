@@ -17,18 +17,14 @@ pub struct Api {
 pub struct Person {
     /// The API they use.
     pub api: Api,
-    /// Their id.
     pub id: String,
-    /// Their user name.
     pub username: String,
-    /// Their bearer token.
     pub token: String,
 }
 
 /// A refusal: status and stable code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// HTTP status.
     pub status: u16,
     /// The problem's `code`; empty where the answer never came.
     pub code: String,
@@ -39,11 +35,8 @@ pub struct Problem {
 /// A whole reply, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// HTTP status.
     pub status: u16,
-    /// Headers.
     pub headers: HeaderMap,
-    /// Body.
     pub bytes: Vec<u8>,
 }
 
@@ -64,12 +57,9 @@ impl Reply {
     }
 }
 
-/// A finished upload.
 #[derive(Debug, Clone)]
 pub struct Uploaded {
-    /// The upload.
     pub upload_id: String,
-    /// Its post.
     pub post_id: String,
 }
 
@@ -125,7 +115,6 @@ impl Api {
         .await;
     }
 
-    /// Signs somebody up.
     pub async fn sign_up(&self, username: &str) -> Person {
         let body = json!({ "username": username, "password": "correct horse battery" });
         let reply = self.call(Method::POST, "/v1/users", None, Some(body)).await.expect("signs up");
@@ -222,7 +211,6 @@ impl Person {
         self.api.call(Method::DELETE, path, Some(&self.token), None).await
     }
 
-    /// Follows somebody.
     pub async fn follow(&self, other: &Person) {
         self.put(&format!("/v1/users/{}/follow", other.id)).await.expect("follows");
     }

@@ -70,7 +70,6 @@ impl Node {
         std::fs::read_to_string(self.data_dir().join("admin-token")).expect("the node made a token").trim().to_owned()
     }
 
-    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -152,9 +151,7 @@ pub fn binary() -> PathBuf {
 pub struct Ended {
     /// Exit code; `None` where a signal ended it.
     pub code: Option<i32>,
-    /// Standard output.
     pub stdout: String,
-    /// Standard error.
     pub stderr: String,
 }
 

@@ -9,7 +9,6 @@ pub trait Operated {
     /// The URLs of the operators' listeners.
     fn admin_urls(&self) -> Vec<String>;
 
-    /// The operators' token.
     fn token(&self) -> String;
 }
 

@@ -4,7 +4,8 @@ use serde_json::Value;
 use std::{path::Path, process::Command};
 use tempfile::TempDir;
 
-/// The bytes of a film that `ffmpeg` makes by one command after the other: each reads `in.mp4`, which the one before wrote.
+/// The bytes of a film that `ffmpeg` makes by one command after the other: each reads `in.mp4`, which the one before
+/// wrote.
 ///
 /// # Panics
 /// When `ffmpeg` is missing or refuses.

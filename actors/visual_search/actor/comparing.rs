@@ -79,7 +79,8 @@ impl VisualShardActor {
 
     fn reconcile_ended(&mut self, context: &EntityContext<Self>) {
         if self.reconcile.end() {
-            // What was compared before it was asked for again may have been thrown away meanwhile: the shard lacks posts.
+            // What was compared before it was asked for again may have been thrown away meanwhile: the shard lacks
+            // posts.
             self.begin_reconcile(context);
         } else {
             self.complete = true;

@@ -70,7 +70,6 @@ pub enum BatchError {
     /// The ledger does not say which posts there are.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A defect.
     #[error("it panicked")]
     Panicked,
 }
@@ -155,7 +154,8 @@ fn of_picture(error: QueryPictureError) -> Outcome {
     if may_pass { Outcome::Failed(reason) } else { Outcome::Hopeless(reason) }
 }
 
-/// Drops what other models made of posts that the current one has embedded. What is left is dropped after the next round.
+/// Drops what other models made of posts that the current one has embedded. What is left is dropped after the next
+/// round.
 async fn drop_superseded(args: &KeeperArgs, embedder: &Embedder) {
     match drop_pages(args, embedder).await {
         Ok(0) => {}

@@ -14,7 +14,6 @@ const MOST_DOUBLINGS: u32 = 4;
 /// A post to embed, and what came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Attempt {
-    /// The post.
     pub post_id: PostId,
     /// How often it was set aside since the round began.
     times: u32,

@@ -10,7 +10,6 @@ use tessera_domain::{
 /// A user and a fresh token of theirs. The token is nowhere else.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
-    /// The account.
     pub user: User,
     /// The bearer token, to be shown once.
     pub token: String,

@@ -10,9 +10,7 @@ use tessera_domain::{
 /// What names an account in a path: its id, or `@` and its user name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserKey {
-    /// By id.
     Id(UserId),
-    /// By name.
     Name(Username),
 }
 
@@ -32,7 +30,6 @@ impl FromStr for UserKey {
 /// An account and how the caller stands to it.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// The account.
     pub user: User,
     /// How the caller stands to it.
     pub relationship: Relationship,

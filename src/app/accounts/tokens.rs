@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 /// Every token begins with it, so that secret scanners recognise one that leaked.
 pub const TOKEN_PREFIX: &str = "tsr_";
 
-/// A fresh token.
 pub(crate) fn new_token() -> String {
     let bytes: [u8; 32] = rand::random();
     format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))

@@ -13,7 +13,6 @@ use tessera_domain::{
 /// What somebody wants to say.
 #[derive(Debug, Clone)]
 pub struct CommentRequest {
-    /// What.
     pub text: String,
     /// The client's idempotency key, if it sent one.
     pub idempotency_key: Option<String>,
@@ -22,7 +21,6 @@ pub struct CommentRequest {
 /// A comment that was made, and how many the post has now.
 #[derive(Debug, Clone)]
 pub struct AddedComment {
-    /// The comment.
     pub view: CommentView,
     /// The post's total of comments.
     pub comment_count: u64,

@@ -7,9 +7,7 @@ use tessera_domain::{CommentId, UserId, post::Comment, user::User};
 /// A comment and who wrote it.
 #[derive(Debug, Clone)]
 pub struct CommentView {
-    /// The comment.
     pub comment: Comment,
-    /// Who wrote it.
     pub author: Arc<User>,
 }
 

@@ -47,7 +47,6 @@ impl FeedStart {
 pub struct FeedRequest {
     /// Where the page begins.
     pub start: FeedStart,
-    /// How many posts.
     pub limit: usize,
     /// Whether to go on with posts that were seen before once the unseen ones are through.
     pub include_seen: bool,
@@ -60,7 +59,6 @@ pub struct FeedItem {
     pub source: Source,
     /// Whether the reader had seen it before this feed was opened.
     pub seen: bool,
-    /// The post.
     pub post: HydratedPost,
 }
 

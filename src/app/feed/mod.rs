@@ -1,7 +1,8 @@
 //! The feed: `generate_feed` (docs/functions.md, section 2).
 //!
 //! ```text
-//! get_feed ─► skeleton ─ first page ──► sources: celebrities and own │ recommended │ ads    side by side, each in its time
+//! get_feed ─► skeleton ─ first page ──► sources: celebrities and own │ recommended │ ads,
+//!          │           │                     side by side, each in its time
 //!          │           │                 └─► timeline.open: stitched snapshot, unseen first
 //!          │           ├ later pages ─► timeline.page (a lost snapshot is opened anew below what was served)
 //!          │           └ no timeline ─► followed posts from the ledger
@@ -38,7 +39,6 @@ pub enum Degraded {
     VisualSearch,
     /// The ranking model: recommended posts are ordered by popularity.
     Ranking,
-    /// Advertisements.
     Ads,
     /// The newest posts of celebrities (and the reader's own) that are not in the timeline yet.
     Celebrities,

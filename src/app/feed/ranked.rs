@@ -13,8 +13,8 @@ const RANKING_TIMEOUT: Duration = Duration::from_millis(200);
 const RANKED_POSTS: usize = 300;
 
 impl App {
-    /// Followed posts in the order to show them; nothing where they are to be newest first, or where ranking fails, which is
-    /// noted in `sources`.
+    /// Followed posts in the order to show them; nothing where they are to be newest first, or where ranking fails,
+    /// which is noted in `sources`.
     pub(super) async fn order_of_followed(&self, user_id: UserId, sources: &mut Sources) -> Vec<PostId> {
         if !self.settings.ranks_followed {
             return Vec::new();

@@ -226,8 +226,8 @@ impl App {
         Some(skeleton.upcoming.len()).filter(|read| *read > 0)
     }
 
-    /// Reads followed posts from the ledger that are older than those of the feed; of a reader with a timeline, those that
-    /// were not seen.
+    /// Reads followed posts from the ledger that are older than those of the feed; of a reader with a timeline, those
+    /// that were not seen.
     async fn read_older(
         &self,
         user_id: UserId,
@@ -304,7 +304,8 @@ impl App {
         }
     }
 
-    /// At most `limit` entries of an opened feed from a place on, which is a position and how far older posts were read.
+    /// At most `limit` entries of an opened feed from a place on, which is a position and how far older posts were
+    /// read.
     async fn feed_page(
         &self,
         user_id: UserId,
@@ -317,8 +318,8 @@ impl App {
         once_more(|| self.actors.timelines.page(user_id, ask, Deadline::after(TIMELINE_TIMEOUT))).await
     }
 
-    /// A feed without the timeline. What was seen is not known here, so posts may come again; recommended ones are mixed
-    /// in on the first page only, and ads not at all, because their caps could not be kept.
+    /// A feed without the timeline. What was seen is not known here, so posts may come again; recommended ones are
+    /// mixed in on the first page only, and ads not at all, because their caps could not be kept.
     async fn feed_from_ledger(&self, user_id: UserId, request: &FeedRequest) -> AppResult<Skeleton> {
         let oldest_social = match request.start {
             FeedStart::After(cursor) => cursor.oldest_social,

@@ -75,8 +75,8 @@ impl App {
         sources
     }
 
-    /// The newest posts of the celebrities that the reader follows, and the reader's own, newest first; and the post below
-    /// which those of celebrities are missing.
+    /// The newest posts of the celebrities that the reader follows, and the reader's own, newest first; and the post
+    /// below which those of celebrities are missing.
     async fn pulled_posts(&self, user_id: UserId) -> AppResult<(Vec<Candidate>, PostId)> {
         // Not cached: the reader's own post is in their next feed.
         let own = async { Ok::<_, AppError>(self.ledger.recent_posts(&[user_id], None, OWN_POSTS).await?) };
@@ -86,8 +86,8 @@ impl App {
         Ok((ranking::newest_first(lists), floor))
     }
 
-    /// Followed posts older than one, at least the newest `limit` if there are as many, newest first and without a gap, and the post below which to
-    /// read on.
+    /// Followed posts older than one, at least the newest `limit` if there are as many, newest first and without a gap,
+    /// and the post below which to read on.
     pub(super) async fn followed_before(
         &self,
         user_id: UserId,

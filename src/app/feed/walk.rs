@@ -70,7 +70,8 @@ impl App {
 
     /// Passes `count` posts that the reader may see, and what stands among them that they may not. Looks at as many
     /// entries as an offset can count and a page can look at; where that is not enough the page begins there. It begins
-    /// at the latest where unseen older posts do: those of earlier pages are seen by then, and are passed without counting.
+    /// at the latest where unseen older posts do: those of earlier pages are seen by then, and are passed without
+    /// counting.
     async fn skip_shown(
         &self,
         user_id: UserId,

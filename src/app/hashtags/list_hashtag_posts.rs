@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use tessera_domain::{PostId, UserId, text};
 
 impl App {
-    /// Posts with the hashtag `tag` that `viewer` may see, newest first, before the post `before`. Those of authors that
-    /// the viewer muted are left out, as from feeds.
+    /// Posts with the hashtag `tag` that `viewer` may see, newest first, before the post `before`. Those of authors
+    /// that the viewer muted are left out, as from feeds.
     ///
     /// # Errors
     /// [`crate::AppError::Invalid`] for what can be no hashtag. One that nobody used has no posts.

@@ -40,8 +40,8 @@ pub struct TrendingHashtag {
 }
 
 impl App {
-    /// The `limit` hashtags that trend most, strongest first (decayed windows over the use by public accounts), without those
-    /// of whose newest posts the viewer may see none.
+    /// The `limit` hashtags that trend most, strongest first (decayed windows over the use by public accounts), without
+    /// those of whose newest posts the viewer may see none.
     ///
     /// # Errors
     /// A store's.

@@ -45,7 +45,6 @@ pub struct NodeCaches {
 }
 
 impl NodeCaches {
-    /// Empty caches.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             posts: NodeCache::new(POST_BYTES, POST_TTL, |post: &Arc<Post>| post_bytes(post)),

@@ -41,11 +41,8 @@ pub enum Context {
 /// A post with all that is shown of it.
 #[derive(Debug, Clone)]
 pub struct HydratedPost {
-    /// The post.
     pub post: Arc<Post>,
-    /// Who made it.
     pub author: Arc<User>,
-    /// Its totals.
     pub counts: Counts,
     /// Whether the viewer likes it.
     pub liked: bool,

@@ -6,7 +6,6 @@ use tessera_ports::ledger::{JobCounts, OutboxCounts};
 /// Work that the ledger holds, for all nodes together. Each count is at most [`MAX_COUNTED`](super::MAX_COUNTED).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// Media jobs.
     pub jobs: JobCounts,
     /// Events of the outbox.
     pub events: OutboxCounts,

@@ -13,7 +13,6 @@ use tessera_ports::ledger::ChangePostOutcome;
 pub struct PostChange {
     /// New caption; its hashtags become the post's.
     pub caption: Option<String>,
-    /// New alternative text.
     pub alt_text: Option<String>,
 }
 

@@ -55,14 +55,12 @@ pub(super) struct Candidate {
 /// All candidates and what was learnt of the person on the way.
 #[derive(Default)]
 pub(super) struct Gathered {
-    /// Each post once.
     pub candidates: Vec<Candidate>,
     pub taste: TasteView,
     pub followed_hashtags: HashSet<String>,
     pub trending_hashtags: Vec<Arc<str>>,
     /// Similar people by whom each post is liked or made, with their likeness.
     pub likeness: HashMap<PostId, f64>,
-    /// Sources that failed.
     pub missing: Vec<Degraded>,
 }
 
@@ -88,7 +86,6 @@ struct SimilarPeople {
     likeness: HashMap<PostId, f64>,
 }
 
-/// What hashtags bring.
 #[derive(Default)]
 struct Hashtags {
     followed: HashSet<String>,
@@ -139,8 +136,8 @@ impl App {
         Ok(gathered)
     }
 
-    /// Followed posts as candidates of no source, with what is known of the person; without their taste where that cannot
-    /// be had.
+    /// Followed posts as candidates of no source, with what is known of the person; without their taste where that
+    /// cannot be had.
     pub(super) async fn gather_followed(&self, user_id: UserId, posts: &[PostRef]) -> Gathered {
         let candidate =
             |post: &PostRef| Candidate { post: *post, sources: CandidateSources::default(), popularity: None };

@@ -25,7 +25,6 @@ const MIRRORS: usize = 50;
 /// What candidates are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// To be recommended.
     Recommended,
     /// They are followed, and in the feed anyway.
     Followed,
@@ -57,8 +56,8 @@ struct Facts<'a> {
 }
 
 impl App {
-    /// Candidates with all that the model wants to know. Left out are deleted posts; of what is to be recommended also the
-    /// viewer's own and those they like, private authors, those blocked either way or muted, and those they follow.
+    /// Candidates with all that the model wants to know. Left out are deleted posts; of what is to be recommended also
+    /// the viewer's own and those they like, private authors, those blocked either way or muted, and those they follow.
     pub(super) async fn describe_candidates(
         &self,
         viewer: UserId,

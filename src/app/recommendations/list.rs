@@ -56,10 +56,8 @@ pub(crate) enum WantedFor {
     List,
 }
 
-/// A recommended post.
 #[derive(Debug, Clone)]
 pub(crate) struct Recommended {
-    /// Which, and whose.
     pub post: PostRef,
     /// What it was ordered by: the model's score after the business rules.
     pub score: f64,
@@ -70,11 +68,9 @@ pub(crate) struct Recommended {
 /// What is recommended to a person, best first.
 #[derive(Debug)]
 pub(crate) struct RecommendedList {
-    /// Tells lists apart.
     pub id: u64,
     /// When the first question for it was asked.
     pub begun: Instant,
-    /// The posts.
     pub items: Vec<Recommended>,
     /// By what they were ranked, of people whose lists are logged.
     pub rows: HashMap<PostId, FeatureRow>,
@@ -90,9 +86,9 @@ impl RecommendedList {
 }
 
 impl App {
-    /// What is recommended to `user_id`: at once and within a third of a second. Where it cannot be had in time, or failed
-    /// too often lately, it is the last good list, or else what was popular when that was last known, and says so in
-    /// [`RecommendedList::missing`].
+    /// What is recommended to `user_id`: at once and within a third of a second. Where it cannot be had in time, or
+    /// failed too often lately, it is the last good list, or else what was popular when that was last known, and says
+    /// so in [`RecommendedList::missing`].
     pub(crate) async fn recommended(&self, user_id: UserId, wanted_for: WantedFor) -> Arc<RecommendedList> {
         let memory = &self.recommendation_memory;
         let known = memory.current(user_id).await;
@@ -123,9 +119,9 @@ impl App {
         Arc::new(self.fallback(user_id).await)
     }
 
-    /// A list made now, through the breaker, by the node's next turn. As many are made at once as there are cores: under
-    /// load some are ready in time, instead of none. That there is no turn says nothing of what lists are made from, so
-    /// the breaker does not count it against them.
+    /// A list made now, through the breaker, by the node's next turn. As many are made at once as there are cores:
+    /// under load some are ready in time, instead of none. That there is no turn says nothing of what lists are made
+    /// from, so the breaker does not count it against them.
     async fn make_in_turn(&self, user_id: UserId, patience: Duration) -> Result<RecommendedList, NoList> {
         let making = &self.recommendation_memory.making;
         let _turn = match making.try_acquire() {

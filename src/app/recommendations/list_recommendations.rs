@@ -13,10 +13,8 @@ use tessera_domain::{PostId, UserId};
 /// How long finding out what was seen may take.
 const SEEN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A recommended post.
 #[derive(Debug, Clone)]
 pub struct RecommendedPost {
-    /// The post.
     pub post: HydratedPost,
     /// What the list is ordered by, about 0 to 1.
     pub score: f64,
@@ -34,8 +32,8 @@ pub struct Recommendations {
 }
 
 impl App {
-    /// The `limit` posts that are most worth showing to `user_id`, best first: none of their own, none that they saw in a
-    /// feed or like, none of people they follow, muted or blocked, or whose accounts are private. Being listed here
+    /// The `limit` posts that are most worth showing to `user_id`, best first: none of their own, none that they saw in
+    /// a feed or like, none of people they follow, muted or blocked, or whose accounts are private. Being listed here
     /// does not make a post seen.
     ///
     /// # Errors

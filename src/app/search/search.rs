@@ -18,9 +18,7 @@ const TRENDING_HASHTAGS: usize = 1_000;
 /// What a search found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// Accounts, best first.
     pub users: Vec<Profile>,
-    /// Hashtags, best first.
     pub hashtags: Vec<HashtagRow>,
 }
 

@@ -5,11 +5,12 @@ use tessera_domain::{UploadId, UserId, upload::UploadStatus};
 use tessera_ports::{clock, ledger::CancelUploadOutcome};
 
 impl App {
-    /// Ends an upload that is pending or being processed: its unit of quota comes back, a video that is being converted is
-    /// stopped within seconds, and its objects go. Repeating it is harmless.
+    /// Ends an upload that is pending or being processed: its unit of quota comes back, a video that is being converted
+    /// is stopped within seconds, and its objects go. Repeating it is harmless.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] for anybody else's upload; [`AppError::Conflict`] where it is a post, which can be deleted.
+    /// [`AppError::NotFound`] for anybody else's upload; [`AppError::Conflict`] where it is a post, which can be
+    /// deleted.
     pub async fn cancel_upload(&self, user_id: UserId, id: UploadId) -> AppResult<()> {
         match self.ledger.cancel_upload(id, user_id, clock::now()).await? {
             CancelUploadOutcome::Cancelled(upload) => {

@@ -48,8 +48,8 @@ impl App {
         }
     }
 
-    /// Makes the object of the parts that are stored. Harmless to repeat: where the object stands, by an earlier call whose
-    /// end nobody heard of or by a PUT of the whole, only left-over parts go.
+    /// Makes the object of the parts that are stored. Harmless to repeat: where the object stands, by an earlier call
+    /// whose end nobody heard of or by a PUT of the whole, only left-over parts go.
     async fn finish_parts(&self, upload: &Upload, multipart_id: &str) -> AppResult<()> {
         let key = &upload.object_key;
         if self.objects.head(key).await?.is_some_and(|info| info.size_bytes == upload.file_size_bytes) {

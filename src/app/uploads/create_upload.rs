@@ -23,7 +23,6 @@ pub struct UploadRequest {
     pub filename: String,
     /// Exact size in bytes.
     pub file_size_bytes: u64,
-    /// Content type.
     pub content_type: String,
     /// The SHA-256 of the file in base64, if the client tells it: other bytes are refused.
     pub checksum_sha256: Option<String>,
@@ -34,7 +33,6 @@ pub struct UploadRequest {
 /// An open upload and how to send its bytes.
 #[derive(Debug, Clone)]
 pub struct CreatedUpload {
-    /// Which.
     pub upload_id: UploadId,
     /// Where the original will lie.
     pub object_key: String,

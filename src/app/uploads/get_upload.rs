@@ -6,13 +6,11 @@ use tessera_domain::{PostId, UploadId, UserId, upload::UploadStatus};
 /// An upload as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadView {
-    /// Where it stands.
     pub status: UploadStatus,
     /// How far, in percent.
     pub progress_percent: u8,
     /// The post, once completed.
     pub post_id: Option<PostId>,
-    /// Why it failed.
     pub error: Option<String>,
 }
 

@@ -40,12 +40,12 @@ pub enum PartState {
 }
 
 impl App {
-    /// The parts of the caller's pending upload, as the object store has them now, with fresh URLs for those that are missing:
-    /// all that a client needs to go on.
+    /// The parts of the caller's pending upload, as the object store has them now, with fresh URLs for those that are
+    /// missing: all that a client needs to go on.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] for anybody else's upload and for one that is too small for parts; [`AppError::Conflict`] where
-    /// it is no longer open.
+    /// [`AppError::NotFound`] for anybody else's upload and for one that is too small for parts; [`AppError::Conflict`]
+    /// where it is no longer open.
     pub async fn upload_parts(&self, user_id: UserId, id: UploadId) -> AppResult<UploadParts> {
         let found = self.ledger.upload(id).await?.filter(|upload| upload.user_id == user_id);
         let upload = found.ok_or(AppError::NotFound("upload"))?;

@@ -13,7 +13,6 @@ use crate::hydrate::HydratedPost;
 /// A post that looks alike.
 #[derive(Debug, Clone)]
 pub struct SimilarPost {
-    /// The post.
     pub post: HydratedPost,
     /// How much it looks alike: 1 for the same picture, 0 for nothing in common.
     pub similarity: f32,

@@ -5,7 +5,6 @@ use tessera_domain::{PostId, UserId, counters::Counts};
 
 /// What likeness counts (docs/functions.md, section 8).
 const SIMILARITY_WEIGHT: f64 = 0.7;
-/// What engagement counts.
 const ENGAGEMENT_WEIGHT: f64 = 0.3;
 /// What a comment adds to a post's engagement, in likes; as in what is popular.
 const COMMENT_WEIGHT: f64 = 2.0;

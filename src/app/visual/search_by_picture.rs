@@ -9,7 +9,6 @@ use tessera_domain::{Invalid, UserId, media};
 /// A picture to search with.
 #[derive(Debug, Clone)]
 pub struct QueryPicture {
-    /// The file.
     pub bytes: Bytes,
     /// What it says it is.
     pub content_type: String,
@@ -21,8 +20,8 @@ impl App {
     /// Checks what a picture says it is, and takes a place for it. To be done before its bytes are read.
     ///
     /// # Errors
-    /// [`AppError::UnsupportedPicture`] for a type that uploads do not take either; [`AppError::Overloaded`] where too many
-    /// pictures are being looked at.
+    /// [`AppError::UnsupportedPicture`] for a type that uploads do not take either; [`AppError::Overloaded`] where too
+    /// many pictures are being looked at.
     pub fn admit_picture(&self, content_type: &str) -> AppResult<QueryPlace> {
         let content_type = content_type.trim().to_ascii_lowercase();
         let images =
@@ -34,8 +33,8 @@ impl App {
         self.embedder()?.place().map_err(refusal)
     }
 
-    /// Posts that look like the picture, by likeness and engagement: the nearest ones, at most `limit`. The picture is not
-    /// kept.
+    /// Posts that look like the picture, by likeness and engagement: the nearest ones, at most `limit`. The picture is
+    /// not kept.
     ///
     /// # Errors
     /// [`AppError::Invalid`] for a file that is no picture or a crop that is no part of it, [`AppError::Unavailable`]

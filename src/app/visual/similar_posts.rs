@@ -13,12 +13,12 @@ const FALLBACK_TIMEOUT: Duration = Duration::from_millis(300);
 const POPULAR_POSTS: usize = 200;
 
 impl App {
-    /// Posts that look like `id`, by likeness and engagement, from place `offset` of the list on. Near-duplicates are one
-    /// result. Deleted posts, muted, private and blocked authors, and the post itself are left out by the search, so
-    /// that the list is as long as there are others.
+    /// Posts that look like `id`, by likeness and engagement, from place `offset` of the list on. Near-duplicates are
+    /// one result. Deleted posts, muted, private and blocked authors, and the post itself are left out by the search,
+    /// so that the list is as long as there are others.
     ///
-    /// The list is made anew for every page, of the 100 nearest posts. Where the index is unwell or does not know the post
-    /// the page says `degraded` and holds popular posts.
+    /// The list is made anew for every page, of the 100 nearest posts. Where the index is unwell or does not know the
+    /// post the page says `degraded` and holds popular posts.
     ///
     /// # Errors
     /// [`AppError::NotFound`] for a post that `viewer` may not see.

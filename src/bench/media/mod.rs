@@ -1,8 +1,10 @@
 //! `tessera bench media`: what a photo costs, beside sharp (libvips) on the same photos in the same run.
 //!
-//! Each tool is a process of its own that has so many photos in flight: this program in another role, and Node with sharp at its default effort and at effort 3 with
-//! 4:2:0 chroma, whose AVIFs cost a fifth. They take turns. Processor time, wall time and peak memory are read from `/proc` after a warm-up. The outputs of all are decoded by
-//! one decoder (sharp's) and scored by SSIMULACRA2 beside ImageMagick's rendering of the photo, decoded in full and resized by Lanczos: neither tool's own.
+//! Each tool is a process of its own that has so many photos in flight: this program in another role, and Node with
+//! sharp at its default effort and at effort 3 with 4:2:0 chroma, whose AVIFs cost a fifth. They take turns. Processor
+//! time, wall time and peak memory are read from `/proc` after a warm-up. The outputs of all are decoded by one decoder
+//! (sharp's) and scored by SSIMULACRA2 beside ImageMagick's rendering of the photo, decoded in full and resized by
+//! Lanczos: neither tool's own.
 //!
 //! sharp, ImageMagick and the program that scores are no part of this one: `scripts/bench-media` gets them.
 

@@ -42,7 +42,8 @@ pub fn sizes(folder: &Path, photos: usize) -> Result<Vec<(&'static str, f64)>, F
         .collect()
 }
 
-/// Renders each photo by ImageMagick: decoded in full, upright, resized by Lanczos in one step. The folder of the results.
+/// Renders each photo by ImageMagick: decoded in full, upright, resized by Lanczos in one step. The folder of the
+/// results.
 pub async fn render_references(photos: &[PathBuf], scratch: &Path) -> Result<PathBuf, Failure> {
     let folder = scratch.join("references");
     let failed = |error: std::io::Error| Failure::running(format!("ImageMagick's convert: {error}"));

@@ -1,5 +1,5 @@
-//! The measured process of `tessera bench media`: photos through [`process_image`], so many in flight. The standard library alone, so that an
-//! example of `tessera-media` can be the same without the rest of the program.
+//! The measured process of `tessera bench media`: photos through [`process_image`], so many in flight. The standard
+//! library alone, so that an example of `tessera-media` can be the same without the rest of the program.
 
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tessera_media::{EncodedImage, Limits, ProcessedImage, process_image};
 
-/// Takes each line of standard input, but the first, as a photo's path. The first is the folder for the outputs, which exist when the last line is answered:
-/// `<index>-large.jpg` and so on, by the photos' order. A blank line ends the photos; what is processed before `ready` warms up and is not written.
+/// Takes each line of standard input, but the first, as a photo's path. The first is the folder for the outputs, which
+/// exist when the last line is answered:
+/// `<index>-large.jpg` and so on, by the photos' order. A blank line ends the photos; what is processed before `ready`
+/// warms up and is not written.
 ///
-/// Protocol: reads the lines, processes the first photo, prints `ready`; on the next line processes all, prints `done`; ends with its input.
+/// Protocol: reads the lines, processes the first photo, prints `ready`; on the next line processes all, prints `done`;
+/// ends with its input.
 ///
 /// # Errors
 /// What cannot be read, processed or written.

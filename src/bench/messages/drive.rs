@@ -56,8 +56,8 @@ pub enum Sending {
 
 /// Sends as fast as there is room, and waits until all of it has arrived: that is when the clock stops.
 ///
-/// `pause` is what the sender does while there is no room; `arrived` says how much has arrived since ever. What does not
-/// arrive counts as an error.
+/// `pause` is what the sender does while there is no room; `arrived` says how much has arrived since ever. What does
+/// not arrive counts as an error.
 pub async fn flood<S, P, A>(
     name: &str,
     span: Span,

@@ -21,7 +21,6 @@ use tessera_domain::hash::stable_hash_u64;
 /// Messages that may wait in one mailbox, of an entity as of a floor's channel.
 pub const MAILBOX: usize = 4_096;
 
-/// An entity's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key(pub u64);
 
@@ -36,7 +35,6 @@ impl EntityKey for Key {
 pub struct Payload(pub Bytes);
 
 impl Payload {
-    /// So many bytes.
     pub fn of(bytes: usize) -> Self {
         Self(vec![7; bytes].into())
     }
@@ -97,7 +95,6 @@ impl RemoteCall for Tell {
 /// How many messages that nobody waits for were taken, by all entities.
 pub type Taken = AtomicU64;
 
-/// The entity.
 pub struct Echo(Arc<Taken>);
 
 impl Entity for Echo {

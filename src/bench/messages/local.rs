@@ -29,7 +29,6 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes in a message.
 const BYTES: usize = 64;
 
-/// Measures and reports.
 pub async fn run(report: &mut Report, span: Span) -> Result<(), Failure> {
     let node = ClusterNode::alone(NodeName("bench".to_owned()));
     let (idle, _) = region(node.clone()).await?;

@@ -1,9 +1,9 @@
 //! `tessera bench messages`: what a message to an entity costs, here and on another node.
 //!
 //! Local messages go through a region to entities of this process, beside tokio channels to plain tasks. Remote ones
-//! go through a region over the real link (mutual TLS, `ractor_cluster`, the gateway's batches) to entities of this same
-//! program in another process, beside an echo and a sink over plain TCP, and over TLS, between the same two processes.
-//! No ledger is needed: both nodes hold a map by which the other process owns everything.
+//! go through a region over the real link (mutual TLS, `ractor_cluster`, the gateway's batches) to entities of this
+//! same program in another process, beside an echo and a sink over plain TCP, and over TLS, between the same two
+//! processes. No ledger is needed: both nodes hold a map by which the other process owns everything.
 
 mod drive;
 mod entity;

@@ -36,7 +36,6 @@ const LINK_LIMIT: Duration = Duration::from_secs(10);
 
 /// This process's end, and the other process.
 pub struct Pair {
-    /// The other process.
     pub peer: ChildProcess,
     /// Reaches the entities there.
     pub region: Region<Echo>,

@@ -24,7 +24,6 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// How long the other process may take to say how much has arrived.
 const TELL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Measures and reports.
 pub async fn run(report: &mut Report, span: Span, folder: &Path) -> Result<(), Failure> {
     let mut pair = Pair::start(folder).await?;
     activate(&pair.region, (0..SPREAD).map(Key)).await?;

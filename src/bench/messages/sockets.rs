@@ -96,7 +96,6 @@ async fn answer(mut stream: impl Socket) -> io::Result<()> {
 /// How to reach a floor.
 #[derive(Clone)]
 pub enum Dialler {
-    /// Plain TCP.
     Tcp(SocketAddr),
     /// TLS 1.3 with the node's certificates.
     Tls(SocketAddr, TlsConnector),

@@ -1,8 +1,8 @@
-//! `tessera bench search`: the visual index alone, in this process, beside an exact scan of the same vectors and, where a
-//! Python with hnswlib is named, beside that (`scripts/bench-search`).
+//! `tessera bench search`: the visual index alone, in this process, beside an exact scan of the same vectors and, where
+//! a Python with hnswlib is named, beside that (`scripts/bench-search`).
 //!
-//! Queries are made like the vectors and are none of them. What is compared is measured in turns. One thread asks, as soon as it
-//! has its answer, so "per CPU second" is what one core does.
+//! Queries are made like the vectors and are none of them. What is compared is measured in turns. One thread asks, as
+//! soon as it has its answer, so "per CPU second" is what one core does.
 
 mod rival;
 mod steps;

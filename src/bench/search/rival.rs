@@ -21,7 +21,6 @@ pub struct Rival {
     _process: Child,
     stdin: ChildStdin,
     stdout: Lines<BufReader<ChildStdout>>,
-    /// What building took.
     pub build_cpu_seconds: f64,
 }
 

@@ -24,7 +24,6 @@ impl Surface {
         }
     }
 
-    /// A unit vector.
     pub fn vector(&self, random: &mut SeededRandom) -> Vec<f32> {
         let cluster = &self.clusters[(random.next_u64() % CLUSTERS as u64) as usize];
         let place: Vec<f32> = cluster.iter().map(|centre| centre + REACH * normal(random)).collect();

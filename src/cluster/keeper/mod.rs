@@ -16,8 +16,8 @@
 //! enough of them evict. Where two nodes cannot talk to each other while both talk to the table and to all others,
 //! the one with the higher name gives way after a while, for neither could serve all users.
 //!
-//! While this node is not sure that it is a member ([`ClusterKeeper::may_serve`]) it must not serve: others may own what it
-//! holds. Correctness would not suffer, freshness would.
+//! While this node is not sure that it is a member ([`ClusterKeeper::may_serve`]) it must not serve: others may own
+//! what it holds. Correctness would not suffer, freshness would.
 
 mod actor;
 mod health;
@@ -45,13 +45,11 @@ use tokio::sync::{Notify, watch};
 /// How a node takes part in its cluster.
 #[derive(Debug, Clone)]
 pub struct KeeperSettings {
-    /// Its configured name.
     pub name: String,
     /// Where its peers reach its link.
     pub advertise: SocketAddr,
     /// Where its operators reach it, as a URL.
     pub admin_url: String,
-    /// The program's version.
     pub version: String,
     /// The newest wire version that it speaks.
     pub wire_newest: u16,
@@ -97,7 +95,6 @@ pub enum Phase {
     Apart,
     /// A member without shards, linking with the others.
     Joining,
-    /// Owns its share.
     Ready,
     /// Not sure to be a member still; says why.
     Unsure(String),
@@ -122,7 +119,6 @@ pub enum JoinError {
         .member.id.name, .member.version, .member.wire_oldest, .member.wire_newest
     )]
     IncompatibleWire {
-        /// Who.
         member: Box<Member>,
         /// The newest this node speaks.
         newest: u16,
@@ -130,7 +126,6 @@ pub enum JoinError {
     /// There are no node numbers left.
     #[error("the cluster is full: it has as many nodes as there are node numbers")]
     Full,
-    /// The clocks disagree.
     #[error("this machine's clock is {off_ms} ms off the database's, more than {tolerance_ms} ms: set it by NTP")]
     ClockSkew {
         /// How far; positive where this machine is ahead.
@@ -144,9 +139,7 @@ pub enum JoinError {
     /// Another node cannot be reached.
     #[error("joined, but there is no link to {name} at {address}: {failure}")]
     NotLinked {
-        /// Whom.
         name: NodeName,
-        /// Where.
         address: SocketAddr,
         /// Why, as far as known.
         failure: String,
@@ -243,8 +236,8 @@ impl ClusterKeeper {
         self.0.phase.borrow().clone()
     }
 
-    /// Whether this node may answer requests: it is a member at work, and its lease has not run out. One that is joining
-    /// is not told of what changes, so what it answered could be out of date.
+    /// Whether this node may answer requests: it is a member at work, and its lease has not run out. One that is
+    /// joining is not told of what changes, so what it answered could be out of date.
     pub fn may_serve(&self) -> bool {
         let serves = matches!(*self.0.phase.borrow(), Phase::Ready | Phase::Draining);
         serves && !self.0.lease.lock().has_lapsed(Instant::now())

@@ -16,9 +16,7 @@ pub struct Peer {
 /// Something happened to the session with a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerEvent {
-    /// The peer.
     pub name: NodeName,
-    /// What happened.
     pub change: PeerChange,
 }
 
@@ -29,18 +27,15 @@ pub enum PeerChange {
     Up,
     /// There is none any more. It is dialled anew as long as the peer is listed.
     Down {
-        /// Why.
         reason: DownReason,
     },
     /// It is gone from its address as well: the first attempt to reach it after it was listed, or after its session
     /// broke, failed. Said once, until there was a session again.
     Unreachable {
-        /// Why.
         error: DialError,
     },
     /// The session stands, and the peer has said nothing for three heartbeats.
     Silent,
-    /// It speaks again.
     Responsive,
 }
 
@@ -52,10 +47,7 @@ pub enum DownReason {
     Left,
     /// The connection broke: the peer's process ended, or the network did.
     #[error("the connection broke: {detail}")]
-    Broken {
-        /// How.
-        detail: String,
-    },
+    Broken { detail: String },
     /// It is not, or no longer, among the peers.
     #[error("it is not among the peers")]
     Unlisted,
@@ -67,10 +59,7 @@ pub enum DownReason {
     Superseded,
     /// It sent what is no frame.
     #[error("it sent what is no frame: {detail}")]
-    Protocol {
-        /// What was wrong.
-        detail: String,
-    },
+    Protocol { detail: String },
 }
 
 impl DownReason {
@@ -99,7 +88,6 @@ pub struct PeerView {
     pub name: NodeName,
     /// Where its link listens; unknown for one that connected before it was listed.
     pub address: Option<SocketAddr>,
-    /// How things stand.
     pub state: PeerState,
     /// Why the last attempt to reach it failed, until one succeeds.
     pub failure: Option<DialError>,

@@ -100,8 +100,8 @@ pub(super) enum Entry {
     },
     /// The sender is leaving in good order and has said everything.
     Goodbye,
-    /// Something of a later version, or nonsense. `id` names the request it is about: one of the writer, which waits for
-    /// an answer unless the id is 0, or one of the reader.
+    /// Something of a later version, or nonsense. `id` names the request it is about: one of the writer, which waits
+    /// for an answer unless the id is 0, or one of the reader.
     Unreadable {
         id: u64,
         is_request: bool,
@@ -163,7 +163,6 @@ fn write_request(frame: &mut Vec<u8>, kind: u8, id: u64, request: &Request, rema
 }
 
 impl Header {
-    /// Begins a frame.
     pub(super) fn write(&self, frame: &mut Vec<u8>) {
         frame.put_u16(MAGIC);
         frame.put_u16(self.version);

@@ -80,7 +80,6 @@ impl Router {
     }
 }
 
-/// The actor.
 pub(super) struct Gateway;
 
 impl Actor for Gateway {

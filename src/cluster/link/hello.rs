@@ -59,10 +59,7 @@ pub enum Refusal {
     },
     /// Another node lives at the address, or another incarnation.
     #[error("it is {name}")]
-    WrongNode {
-        /// Who answered.
-        name: String,
-    },
+    WrongNode { name: String },
     /// Another process goes by the dialler's name.
     #[error("another process has this node's name")]
     NameTaken,

@@ -76,7 +76,6 @@ impl LinkListener {
         Ok(Self { door, accepting })
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.door.address
     }

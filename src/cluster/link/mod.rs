@@ -11,24 +11,24 @@
 //!
 //! **Who gets in.** Mutual TLS 1.3: either side shows a certificate of the cluster's authority that names
 //! [`CERTIFICATE_NAME`]. Then both prove that they know the cluster secret, bound to that TLS session, and agree on a
-//! wire version. Only then `ractor_cluster` sees the stream. Whoever fails is told why where that helps, counted, logged
-//! once in half a minute per reason, and nothing else happens. Handshakes have 5 s and are bounded in number.
+//! wire version. Only then `ractor_cluster` sees the stream. Whoever fails is told why where that helps, counted,
+//! logged once in half a minute per reason, and nothing else happens. Handshakes have 5 s and are bounded in number.
 //!
 //! **Who dials.** Of two nodes the one with the lower name; with back-off from 0 to 1 s. A node may be dialled by one
 //! that it has not listed yet, and keeps that session for 10 s. One that was listed and is no more is refused.
 //!
-//! **Requests.** [`Link`] is a [`Transport`]. Requests, notices and answers wait in one bounded queue per peer and go in
-//! frames of about 64 kB, at most four of them unacknowledged; a larger value has its own frame. A request that was
-//! certainly not delivered fails with `Unlinked`, `Overloaded`, `TooLarge` or what the peer says; one that may have been
-//! delivered with `Lost` or `Expired`. When a session ends all that wait hear of it at once. The remaining time travels
-//! along; what is late is dropped unserved, in the queue and at the receiver.
+//! **Requests.** [`Link`] is a [`Transport`]. Requests, notices and answers wait in one bounded queue per peer and go
+//! in frames of about 64 kB, at most four of them unacknowledged; a larger value has its own frame. A request that was
+//! certainly not delivered fails with `Unlinked`, `Overloaded`, `TooLarge` or what the peer says; one that may have
+//! been delivered with `Lost` or `Expired`. When a session ends all that wait hear of it at once. The remaining time
+//! travels along; what is late is dropped unserved, in the queue and at the receiver.
 //!
 //! **Signs of life.** A peer from which nothing came for three heartbeats is [`PeerChange::Silent`]; a connection on
 //! which the peer's kernel acknowledges nothing for 5 s breaks.
 //!
 //! **Bounds.** Per peer: requests and bytes waiting, requests pending, requests served at once, frames in flight,
-//! pings unanswered. Per listener: handshakes at once, in all and per address; unlisted nodes. A process has one link at a
-//! time, because registries and process groups of `ractor` are process-wide.
+//! pings unanswered. Per listener: handshakes at once, in all and per address; unlisted nodes. A process has one link
+//! at a time, because registries and process groups of `ractor` are process-wide.
 //!
 //! **Logs.** `ractor_cluster` formats whole payloads at `debug`: give it no level below `info` ([`LOG_DIRECTIVE`]).
 
@@ -113,8 +113,8 @@ impl Link {
         self.0.ended.cancelled().await;
     }
 
-    /// Sends what waits, takes leave of the peers (at most half a second) and ends everything. Requests without an answer
-    /// fail. The listener can then carry a link of another name. Repeating it is harmless.
+    /// Sends what waits, takes leave of the peers (at most half a second) and ends everything. Requests without an
+    /// answer fail. The listener can then carry a link of another name. Repeating it is harmless.
     pub async fn stop(&self) {
         self.0.stop().await;
     }

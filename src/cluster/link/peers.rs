@@ -173,7 +173,6 @@ impl Peers {
         });
     }
 
-    /// Ends dialling.
     pub(super) fn hang_up(&self) {
         for entry in self.0.lock().entries.values() {
             entry.dialling.iter().for_each(CancellationToken::cancel);

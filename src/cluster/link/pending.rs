@@ -60,7 +60,6 @@ impl Pending {
         }
     }
 
-    /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

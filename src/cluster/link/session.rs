@@ -40,7 +40,6 @@ pub(super) struct Agreement {
     /// Names the session in frames.
     pub(super) id: u64,
     pub(super) wire: u16,
-    /// The peer's process.
     pub(super) instance: u64,
     /// Whether this side dialled.
     pub(super) dialled: bool,
@@ -300,7 +299,6 @@ impl Session {
         &self.ended
     }
 
-    /// Why it ended.
     pub(super) fn reason(&self) -> Option<&DownReason> {
         self.reason.get()
     }

@@ -100,28 +100,18 @@ impl LinkSettings {
 pub enum LinkError {
     /// The address cannot be listened on.
     #[error("cannot listen for other nodes on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    Bind { address: SocketAddr, source: std::io::Error },
     /// A file cannot be read, or holds nothing of the kind.
     #[error("cannot read the {what} in {path}: {detail}")]
     File {
         /// Certificate, key or authority.
         what: &'static str,
-        /// The file.
         path: PathBuf,
-        /// Why.
         detail: String,
     },
     /// The files can be read and do not fit together.
     #[error("the node's certificate cannot be used: {detail}")]
-    Certificate {
-        /// Why.
-        detail: String,
-    },
+    Certificate { detail: String },
     /// The secret could be guessed.
     #[error("the cluster secret must have at least {MIN_SECRET_BYTES} bytes, has {bytes}")]
     ShortSecret {
@@ -142,8 +132,5 @@ pub enum LinkError {
     },
     /// The actors behind the link could not start.
     #[error("cannot start the node server: {detail}")]
-    NodeServer {
-        /// Why.
-        detail: String,
-    },
+    NodeServer { detail: String },
 }

@@ -33,9 +33,7 @@ pub enum Scene {
     Dunes,
     /// Bands of colour that follow a field of flow.
     Flow,
-    /// Conifers in mist.
     Forest,
-    /// Stained glass.
     Glass,
     /// Ink drawn through water, with veins of gold.
     Marble,
@@ -50,7 +48,6 @@ pub enum Scene {
 }
 
 impl Scene {
-    /// Every scene.
     pub const ALL: [Self; 12] = [
         Self::Aurora,
         Self::Branches,
@@ -70,12 +67,9 @@ impl Scene {
 /// After how many seeds the palettes of every scene come round: a multiple of how many each has.
 pub const PALETTE_PERIOD: u64 = 60;
 
-/// A finished picture.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// Width in pixels.
     pub width: u32,
-    /// Height in pixels.
     pub height: u32,
     /// Rows from the top, three bytes of sRGB a pixel.
     pub rgb: Vec<u8>,
@@ -85,7 +79,8 @@ pub struct Picture {
 
 /// Paints `scene` in `width` by `height` pixels (each 16 to 4,096; values outside are clamped).
 ///
-/// The same arguments give the same picture; seeds in a row give different palettes, [`PALETTE_PERIOD`] seeds all of them. CPU work of some tenths of a second: not for an async thread.
+/// The same arguments give the same picture; seeds in a row give different palettes, [`PALETTE_PERIOD`] seeds all of
+/// them. CPU work of some tenths of a second: not for an async thread.
 #[must_use]
 pub fn paint(scene: Scene, seed: u64, width: u32, height: u32) -> Picture {
     let (width, height) = (width.clamp(16, 4_096), height.clamp(16, 4_096));

@@ -93,7 +93,8 @@ impl Noise {
     }
 }
 
-/// `f32::floor` is a call into the C library on the oldest 64-bit processors, which all our builds allow for; this is not.
+/// `f32::floor` is a call into the C library on the oldest 64-bit processors, which all our builds allow for; this is
+/// not.
 #[inline]
 fn floor(value: f32) -> i32 {
     let truncated = value as i32;

@@ -30,7 +30,8 @@ pub struct Permission {
 }
 
 impl Permission {
-    /// Whether it is the first of a half-open state: the machine must be told, since the time for probes runs from here.
+    /// Whether it is the first of a half-open state: the machine must be told, since the time for probes runs from
+    /// here.
     pub fn is_first_probe(&self) -> bool {
         self.is_first_probe
     }
@@ -53,7 +54,6 @@ pub struct Refused {
 pub struct Ended {
     /// The state that permitted it, by number.
     pub generation: u32,
-    /// Whether it failed.
     pub failed: bool,
     /// Whether it was slow.
     pub slow: bool,

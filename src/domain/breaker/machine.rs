@@ -68,7 +68,6 @@ impl Breaker {
         breaker
     }
 
-    /// Where calls ask.
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
@@ -106,8 +105,8 @@ impl Breaker {
         }
     }
 
-    /// Changes what has to change with time: an open breaker whose wait is over lets probes pass, and a half-open one whose
-    /// probes do not end opens at the moment when their time was over.
+    /// Changes what has to change with time: an open breaker whose wait is over lets probes pass, and a half-open one
+    /// whose probes do not end opens at the moment when their time was over.
     pub fn tick(&mut self, now: Duration) {
         match self.changes_at() {
             Some(at) if at <= now && self.state == BreakerState::Open => {
@@ -143,7 +142,6 @@ impl Breaker {
         }
     }
 
-    /// Where it stands.
     pub fn state(&self) -> BreakerState {
         self.state
     }

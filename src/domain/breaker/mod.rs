@@ -12,8 +12,9 @@
 //! and leaves them. Time is what the caller says it is: the time since any fixed moment, on a clock that never
 //! goes back.
 //!
-//! Two parts share the work. The [`Breaker`] has one owner, which tells it how calls ended and what time it is; it decides.
-//! The [`Gate`] is for everybody: a word with the state, at which calls are let through or refused without a lock.
+//! Two parts share the work. The [`Breaker`] has one owner, which tells it how calls ended and what time it is; it
+//! decides. The [`Gate`] is for everybody: a word with the state, at which calls are let through or refused without a
+//! lock.
 //!
 //! One rule is stricter than resilience4j's: a call that began before the state changed says nothing about the
 //! new state, so a late failure cannot end a probe that it was no part of.
@@ -47,9 +48,9 @@ pub enum WindowSize {
 pub struct OpenWait {
     /// After it opened first.
     pub first: Duration,
-    /// By how much each further opening makes it longer, until it was closed for as long as it was open last; 1 for never.
+    /// By how much each further opening makes it longer, until it was closed for as long as it was open last; 1 for
+    /// never.
     pub factor: f64,
-    /// The longest.
     pub longest: Duration,
 }
 
@@ -76,7 +77,6 @@ pub struct BreakerSettings {
     pub slow_call_rate: f64,
     /// A call that takes longer is slow, whether it fails or not.
     pub slow_call: Duration,
-    /// Which calls count.
     pub window: WindowSize,
     /// No rate, and no opening, before so many calls are in the window. At most the size of a window of calls.
     pub minimum_calls: u32,
@@ -84,12 +84,14 @@ pub struct BreakerSettings {
     pub half_open_permits: u32,
     /// How long it stays open.
     pub open_wait: OpenWait,
-    /// A half-open breaker goes back to open so long after its first probe, where they do not end; `None`: it waits for them.
+    /// A half-open breaker goes back to open so long after its first probe, where they do not end; `None`: it waits for
+    /// them.
     pub half_open_wait: Option<Duration>,
 }
 
 impl Default for BreakerSettings {
-    /// Half of the last 100 calls, ten at least, failed or all of them took over a minute: open for 30 s, then ten probes.
+    /// Half of the last 100 calls, ten at least, failed or all of them took over a minute: open for 30 s, then ten
+    /// probes.
     fn default() -> Self {
         Self {
             failure_rate: 0.5,
@@ -110,7 +112,6 @@ impl Default for BreakerSettings {
 pub enum BreakerState {
     /// Calls pass and are counted.
     Closed,
-    /// Calls are refused.
     Open,
     /// A few calls pass, to see whether the dependency is well again.
     HalfOpen,
@@ -121,7 +122,6 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
-    /// All of them.
     pub const ALL: [Self; 5] = [Self::Closed, Self::Open, Self::HalfOpen, Self::Disabled, Self::ForcedOpen];
 
     /// The word that the API and the metrics use.
@@ -139,9 +139,7 @@ impl BreakerState {
 /// How a permitted call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The dependency answered.
     Success,
-    /// The dependency failed.
     Failure,
     /// An error that says nothing about the dependency (a bad request): not counted, and the permission is given back.
     Ignored,
@@ -177,7 +175,6 @@ pub enum Cause {
     Stalled,
     /// The probes went well.
     Recovered,
-    /// An operator.
     Forced,
     /// Restarting what stands behind it did not help.
     Escalated,
@@ -186,10 +183,7 @@ pub enum Cause {
 /// A change of state.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Transition {
-    /// What it was.
     pub from: BreakerState,
-    /// What it is.
     pub to: BreakerState,
-    /// Why.
     pub cause: Cause,
 }

@@ -3,7 +3,6 @@
 use super::{MAX_WINDOW, WindowSize};
 use std::{collections::VecDeque, time::Duration};
 
-/// Calls counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Tally {
     pub(super) calls: u32,

@@ -31,16 +31,13 @@ pub fn likers(run: &[CounterOperation]) -> Vec<UserId> {
 /// A like or comment as it was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted {
-    /// In this shard.
     pub shard: u16,
-    /// At this time.
     pub at: Timestamp,
 }
 
 /// What a batch on an existing post has done so far.
 #[derive(Debug)]
 pub struct Batch {
-    /// The post.
     pub post_id: PostId,
     /// Who wrote the post.
     pub author_id: UserId,

@@ -20,7 +20,6 @@ pub fn counter_shard(user_id: UserId, shards: u16) -> u16 {
 /// Totals of one post over all its shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
-    /// Likes.
     pub likes: u64,
     /// Comments that are not deleted.
     pub comments: u64,
@@ -31,7 +30,6 @@ pub struct Counts {
 /// Mirrors keep the value with the highest `version`, so late writes never undo newer ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ShardCounts {
-    /// Which shard.
     pub shard: u16,
     /// Grows by one with every transaction that touches the row.
     pub version: u64,
@@ -44,32 +42,24 @@ pub struct ShardCounts {
 /// One change that a counter actor asks the ledger to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CounterOperation {
-    /// Likes the post.
     Like {
-        /// Who.
         user_id: UserId,
     },
     /// Takes a like back.
     Unlike {
-        /// Who.
         user_id: UserId,
     },
-    /// Adds a comment.
     AddComment {
         /// The new comment's id, given by the caller.
         comment_id: CommentId,
-        /// Who.
         user_id: UserId,
-        /// What, already cleaned.
         text: String,
         /// The client's idempotency key: the same user's same key gives the first comment again.
         idempotency_key: Option<String>,
     },
     /// Deletes a comment; allowed to its author and to the post's author.
     DeleteComment {
-        /// Which.
         comment_id: CommentId,
-        /// Who asks.
         user_id: UserId,
     },
 }

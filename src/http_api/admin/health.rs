@@ -26,7 +26,8 @@ pub(super) struct Readiness {
     ready: bool,
     /// What is missing before it can.
     missing: Vec<String>,
-    /// What does not answer or is not there although the node serves without it: more slowly, or but for uploads, or but for videos.
+    /// What does not answer or is not there although the node serves without it: more slowly, or but for uploads, or
+    /// but for videos.
     degraded: Vec<String>,
 }
 

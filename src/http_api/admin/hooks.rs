@@ -43,8 +43,8 @@ pub trait AdminHooks: Send + Sync + 'static {
     /// chaos is allowed.
     async fn sabotage(&self, breaker: &str, how: SabotageKind, lasting: Duration) -> bool;
 
-    /// Makes an actor named like `recommender:42` go wrong for a while, or until it is restarted. Only asked where chaos is
-    /// allowed.
+    /// Makes an actor named like `recommender:42` go wrong for a while, or until it is restarted. Only asked where
+    /// chaos is allowed.
     async fn sabotage_actor(&self, actor: &str, how: ActorSabotageKind, lasting: Duration) -> KillOutcome;
 
     /// Kills an actor named like `timeline:42`. Only asked where chaos is allowed.

@@ -13,7 +13,6 @@ use tessera_domain::UserId;
 /// `unauthenticated`.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who.
     pub user_id: UserId,
     /// The hash of the token that proved it.
     pub token: TokenHash,

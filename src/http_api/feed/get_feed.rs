@@ -26,7 +26,8 @@ pub(super) struct FeedQuery {
     /// The `next_cursor` of the page before. Without it a new feed is opened.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
-    /// So many posts that the caller may see below the top of the feed that was opened last; not together with `cursor`.
+    /// So many posts that the caller may see below the top of the feed that was opened last; not together with
+    /// `cursor`.
     #[param(minimum = 0, maximum = 10_000)]
     offset: Option<u32>,
     /// Go on with posts that were seen before, once the unseen ones are through.

@@ -31,7 +31,8 @@ pub(super) struct RecommendationsQuery {
 pub(super) struct RecommendedPostBody {
     #[serde(flatten)]
     post: PostBody,
-    /// What the list is ordered by: how likely the caller engages with the post, 0 to 1, with what the rules add and take.
+    /// What the list is ordered by: how likely the caller engages with the post, 0 to 1, with what the rules add and
+    /// take.
     #[schema(example = 0.17)]
     score: f64,
     /// Why it is there, in words.
@@ -48,7 +49,8 @@ pub(super) struct RecommendedPostBody {
 pub(super) struct RecommendationsBody {
     /// The posts, best first.
     items: Vec<RecommendedPostBody>,
-    /// What the list was made without: `recommendations` (it is an older list), single sources (`similar_users`, `popular`,
+    /// What the list was made without: `recommendations` (it is an older list), single sources (`similar_users`,
+    /// `popular`,
     /// `hashtags`, `visual_search`), `ranking` (it is ordered by popularity), `timeline` (posts may have been seen).
     #[schema(value_type = Vec<String>)]
     degraded: Vec<&'static str>,
@@ -56,8 +58,8 @@ pub(super) struct RecommendationsBody {
 
 /// What is recommended to the caller, best first.
 ///
-/// Posts by public accounts that the caller does not follow and has not seen in a feed, by what people like who like the
-/// same, what is popular, hashtags, and what looks like the caller's likes. Being listed here does not make a post
+/// Posts by public accounts that the caller does not follow and has not seen in a feed, by what people like who like
+/// the same, what is popular, hashtags, and what looks like the caller's likes. Being listed here does not make a post
 /// seen.
 #[utoipa::path(get, path = "/v1/recommendations", tag = "discovery", params(RecommendationsQuery),
     responses((status = 200, description = "Recommended posts", body = RecommendationsBody)))]

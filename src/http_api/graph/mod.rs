@@ -12,7 +12,6 @@ mod unmute;
 use crate::EdgeState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The area's routes.
 pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default()
         .routes(routes!(follow::follow, unfollow::unfollow))

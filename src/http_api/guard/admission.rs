@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// Serves the request if the node may serve and there is room, and answers 503 when it takes too long. A body that streams on
-/// after the handler returned is bounded by its connection, not by this.
+/// Serves the request if the node may serve and there is room, and answers 503 when it takes too long. A body that
+/// streams on after the handler returned is bounded by its connection, not by this.
 pub(crate) async fn admit(State(state): State<EdgeState>, request: Request, next: Next) -> Response {
     if !state.settings.gate.is_open() {
         return Problem::unavailable("this node is not sure to be a member of its cluster").into_response();

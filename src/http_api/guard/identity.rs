@@ -13,11 +13,9 @@ use tessera_domain::UserId;
 /// What the `Authorization` header proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// There was none.
     Anonymous,
     /// There was one, and it proved nothing.
     Refused,
-    /// A signed-in user.
     User(UserId, TokenHash),
 }
 

@@ -9,7 +9,6 @@ mod unfollow_hashtag;
 use crate::EdgeState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The area's routes.
 pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default()
         .routes(routes!(list_trending_hashtags::list_trending_hashtags))

@@ -14,8 +14,8 @@ use tessera_domain::{UploadId, UserId, media::MediaFile};
 /// Everything a file's address says.
 type Address = (UserId, UploadId, MediaFile);
 
-/// A file of a post: a size of its picture, its animation, an MP4, an HLS playlist or segments. No token is needed: the address cannot be guessed. `HEAD`, entity tags and
-/// single ranges work.
+/// A file of a post: a size of its picture, its animation, an MP4, an HLS playlist or segments. No token is needed: the
+/// address cannot be guessed. `HEAD`, entity tags and single ranges work.
 #[utoipa::path(get, path = "/media/{user_id}/{upload_id}/{file_name}", tag = "media", security(()),
     params(
         ("user_id" = String, Path, description = "The author"),

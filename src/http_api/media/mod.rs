@@ -6,7 +6,6 @@ mod range;
 use crate::EdgeState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The area's routes.
 pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default().routes(routes!(get_variant::get_variant))
 }

@@ -6,7 +6,6 @@ mod mark_notifications_read;
 use crate::EdgeState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The area's routes.
 pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default()
         .routes(routes!(list_notifications::list_notifications))

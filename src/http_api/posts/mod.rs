@@ -8,7 +8,6 @@ mod list_user_posts;
 use crate::EdgeState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The area's routes.
 pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default()
         .routes(routes!(get_post::get_post, edit_post::edit_post, delete_post::delete_post))

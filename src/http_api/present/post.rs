@@ -62,7 +62,8 @@ pub struct MediaBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uri")]
     pub animation: Option<String>,
-    /// An MP4 (H.264, AAC) that every browser plays: the largest size up to 720 lines, or the smallest there is; only of videos.
+    /// An MP4 (H.264, AAC) that every browser plays: the largest size up to 720 lines, or the smallest there is; only
+    /// of videos.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uri")]
     pub video: Option<String>,

@@ -6,7 +6,6 @@ mod search;
 use crate::EdgeState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The area's routes.
 pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default().routes(routes!(search::search))
 }

@@ -40,7 +40,6 @@ use tower::ServiceExt;
 
 pub(super) const ADMIN_TOKEN: &str = "operators only";
 
-/// A running edge.
 pub(super) struct Edge {
     pub(super) public: Router,
     pub(super) admin: Router,

@@ -139,7 +139,8 @@ async fn a_node_without_ffmpeg_refuses_videos_at_once_and_says_so() {
     assert!(ready.json()["degraded"][0].as_str().is_some_and(|what| what.starts_with("videos:")), "{}", ready.json());
 }
 
-/// The parts of an upload that may be open are kept for the client's next try; those of one that certainly is not are thrown away.
+/// The parts of an upload that may be open are kept for the client's next try; those of one that certainly is not are
+/// thrown away.
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_outlive_a_ledger_that_answers_too_late() {
     for outcome in [FateOutcome::FailsAfter, FateOutcome::FailsBefore] {

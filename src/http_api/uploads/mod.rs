@@ -9,7 +9,6 @@ mod get_upload;
 use crate::EdgeState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The area's routes.
 pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default()
         .routes(routes!(create_upload::create_upload))

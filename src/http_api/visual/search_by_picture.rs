@@ -52,8 +52,8 @@ impl PictureQuery {
 
 /// Posts whose pictures look like the one in the body, by likeness and engagement.
 ///
-/// The body is a JPEG, PNG, WebP, GIF or AVIF of at most 20 MiB, under its content type. `x`, `y`, `w` and `h` choose a part of it. It is
-/// looked at and not kept.
+/// The body is a JPEG, PNG, WebP, GIF or AVIF of at most 20 MiB, under its content type. `x`, `y`, `w` and `h` choose a
+/// part of it. It is looked at and not kept.
 #[utoipa::path(post, path = "/v1/search/visual", tag = "discovery", params(PictureQuery),
     request_body(content = Vec<u8>, content_type = "image/*", description = "The picture"),
     responses((status = 200, description = "Posts that look alike", body = SimilarPostsBody)))]

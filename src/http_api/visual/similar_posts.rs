@@ -12,8 +12,8 @@ const CURSOR: CursorKind = CursorKind("similar_posts");
 
 /// Posts whose pictures look like this post's, by likeness and engagement.
 ///
-/// Near-duplicates are one result, the best of them. The list is made of the 100 nearest posts that the caller may see, and
-/// made anew for every page. Posts of private accounts are never in it, nor is the post itself.
+/// Near-duplicates are one result, the best of them. The list is made of the 100 nearest posts that the caller may see,
+/// and made anew for every page. Posts of private accounts are never in it, nor is the post itself.
 #[utoipa::path(get, path = "/v1/posts/{id}/similar", tag = "discovery",
     params(("id" = String, Path, description = "The post's id"), PageQuery),
     responses((status = 200, description = "A page of similar posts", body = SimilarPostsBody)))]

@@ -8,7 +8,6 @@ mod people;
 use crate::EdgeState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The area's routes.
 pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default()
         .routes(routes!(page::page))

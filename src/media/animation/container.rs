@@ -8,7 +8,8 @@ use crate::raster::{Channels, Raster};
 
 /// The longest time that a frame can state.
 const MAX_DURATION_MS: u32 = 0xff_ffff;
-/// The place of the canvas is left as it is after a frame, and a frame takes its part's place instead of being blended into it.
+/// The place of the canvas is left as it is after a frame, and a frame takes its part's place instead of being blended
+/// into it.
 const KEEP_AND_REPLACE: u8 = 2;
 const ANIMATION_FLAG: u8 = 0x02;
 const ALPHA_FLAG: u8 = 0x10;
@@ -26,7 +27,6 @@ pub(super) struct Part {
 struct Pending {
     part: Part,
     duration_ms: u32,
-    /// Its chunks.
     picture: Vec<u8>,
 }
 

@@ -19,7 +19,6 @@ pub(super) struct Frames<'a> {
 
 /// A canvas and for how long it is shown.
 pub(super) struct Frame {
-    /// With alpha.
     pub raster: Raster,
     pub duration_ms: u32,
 }
@@ -56,7 +55,8 @@ fn raster_of(picture: RgbaImage) -> Raster {
     Raster { width, height, channels: Channels::Rgba, pixels: picture.into_raw() }
 }
 
-/// What a WebP's frames are painted on. The `image` crate decodes the frames; its own canvas does not dispose of opaque ones.
+/// What a WebP's frames are painted on. The `image` crate decodes the frames; its own canvas does not dispose of opaque
+/// ones.
 struct Canvas {
     picture: RgbaImage,
     /// The place of the last frame that must go: left, top, width, height.

@@ -11,7 +11,8 @@ use crate::MediaError;
 
 /// A decoded picture, owned by its decoder and valid while that lives.
 pub(crate) struct Frame {
-    /// The last reference to the picture goes before the decoder: fields are dropped in order, and this one is only read.
+    /// The last reference to the picture goes before the decoder: fields are dropped in order, and this one is only
+    /// read.
     image: ffi::aom_image_t,
     _decoder: Decoder,
 }
@@ -70,8 +71,9 @@ impl Frame {
         assert!(row < height && target.len() <= width, "the row is in the plane");
         let offset = row as isize * self.image.stride[plane] as isize;
         let is_wide = self.image.fmt & ffi::AOM_IMG_FMT_HIGHBITDEPTH != 0;
-        // SAFETY: the decoder lives and is not called again, hence its picture is valid. The plane has `height` rows, `stride`
-        // bytes apart, of at least `width` samples, which are `u16` where the format says so, and then aligned for it.
+        // SAFETY: the decoder lives and is not called again, hence its picture is valid. The plane has `height` rows,
+        // `stride` bytes apart, of at least `width` samples, which are `u16` where the format says so, and then aligned
+        // for it.
         unsafe {
             let start = self.image.planes[plane].offset(offset);
             if is_wide {
@@ -110,8 +112,8 @@ impl Decoder {
             unsafe { ffi::aom_codec_decode(&mut *self.context, bitstream.as_ptr(), bitstream.len(), null_mut()) };
         check(status, "decode").map_err(corrupt)?;
         let mut iterator: ffi::aom_codec_iter_t = null();
-        // SAFETY: the iterator began at null and belongs to this context. libaom gives null or a picture that is valid until
-        // the context is destroyed or called again.
+        // SAFETY: the iterator began at null and belongs to this context. libaom gives null or a picture that is valid
+        // until the context is destroyed or called again.
         let image = unsafe { ffi::aom_codec_get_frame(&mut *self.context, &mut iterator).as_ref() };
         image.copied().ok_or_else(|| corrupt("libaom gave no picture"))
     }

@@ -1,5 +1,6 @@
-//! Scores PNGs by SSIMULACRA2 for `tessera bench media`: each line of standard input is a reference, a tab and what is compared with it. A square beside a reference that is
-//! none is the part of it, scaled, that is most like it. Prints a score for each line, 100 where there is no difference.
+//! Scores PNGs by SSIMULACRA2 for `tessera bench media`: each line of standard input is a reference, a tab and what is
+//! compared with it. A square beside a reference that is none is the part of it, scaled, that is most like it. Prints a
+//! score for each line, 100 where there is no difference.
 
 use std::error::Error;
 use std::io::BufRead;

@@ -1,4 +1,5 @@
-//! What an AV1 bitstream says of itself before it is decoded (AV1 Bitstream & Decoding Process Specification, section 5).
+//! What an AV1 bitstream says of itself before it is decoded (AV1 Bitstream & Decoding Process Specification, section
+//! 5).
 
 use super::Reader;
 
@@ -22,8 +23,8 @@ pub(crate) struct Sequence {
     pub samples_per_four_pixels: u64,
 }
 
-/// The one sequence header of a still picture. `None` where there is none, where there are different ones, or where more frames
-/// follow than a still picture has.
+/// The one sequence header of a still picture. `None` where there is none, where there are different ones, or where
+/// more frames follow than a still picture has.
 pub(crate) fn read_sequence(bitstream: &[u8]) -> Option<Sequence> {
     let mut reader = Reader::new(bitstream);
     let mut sequence = None;

@@ -47,7 +47,8 @@ fn read_screen(reader: &mut Reader<'_>) -> Option<(u32, u32)> {
     Some((width.into(), height.into()))
 }
 
-/// Goes past the next frame and gives its pixels; `None` at the trailer or where the file breaks off. Sets `plays` where it is said on the way.
+/// Goes past the next frame and gives its pixels; `None` at the trailer or where the file breaks off. Sets `plays`
+/// where it is said on the way.
 fn next_frame(reader: &mut Reader<'_>, plays: &mut u16) -> Option<u64> {
     loop {
         match reader.byte()? {

@@ -57,7 +57,6 @@ fn pixels_of((width, height): (u32, u32)) -> u64 {
 /// A chunk of a WebP, or of a frame of one.
 pub(crate) struct Chunk<'a> {
     pub kind: &'a [u8],
-    /// As stated.
     length: usize,
     /// As long as stated, or what the file has of it.
     pub body: &'a [u8],

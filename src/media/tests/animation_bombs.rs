@@ -1,4 +1,5 @@
-//! Right animations that cost much: a twentieth of the most that is kept, as debug builds take long for them, and what they cost grows with their pixels alone.
+//! Right animations that cost much: a twentieth of the most that is kept, as debug builds take long for them, and what
+//! they cost grows with their pixels alone.
 
 use image::RgbImage;
 use image::codecs::gif::GifEncoder;

@@ -127,7 +127,8 @@ fn empty_scans(width: u16, height: u16, count: usize) -> Vec<u8> {
     [&photo[..scan], &empty.repeat(count), &[0xff, 0xd9]].concat()
 }
 
-/// An AVIF whose sequence header says `inner` and whose container says `width` x `height`; there is no picture in its frame.
+/// An AVIF whose sequence header says `inner` and whose container says `width` x `height`; there is no picture in its
+/// frame.
 fn hollow_avif(width: u32, height: u32, inner: (u32, u32)) -> Vec<u8> {
     let mut bits = String::from("000"); // Profile.
     bits.push_str("11"); // Still picture, reduced header.
@@ -215,7 +216,8 @@ fn metadata_bombs() -> Vec<HostileFile> {
     ]
 }
 
-/// An AVIF with this profile where its code points were: a property more, by which the boxes around it and the place of the item grow.
+/// An AVIF with this profile where its code points were: a property more, by which the boxes around it and the place of
+/// the item grow.
 fn avif_with_profile(profile: &[u8]) -> Vec<u8> {
     let whole = avif();
     let place = |kind: &[u8; 4]| whole.windows(4).position(|window| window == kind).unwrap();

@@ -1,5 +1,5 @@
-//! Files made to break what reads them. Each gives a typed reason or a right picture: no panic, even a caught one; memory and time
-//! within the bounds that [`crate::process_image`] states, measured in a process of its own.
+//! Files made to break what reads them. Each gives a typed reason or a right picture: no panic, even a caught one;
+//! memory and time within the bounds that [`crate::process_image`] states, measured in a process of its own.
 
 use std::process::Command;
 
@@ -12,7 +12,8 @@ use crate::header::read_header;
 use crate::raster::{Channels, Raster};
 use crate::{Limits, MediaError, process_image, sniff};
 
-/// Processor time for one file of the corpus in a debug build, in seconds; the largest pictures within the limits take the most.
+/// Processor time for one file of the corpus in a debug build, in seconds; the largest pictures within the limits take
+/// the most.
 const CPU_LIMIT_S: f64 = 30.0;
 /// What is allowed beside a picture's own estimate: see [`Limits::max_alloc_bytes`].
 const BESIDE_DECODING_BYTES: u64 = 64 * 1024 * 1024;

@@ -1,4 +1,5 @@
-//! Videos made to break what reads them: each ends with a reason or is right, leaves no process behind, and gives nothing of another file away.
+//! Videos made to break what reads them: each ends with a reason or is right, leaves no process behind, and gives
+//! nothing of another file away.
 
 use super::video::{Studio, check_mp4};
 use crate::video::{CancelFlag, ProcessedVideo, VideoError, VideoLimits, process_video};
@@ -52,7 +53,8 @@ fn what_points_at_other_files_or_is_no_film_is_refused() {
     assert_eq!(refused(declared), "type_mismatch");
 }
 
-/// At every percent of an MP4; with the index in front, and of a WebM, whose rests have to be converted to see what they are, at every tenth.
+/// At every percent of an MP4; with the index in front, and of a WebM, whose rests have to be converted to see what
+/// they are, at every tenth.
 #[test]
 fn truncation_at_every_percent_is_an_error_or_most_of_the_film() {
     let studio = Studio::open();
@@ -206,7 +208,8 @@ fn time_limits_and_cancelling_leave_no_process_behind() {
     assert_eq!(running_in(&folder), 0);
 }
 
-/// What a child dies of decides whether its file is refused for good; programs that die on purpose stand in for `ffprobe`.
+/// What a child dies of decides whether its file is refused for good; programs that die on purpose stand in for
+/// `ffprobe`.
 #[test]
 fn what_the_machine_lacked_is_tried_again_and_what_the_file_wanted_is_not() {
     let mut studio = Studio::open();

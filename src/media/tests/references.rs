@@ -1,7 +1,8 @@
-//! Files made by other software, compared with that software's own rendering of them; the outputs as ExifTool sees them.
+//! Files made by other software, compared with that software's own rendering of them; the outputs as ExifTool sees
+//! them.
 //!
-//! Needs ImageMagick's `convert`, libavif's `avifenc` and `avifdec`, and `exiftool`; a test whose tools are not installed says so and
-//! checks nothing.
+//! Needs ImageMagick's `convert`, libavif's `avifenc` and `avifdec`, and `exiftool`; a test whose tools are not
+//! installed says so and checks nothing.
 
 use std::path::Path;
 use std::process::Command;

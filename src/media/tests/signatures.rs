@@ -1,4 +1,5 @@
-//! What is computed of a picture beside its files: dominant colour, perceptual hash, sample; and the sample of a part of it.
+//! What is computed of a picture beside its files: dominant colour, perceptual hash, sample; and the sample of a part
+//! of it.
 
 use image::imageops::{FilterType, crop_imm, resize};
 use image::{ImageFormat, RgbImage, RgbaImage};

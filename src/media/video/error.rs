@@ -16,7 +16,6 @@ pub enum VideoError {
     FileTooLarge {
         /// Size of the file.
         actual_bytes: u64,
-        /// The limit.
         max_bytes: u64,
     },
     /// Nothing that is recognised as a video.
@@ -30,12 +29,10 @@ pub enum VideoError {
         /// What the bytes are.
         actual: VideoFormat,
     },
-    /// Longer than allowed.
     #[error("The video is {} seconds long; at most {} are allowed.", .actual.as_secs_f64().ceil(), .most.as_secs())]
     TooLong {
         /// How long it is.
         actual: Duration,
-        /// The limit.
         most: Duration,
     },
     /// Larger frames than allowed.
@@ -43,9 +40,7 @@ pub enum VideoError {
         "The video is {width} x {height} pixels; at most {max_side} on a side and {max_pixels} in all are allowed."
     )]
     TooLarge {
-        /// Width as stored.
         width: u32,
-        /// Height as stored.
         height: u32,
         /// The limit of a side.
         max_side: u32,
@@ -57,10 +52,7 @@ pub enum VideoError {
     Unsuitable(String),
     /// A codec that is not taken.
     #[error("The video uses {codec}, which is not supported. H.264, HEVC, VP9 and AV1 are.")]
-    UnsupportedCodec {
-        /// Its name.
-        codec: String,
-    },
+    UnsupportedCodec { codec: String },
     /// Damaged, truncated, or crafted to break a decoder.
     #[error("The video is damaged or incomplete and cannot be played.")]
     Corrupt {

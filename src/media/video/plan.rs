@@ -15,7 +15,6 @@ const MIN_BIT_RATE: f64 = 250_000.0;
 /// A size that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Planned {
-    /// Even numbers.
     pub width: u32,
     pub height: u32,
     /// The short side, which names it.
@@ -29,13 +28,10 @@ pub(super) struct Planned {
 pub struct Rendition {
     /// The short side in pixels, which names its files.
     pub short_side: u32,
-    /// Width in pixels.
     pub width: u32,
-    /// Height in pixels.
     pub height: u32,
     /// How long it plays.
     pub duration: Duration,
-    /// Its MP4.
     pub path: PathBuf,
     /// The H.264 level, times ten.
     pub level: u8,

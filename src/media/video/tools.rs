@@ -44,7 +44,8 @@ impl VideoTools {
         Ok(tools)
     }
 
-    /// What `ffmpeg` says that it has, asked within the fences: a system that forbids those forbids videos, and better at once.
+    /// What `ffmpeg` says that it has, asked within the fences: a system that forbids those forbids videos, and better
+    /// at once.
     fn filters(&self) -> Result<HashSet<String>, VideoError> {
         let (limits, cancel) = (VideoLimits::default(), CancelFlag::default());
         let sandbox = Sandbox::new(self, Path::new("/"), &limits, &cancel, limits.probe_limit);

@@ -29,11 +29,8 @@ use tessera_stores::local_s3::LocalS3;
 
 /// Everything of a node but its listeners.
 pub struct Node {
-    /// The use cases.
     pub app: Arc<App>,
-    /// The actors.
     pub actors: Arc<ActorSystem>,
-    /// The circuit breakers.
     pub breakers: Breakers,
     /// The truth, to be closed last.
     pub ledger: Arc<dyn Ledger>,

@@ -19,7 +19,6 @@ use tessera_stores::{
 
 /// The ledger, and who shares it.
 pub struct OpenLedger {
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
     /// The table of the nodes that share it; `None`: it is this process's own.
     pub membership: Option<Arc<dyn Membership>>,
@@ -27,7 +26,6 @@ pub struct OpenLedger {
 
 /// The objects, and who serves them.
 pub struct OpenObjects {
-    /// Originals and variants.
     pub store: Arc<dyn ObjectStore>,
     /// Where presigned uploads go.
     pub upload_origin: String,

@@ -29,14 +29,11 @@ pub(super) struct RawAdmin {
     token: String,
 }
 
-/// The public listener.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
-    /// Where it listens.
     pub listen: SocketAddr,
     /// How browsers reach it; `None`: by the listener's address.
     pub public_url: Option<String>,
-    /// Believe `X-Forwarded-For`.
     pub trust_forwarded: bool,
     /// The longest a request may take.
     pub request_timeout: Duration,
@@ -48,10 +45,8 @@ pub struct HttpConfig {
     pub drain_grace: Duration,
 }
 
-/// The operators' listener.
 #[derive(Debug, Clone)]
 pub struct AdminConfig {
-    /// Where it listens.
     pub listen: SocketAddr,
     /// How operators reach it; `None`: by the listener's address.
     pub public_url: Option<String>,

@@ -18,7 +18,6 @@ pub use layers::load;
 pub use stores::{HotConfig, LedgerConfig};
 pub use validated::{Config, VisualModel};
 
-/// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../../cluster.toml");
 
 /// What is wrong with a configuration, in words for the operator.

@@ -49,12 +49,10 @@ pub(super) struct RawCdn {
     purge_url: String,
 }
 
-/// The ledger.
 #[derive(Debug, Clone)]
 pub enum LedgerConfig {
     /// A SQLite file of this node's own.
     Sqlite {
-        /// Where it lies.
         path: PathBuf,
         /// Whether what has queued up is committed together.
         group_commit: bool,
@@ -70,10 +68,8 @@ pub enum LedgerConfig {
     },
 }
 
-/// The hot store.
 #[derive(Debug, Clone)]
 pub enum HotConfig {
-    /// Inside the process.
     Memory {
         /// The most it may hold.
         bytes: u64,
@@ -92,15 +88,11 @@ pub enum HotConfig {
 /// An S3 endpoint outside this process.
 #[derive(Debug, Clone)]
 pub struct S3Endpoint {
-    /// Its URL.
     pub url: String,
-    /// Its access key.
     pub access_key: String,
-    /// Its secret key.
     pub secret_key: Secret,
 }
 
-/// The object store.
 #[derive(Debug, Clone)]
 pub struct ObjectsConfig {
     /// An endpoint outside this process; `None`: the server inside.
@@ -109,9 +101,7 @@ pub struct ObjectsConfig {
     pub listen: SocketAddr,
     /// How clients reach the endpoint; `None`: as this node does.
     pub public_url: Option<String>,
-    /// The bucket.
     pub bucket: String,
-    /// The region.
     pub region: String,
 }
 

@@ -132,36 +132,26 @@ pub enum VisualModel {
     None,
     /// The one that ships with the source.
     BuiltIn,
-    /// An ONNX file.
     File(PathBuf),
 }
 
-/// The configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where a node keeps what is its own: embedded everything, in a cluster a generated admin token.
     pub data_dir: PathBuf,
     /// Whether actors may be killed on request.
     pub chaos: bool,
-    /// The node's name.
     pub node_name: String,
     /// The node's number, part of every id; in a cluster membership gives it.
     pub node_number: u16,
-    /// The public listener.
     pub http: HttpConfig,
-    /// The operators' listener.
     pub admin: AdminConfig,
-    /// Logs as JSON.
     pub log_json: bool,
-    /// The log filter.
     pub log_level: String,
     /// The other nodes; `None`: there are none.
     pub cluster: Option<ClusterConfig>,
-    /// The ledger.
     pub ledger: LedgerConfig,
-    /// The hot store.
     pub hot: HotConfig,
-    /// The object store.
     pub objects: ObjectsConfig,
     /// Where the CDN takes purges; `None`: there is none.
     pub cdn_purge_url: Option<String>,
@@ -185,9 +175,7 @@ pub struct Config {
     pub max_pixels: u64,
     /// Largest video in bytes.
     pub max_video_bytes: u64,
-    /// Longest video.
     pub max_video_duration: Duration,
-    /// The embedding model.
     pub visual_model: VisualModel,
     /// What makes and walks the graphs of the visual index.
     pub visual_engine: Engine,

@@ -16,7 +16,6 @@ use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time
 pub struct ClusterNode {
     /// The ledger, whose leases are this node's.
     pub ledger: Arc<dyn Ledger>,
-    /// The membership table.
     pub membership: Arc<dyn Membership>,
 }
 

@@ -119,7 +119,8 @@ where
 ///
 /// `put` makes one HTTP PUT of the body to the URL with these headers and gives the status of the answer.
 /// It sets `Content-Length` to the body's real length and `Host` from the URL by itself, sends no other
-/// header of its own, and gives 400 where the server drops the connection instead of answering. So the port needs no HTTP client.
+/// header of its own, and gives 400 where the server drops the connection instead of answering. So the port needs no
+/// HTTP client.
 ///
 /// # Panics
 /// Panics after all checks have run, with the names of those that failed.

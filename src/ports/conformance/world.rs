@@ -65,17 +65,14 @@ impl World {
         Arc::new(Self { ledger, now_ms: AtomicI64::new(NOON.0), ids: Mutex::new(IdGenerator::new(1, Timestamp(0))) })
     }
 
-    /// The world's time.
     pub fn now(&self) -> Timestamp {
         Timestamp(self.now_ms.load(Ordering::SeqCst))
     }
 
-    /// Lets `duration_ms` pass.
     pub fn advance(&self, duration_ms: i64) {
         self.now_ms.fetch_add(duration_ms, Ordering::SeqCst);
     }
 
-    /// A fresh id.
     pub fn id(&self) -> u64 {
         self.ids.lock().next(self.now())
     }
@@ -92,7 +89,6 @@ impl World {
         }
     }
 
-    /// Makes an account.
     pub async fn user(&self) -> UserId {
         let new = self.new_user();
         let id = new.id;
@@ -101,7 +97,6 @@ impl World {
         id
     }
 
-    /// Makes `count` accounts.
     pub async fn users(self: &Arc<Self>, count: usize) -> Vec<UserId> {
         at_once((0..count).map(|_| {
             let world = Arc::clone(self);
@@ -168,7 +163,6 @@ impl World {
         }
     }
 
-    /// Completes an upload.
     pub async fn complete(&self, upload: &Upload) -> CompleteUploadOutcome {
         let (caption, alt_text) = ("Evening at the #Lake", "A lake");
         self.ledger
@@ -307,7 +301,6 @@ impl World {
     }
 }
 
-/// A like.
 pub fn like(user_id: UserId) -> CounterOperation {
     CounterOperation::Like { user_id }
 }

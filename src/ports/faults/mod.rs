@@ -61,7 +61,6 @@ impl FaultPlan {
 /// What becomes of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fate {
-    /// Whether it fails.
     pub outcome: FateOutcome,
     /// How long it waits before it starts.
     pub delay: Duration,
@@ -103,7 +102,6 @@ pub struct Faulty<T: ?Sized> {
 }
 
 impl<T: ?Sized> Faulty<T> {
-    /// Wraps `inner`.
     pub fn new(inner: Arc<T>, plan: FaultPlan) -> Self {
         Self {
             inner,

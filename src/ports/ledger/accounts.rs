@@ -12,20 +12,17 @@ use tessera_domain::{
 pub struct NewUser {
     /// Its id, given by the caller.
     pub id: UserId,
-    /// Its unique name.
     pub username: Username,
     /// Its name to show.
     pub display_name: String,
     /// The password's hash in PHC string format; never the password.
     pub password_hash: String,
-    /// Now.
     pub created_at: Timestamp,
 }
 
 /// What became of [`AccountLedger::create_user`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreateUserOutcome {
-    /// The account exists.
     Created,
     /// Somebody has the name.
     UsernameTaken,
@@ -36,7 +33,6 @@ pub enum CreateUserOutcome {
 pub struct ProfileChange {
     /// New name to show, cleaned.
     pub display_name: Option<String>,
-    /// New biography, cleaned.
     pub bio: Option<String>,
     /// Whether only followers may see the posts.
     pub private: Option<bool>,
@@ -45,7 +41,6 @@ pub struct ProfileChange {
 /// The SHA-256 hash of a bearer token. The token itself is never stored.
 pub type TokenHash = [u8; 32];
 
-/// Accounts and sessions.
 #[async_trait]
 pub trait AccountLedger: Send + Sync + 'static {
     /// Makes an account. The name decides: of two at once, one gets it.

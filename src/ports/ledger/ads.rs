@@ -7,7 +7,6 @@ use tessera_domain::{AdId, Timestamp, UserId, ads::Ad, post::PostRef};
 /// An active ad with its author and how much of today's budget is spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdSpend {
-    /// The campaign.
     pub ad: Ad,
     /// The promoted post and its author.
     pub post: PostRef,
@@ -18,15 +17,11 @@ pub struct AdSpend {
 /// Impressions of one ad by one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdImpressions {
-    /// Which ad.
     pub ad_id: AdId,
-    /// Who saw it.
     pub user_id: UserId,
-    /// How often.
     pub count: u32,
 }
 
-/// Advertisements.
 #[async_trait]
 pub trait AdLedger: Send + Sync + 'static {
     /// Stores a campaign; false where its post does not exist.

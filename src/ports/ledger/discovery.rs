@@ -34,7 +34,6 @@ pub struct HashtagRow {
 /// How many used a hashtag in one hour: enough to fill a decayed window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HashtagHour {
-    /// The hashtag.
     pub tag: String,
     /// Start of the hour.
     pub hour: Timestamp,
@@ -48,8 +47,9 @@ pub trait DiscoveryLedger: Send + Sync + 'static {
     /// Posts that have `tag`, before `before`, newest first, whoever may see them.
     async fn hashtag_posts(&self, tag: &str, before: Option<PostId>, limit: usize) -> StoreResult<Vec<PostRef>>;
 
-    /// The newest posts of public accounts after `after` that have one of `tags`, newest first, each once. A bounded number
-    /// of posts is looked at, so there may be fewer than `limit` where many have several of the hashtags or are not public.
+    /// The newest posts of public accounts after `after` that have one of `tags`, newest first, each once. A bounded
+    /// number of posts is looked at, so there may be fewer than `limit` where many have several of the hashtags or are
+    /// not public.
     async fn public_hashtag_posts(&self, tags: &[String], after: PostId, limit: usize) -> StoreResult<Vec<PostRef>>;
 
     /// Use of hashtags in posts of public accounts since `since`, most used first.
@@ -58,14 +58,13 @@ pub trait DiscoveryLedger: Send + Sync + 'static {
     /// Makes an account follow a hashtag. Idempotent.
     async fn follow_hashtag(&self, user_id: UserId, tag: &str, now: Timestamp) -> StoreResult<FollowHashtagOutcome>;
 
-    /// Ends that. Idempotent.
     async fn unfollow_hashtag(&self, user_id: UserId, tag: &str) -> StoreResult<()>;
 
     /// The hashtags that an account follows, in alphabetical order.
     async fn followed_hashtags(&self, user_id: UserId) -> StoreResult<Vec<String>>;
 
-    /// Hashtags that begin with `prefix` and have posts of public accounts, most posts first; of the first [`SEARCHED_HASHTAGS`] in
-    /// alphabetical order.
+    /// Hashtags that begin with `prefix` and have posts of public accounts, most posts first; of the first
+    /// [`SEARCHED_HASHTAGS`] in alphabetical order.
     async fn search_hashtags(&self, prefix: &str, limit: usize) -> StoreResult<Vec<HashtagRow>>;
 
     /// Accounts of whose user name and display name every one of `prefixes` begins a word

@@ -20,7 +20,6 @@ pub fn embedding_slot(post_id: PostId) -> u16 {
 pub struct Embedding {
     /// The model's version; vectors of two versions are never compared.
     pub model: String,
-    /// A unit vector.
     pub vector: Vec<f32>,
     /// The picture's perceptual hash: near-duplicates differ in few bits. It does not depend on the model.
     pub perceptual_hash: u64,
@@ -60,6 +59,7 @@ pub trait EmbeddingLedger: Send + Sync + 'static {
     /// How many embeddings there are by each model that has any, in any order.
     async fn embedding_models(&self) -> StoreResult<Vec<(String, u64)>>;
 
-    /// Drops up to `limit` embeddings by other models than `model`, of posts that have one by it; returns how many went.
+    /// Drops up to `limit` embeddings by other models than `model`, of posts that have one by it; returns how many
+    /// went.
     async fn drop_superseded_embeddings(&self, model: &str, limit: usize) -> StoreResult<u64>;
 }

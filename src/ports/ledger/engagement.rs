@@ -22,7 +22,6 @@ pub struct CounterBatch {
 /// One entry of a likers page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LikeRow {
-    /// Who.
     pub user_id: UserId,
     /// Grows with the time of the like; unique within a post. The list is newest first.
     pub position: i64,
@@ -39,7 +38,6 @@ pub struct EngagementHour {
     pub engagements: u64,
 }
 
-/// Likes and comments.
 #[async_trait]
 pub trait EngagementLedger: Send + Sync + 'static {
     /// Applies operations in order in one transaction: the unique `(post, user)` decides who counts, the

@@ -39,7 +39,6 @@ pub struct FollowRow {
 /// Following, blocking or muting oneself is a defect of the caller and `Refused`.
 #[async_trait]
 pub trait GraphLedger: Send + Sync + 'static {
-    /// Follows. Idempotent.
     async fn follow(
         &self,
         follower_id: UserId,
@@ -73,7 +72,6 @@ pub trait GraphLedger: Send + Sync + 'static {
     /// Mutes. Idempotent. Returns false where the account does not exist.
     async fn mute(&self, muter_id: UserId, muted_id: UserId, now: Timestamp) -> StoreResult<bool>;
 
-    /// Lifts a mute.
     async fn unmute(&self, muter_id: UserId, muted_id: UserId) -> StoreResult<()>;
 
     /// How `viewer_id` stands to each of `others`, in the order asked.

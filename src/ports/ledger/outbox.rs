@@ -17,16 +17,13 @@ pub struct OutboxEvent {
     pub id: i64,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// Proves the lease.
     pub lease_token: u64,
-    /// What happened.
     pub event: Event,
 }
 
 /// How many events stand where, each count at most [`MAX_COUNTED`](super::MAX_COUNTED).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutboxCounts {
-    /// Waiting or held.
     pub pending: u64,
     /// Given up after [`MAX_EVENT_ATTEMPTS`].
     pub dead: u64,
@@ -39,13 +36,11 @@ pub struct DeadEvent {
     pub id: i64,
     /// What happened, as it is stored (JSON): also what this program cannot read is shown.
     pub event: String,
-    /// Attempts spent.
     pub attempts: u32,
     /// The last failure, if any was reported.
     pub last_error: Option<String>,
 }
 
-/// The outbox.
 #[async_trait]
 pub trait OutboxLedger: Send + Sync + 'static {
     /// Leases up to `limit` due events for `lease_ms`, oldest first. Events whose attempts are spent

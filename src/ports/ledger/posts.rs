@@ -28,7 +28,6 @@ pub struct PostRange {
 }
 
 impl PostRange {
-    /// All of them.
     pub const ALL: Self = Self { after: None, before: None };
 
     /// Those newer than a post.
@@ -58,14 +57,14 @@ pub trait PostLedger: Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreResult<ChangePostOutcome>;
 
-    /// Deletes a post, recording `PostDeleted` and lowering the author's count. From then on no read shows anything of it,
-    /// its likes and comments included, and nothing can be added to it. What there may be many of is left to
+    /// Deletes a post, recording `PostDeleted` and lowering the author's count. From then on no read shows anything of
+    /// it, its likes and comments included, and nothing can be added to it. What there may be many of is left to
     /// [`Self::purge_deleted_post`], so that this takes as long for a post that everybody likes as for any other.
     async fn delete_post(&self, id: PostId, user_id: UserId, now: Timestamp) -> StoreResult<ChangePostOutcome>;
 
-    /// Deletes some of what one deleted post left behind, its likes, comments and hours of engagement: `most` rows at most, but
-    /// all rows of one post and hour go together. Returns how many went; `None` when nothing is left, or others are at
-    /// it now. Each step is a short transaction that begins where the last one ended, whoever made it.
+    /// Deletes some of what one deleted post left behind, its likes, comments and hours of engagement: `most` rows at
+    /// most, but all rows of one post and hour go together. Returns how many went; `None` when nothing is left, or
+    /// others are at it now. Each step is a short transaction that begins where the last one ended, whoever made it.
     async fn purge_deleted_post(&self, most: usize) -> StoreResult<Option<u64>>;
 
     /// Posts of one author before `before`, newest first.

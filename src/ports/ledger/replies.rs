@@ -11,7 +11,6 @@ pub struct SavedReply {
     pub fingerprint: [u8; 32],
     /// A number that its keeper needs besides the body to give it again.
     pub label: u16,
-    /// What was replied.
     pub body: Vec<u8>,
 }
 

@@ -7,11 +7,9 @@ use tessera_domain::{PostId, Timestamp, UserId, post::PostRef};
 /// A like that stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StandingLike {
-    /// Who likes.
     pub user_id: UserId,
     /// What, and whose it is.
     pub post: PostRef,
-    /// Since when.
     pub at: Timestamp,
 }
 

@@ -17,7 +17,6 @@ pub const MAX_JOB_ATTEMPTS: u32 = 10;
 /// An upload to be opened.
 #[derive(Debug, Clone)]
 pub struct NewUpload {
-    /// The upload, pending.
     pub upload: Upload,
     /// The client's idempotency key: the same user's same key gives the first upload again.
     pub idempotency_key: Option<String>,
@@ -67,7 +66,6 @@ pub enum CancelUploadOutcome {
 /// A media job that this caller holds until `lease_until`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaJob {
-    /// What to process.
     pub upload: Upload,
     /// Which attempt this is, from 1.
     pub attempt: u32,
@@ -82,13 +80,11 @@ pub struct MediaJob {
 pub struct FinishedMedia {
     /// The id that the post gets, unless the upload has one already.
     pub post_id: PostId,
-    /// Its media.
     pub media: MediaRecord,
     /// Its hashtags, from the caption.
     pub hashtags: Vec<String>,
     /// What the current model made of its picture; none where the picture could not be embedded.
     pub embedding: Option<Embedding>,
-    /// Now.
     pub now: Timestamp,
 }
 
@@ -117,13 +113,9 @@ pub enum JobState {
 pub struct JobView {
     /// Its place in the queue: jobs are listed in the order of it.
     pub number: i64,
-    /// Which upload.
     pub upload_id: UploadId,
-    /// Whose.
     pub user_id: UserId,
-    /// Where it stands.
     pub state: JobState,
-    /// Attempts spent.
     pub attempts: u32,
     /// The last failure, if any.
     pub last_error: Option<String>,
@@ -134,11 +126,8 @@ pub struct JobView {
 /// How many jobs stand where, each count at most [`MAX_COUNTED`](super::MAX_COUNTED).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobCounts {
-    /// Waiting.
     pub queued: u64,
-    /// Being worked on.
     pub leased: u64,
-    /// Given up.
     pub dead: u64,
 }
 
@@ -148,7 +137,6 @@ pub trait UploadLedger: Send + Sync + 'static {
     /// Opens an upload, taking and checking the quota in the same step.
     async fn create_upload(&self, new: NewUpload) -> StoreResult<CreateUploadOutcome>;
 
-    /// One upload.
     async fn upload(&self, id: UploadId) -> StoreResult<Option<Upload>>;
 
     /// Marks an upload as processing and queues its job, unless `max_queued` jobs are waiting. Idempotent.
@@ -162,12 +150,12 @@ pub trait UploadLedger: Send + Sync + 'static {
         max_queued: u64,
     ) -> StoreResult<CompleteUploadOutcome>;
 
-    /// Calls off an upload that has no post yet: it is failed, its unit of quota given back, and its job, if any, is gone, so
-    /// that whoever holds its lease has lost it.
+    /// Calls off an upload that has no post yet: it is failed, its unit of quota given back, and its job, if any, is
+    /// gone, so that whoever holds its lease has lost it.
     async fn cancel_upload(&self, id: UploadId, user_id: UserId, now: Timestamp) -> StoreResult<CancelUploadOutcome>;
 
-    /// Leases up to `limit` jobs, `max_videos` of them videos, that are due or whose lease ran out, oldest first, fair between users:
-    /// a user's second job waits while other users' first ones are due.
+    /// Leases up to `limit` jobs, `max_videos` of them videos, that are due or whose lease ran out, oldest first, fair
+    /// between users: a user's second job waits while other users' first ones are due.
     ///
     /// Jobs whose attempts are spent are moved to the dead letters instead, the upload to failed with
     /// the last error as its reason, and the quota is given back.
@@ -203,8 +191,8 @@ pub trait UploadLedger: Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreResult<bool>;
 
-    /// Gives a job back unspent (the node is draining, or a store is away): it is due at `due_at` and its attempt is not
-    /// counted. A `reason` becomes the last error. False where the lease was lost.
+    /// Gives a job back unspent (the node is draining, or a store is away): it is due at `due_at` and its attempt is
+    /// not counted. A `reason` becomes the last error. False where the lease was lost.
     async fn release_job(
         &self,
         id: UploadId,
@@ -219,13 +207,14 @@ pub trait UploadLedger: Send + Sync + 'static {
 
     /// Uploads that have no post, or none any more, and whose objects are due to be deleted, those due longest first.
     ///
-    /// They are due when nothing can be written under their keys any more: [`SWEEP_GRACE_MS`](tessera_domain::upload::SWEEP_GRACE_MS) after the upload was over
-    /// and its URL ran out, whatever was deleted before. The objects of a job that was given up stay for
+    /// They are due when nothing can be written under their keys any more:
+    /// [`SWEEP_GRACE_MS`](tessera_domain::upload::SWEEP_GRACE_MS) after the upload was over and its URL ran out,
+    /// whatever was deleted before. The objects of a job that was given up stay for
     /// [`GIVEN_UP_KEPT_MS`](tessera_domain::upload::GIVEN_UP_KEPT_MS).
     async fn ended_uploads(&self, now: Timestamp, limit: usize) -> StoreResult<Vec<Upload>>;
 
-    /// The objects of these uploads are gone: [`UploadLedger::ended_uploads`] does not name them again, and their dead jobs
-    /// are forgotten.
+    /// The objects of these uploads are gone: [`UploadLedger::ended_uploads`] does not name them again, and their dead
+    /// jobs are forgotten.
     async fn objects_deleted(&self, ids: &[UploadId]) -> StoreResult<()>;
 
     /// Jobs in one state (or all), oldest first, those behind the number `after`.
@@ -234,8 +223,8 @@ pub trait UploadLedger: Send + Sync + 'static {
     /// How many jobs stand where.
     async fn job_counts(&self) -> StoreResult<JobCounts>;
 
-    /// Queues a dead job anew with all its attempts and as new as if it had just been queued, the upload processing again and holding a unit of its
-    /// day's quota again, whatever the limit; false where it is not dead, or for so long that its objects
-    /// are about to be deleted.
+    /// Queues a dead job anew with all its attempts and as new as if it had just been queued, the upload processing
+    /// again and holding a unit of its day's quota again, whatever the limit; false where it is not dead, or for so
+    /// long that its objects are about to be deleted.
     async fn retry_job(&self, id: UploadId, now: Timestamp) -> StoreResult<bool>;
 }

@@ -33,7 +33,6 @@ impl Bins {
         Self::of(examples, self.edges.clone())
     }
 
-    /// How many examples.
     pub fn len(&self) -> usize {
         self.labels.len()
     }

@@ -1,7 +1,7 @@
 //! Trains the model that the product ships with, on simulated populations, and prints its card.
 //!
-//! `cargo run -p tessera-ranking-simulation --example train_default [FILE]`; without a file it only prints. The same command gives the
-//! same file on every machine of one kind.
+//! `cargo run -p tessera-ranking-simulation --example train_default [FILE]`; without a file it only prints. The same
+//! command gives the same file on every machine of one kind.
 
 use std::{error::Error, time::Instant};
 use tessera_ranking::{

@@ -67,7 +67,6 @@ pub trait Pool: Debug + Send + Sync + 'static {
         I: Send + Sync + 'static,
         T: Send + 'static;
 
-    /// Begins a snapshot.
     fn snapshot(&self) -> impl Future<Output = StoreResult<Self::Snapshot>> + Send;
 }
 

@@ -1,4 +1,5 @@
-//! Where `s3s-fs` 0.14 keeps an object, and how to make that durable or remove it. Blocking: call off the async threads.
+//! Where `s3s-fs` 0.14 keeps an object, and how to make that durable or remove it. Blocking: call off the async
+//! threads.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -47,7 +47,8 @@ pub(super) async fn list(folder: ObjectFiles, input: ListObjectsV2Input) -> S3Re
     })
 }
 
-/// Gathers the keys and sizes of the files below `folder`, whose keys begin with `prefix`. What is gone meanwhile is left out.
+/// Gathers the keys and sizes of the files below `folder`, whose keys begin with `prefix`. What is gone meanwhile is
+/// left out.
 fn walk(folder: &Path, prefix: &str, found: &mut Vec<(String, u64)>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),

@@ -12,10 +12,10 @@
 //! - *Nothing without a signature.* Unsigned, wrongly signed and expired requests get 403; so does a presigned one
 //!   that smuggles in an `x-amz-` header that was not signed. Keys that would leave their bucket get 400.
 //! - *What was promised.* A PUT whose SHA-256 was announced is refused where it has another.
-//! - *Uploads in parts* by code of its own: a part is answered when it is synced, can be sent again, and is listed with its
-//!   entity tag; the object comes into being whole, as by a PUT, and only then the parts go.
-//! - *Only what the product uses* is implemented: PUT, GET, HEAD and DELETE of objects, HEAD and PUT of buckets, uploads
-//!   in parts. Everything else (lists of objects, copies, form uploads) is 501.
+//! - *Uploads in parts* by code of its own: a part is answered when it is synced, can be sent again, and is listed with
+//!   its entity tag; the object comes into being whole, as by a PUT, and only then the parts go.
+//! - *Only what the product uses* is implemented: PUT, GET, HEAD and DELETE of objects, HEAD and PUT of buckets,
+//!   uploads in parts. Everything else (lists of objects, copies, form uploads) is 501.
 //! - *Bounded.* Connections, header time, idle time of a body, life of a connection and size of an object.
 //!
 //! Limits, which the product's keys stay inside: a key has at most 105 bytes, and none may be a

@@ -1,6 +1,8 @@
-//! Uploads in parts, each in a folder of its own below the root: `upload.json` says of what, `{number}-{SHA-256}` is a part.
+//! Uploads in parts, each in a folder of its own below the root: `upload.json` says of what, `{number}-{SHA-256}` is a
+//! part.
 //!
-//! `s3s-fs` 0.14 has such uploads too, but forgets one before its object stands, syncs nothing and lists no entity tags.
+//! `s3s-fs` 0.14 has such uploads too, but forgets one before its object stands, syncs nothing and lists no entity
+//! tags.
 
 use super::backend::blocking;
 use super::files::sync_folders;
@@ -27,7 +29,6 @@ const DESCRIPTION: &str = "upload.json";
 const UNFINISHED: &str = ".tmp";
 /// Uploads at a time.
 const MAX_UPLOADS: usize = 10_000;
-/// S3's bounds.
 const MAX_PART_NUMBER: i32 = 10_000;
 const MIN_PART_BYTES: u64 = 5 << 20;
 const MAX_LISTED: usize = 1_000;

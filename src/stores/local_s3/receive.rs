@@ -38,8 +38,8 @@ enum State {
 }
 
 impl Reception {
-    /// Of exactly `size` bytes with this SHA-256 where it is known, no two of them further apart than `idle_timeout`; `lock` is
-    /// the key's.
+    /// Of exactly `size` bytes with this SHA-256 where it is known, no two of them further apart than `idle_timeout`;
+    /// `lock` is the key's.
     pub(super) fn new(size: u64, checksum: Option<[u8; 32]>, idle_timeout: Duration, lock: Arc<RwLock<()>>) -> Self {
         Reception { size, checksum, idle_timeout, lock, state: Arc::new(Mutex::new(State::Receiving)) }
     }

@@ -6,7 +6,6 @@ use std::fmt;
 /// How the servers stand together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Topology {
-    /// One server.
     Single,
     /// A master that sentinels watch over.
     Sentinel {

@@ -50,7 +50,6 @@ pub(super) struct Link {
     pub(super) key_prefix: String,
     pub(super) pending_writes: PendingWrites,
     map: RwLock<Arc<Map>>,
-    /// Slots have moved.
     is_outdated: AtomicBool,
     permits: Semaphore,
     connections: usize,

@@ -13,8 +13,8 @@
 //! **No wrong counts.** A mirror begins when [`HotStore::counts`] finds none: the asking leaves a mark, rows that
 //! move from then on are merged into it out of sight, and only where the mark still stands does a fill make it a
 //! mirror. So a fill that read the ledger before a FLUSHALL, an eviction or a restart comes to nothing, instead of
-//! bringing back older numbers. Rows that could not be sent are kept (`pending_writes`) and sent as soon as Redis is back.
-//! Mirrors end ten minutes after their fill whatever happens, which bounds what remains: a node that dies between
+//! bringing back older numbers. Rows that could not be sent are kept (`pending_writes`) and sent as soon as Redis is
+//! back. Mirrors end ten minutes after their fill whatever happens, which bounds what remains: a node that dies between
 //! its commit and the mirror.
 //!
 //! **No return of the removed.** A removal leaves a tombstone for a minute, so that a reader who had loaded the

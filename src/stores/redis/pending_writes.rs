@@ -1,5 +1,5 @@
-//! Writes of counter rows that did not reach their mirrors, kept until Redis is back: what a cut-off node counted meanwhile
-//! would otherwise be missing from mirrors that live on.
+//! Writes of counter rows that did not reach their mirrors, kept until Redis is back: what a cut-off node counted
+//! meanwhile would otherwise be missing from mirrors that live on.
 
 use parking_lot::Mutex;
 use std::{

@@ -6,11 +6,8 @@ use std::sync::LazyLock;
 /// A script that runs in Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Script {
-    /// `scripts/put_post.lua`
     PutPost,
-    /// `scripts/remove_post.lua`
     RemovePost,
-    /// `scripts/merge_mirror.lua`
     MergeMirror,
 }
 

@@ -1,5 +1,5 @@
-//! Deletion of many objects: `DeleteObjects` by the thousand, single deletes where the server lacks it. What lies in a folder
-//! is listed by `ListObjectsV2`.
+//! Deletion of many objects: `DeleteObjects` by the thousand, single deletes where the server lacks it. What lies in a
+//! folder is listed by `ListObjectsV2`.
 
 use super::S3ObjectStore;
 use super::error::{Effect, classify, has_code, is_missing, refused, status, unavailable};

@@ -11,7 +11,6 @@ pub struct S3Options {
     pub endpoint: String,
     /// The endpoint's URL as uploading clients reach it, used for signing only; `None`: as `endpoint`.
     pub public_endpoint: Option<String>,
-    /// The bucket.
     pub bucket: String,
     /// The region, which is part of every signature.
     pub region: String,

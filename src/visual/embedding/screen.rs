@@ -1,5 +1,6 @@
-//! A look through an ONNX file before the library reads it. The library follows graphs within graphs, and the longest way through a
-//! graph, by functions that call themselves: a crafted file could exhaust the stack, which no `catch_unwind` catches.
+//! A look through an ONNX file before the library reads it. The library follows graphs within graphs, and the longest
+//! way through a graph, by functions that call themselves: a crafted file could exhaust the stack, which no
+//! `catch_unwind` catches.
 //!
 //! ONNX is Protocol Buffers. Only what is asked for here is followed; the rest is left to the library.
 

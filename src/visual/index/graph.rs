@@ -1,8 +1,9 @@
-//! A graph over unit vectors in which the nearest of a query are found by walking: HNSW, searched with as many candidates
-//! as each search wants, and grown vector by vector.
+//! A graph over unit vectors in which the nearest of a query are found by walking: HNSW, searched with as many
+//! candidates as each search wants, and grown vector by vector.
 //!
-//! Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World
-//! graphs", 2016: [`Graph::insert`] is their algorithm 1, [`Graph::walk`] 2, [`Graph::select`] 4 without its extensions.
+//! Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
+//! World graphs", 2016: [`Graph::insert`] is their algorithm 1, [`Graph::walk`] 2, [`Graph::select`] 4 without its
+//! extensions.
 
 use super::{
     distance::{dot, dots},
@@ -86,7 +87,6 @@ impl Graph {
         }
     }
 
-    /// Its vectors.
     pub fn rows(&self) -> &Rows {
         &self.rows
     }
@@ -104,8 +104,8 @@ impl Graph {
         grown
     }
 
-    /// The nearest nodes of those that count, nearest first: `candidates` of them if the graph has so many. The more, the surer
-    /// are the first of them the true ones.
+    /// The nearest nodes of those that count, nearest first: `candidates` of them if the graph has so many. The more,
+    /// the surer are the first of them the true ones.
     pub fn nearest(&self, query: &[Line], candidates: usize, counts: impl Fn(u32) -> bool) -> Vec<Near> {
         if self.levels.is_empty() {
             return Vec::new();
@@ -178,7 +178,8 @@ impl Graph {
         self.rows.heap_bytes() + numbers * size_of::<u32>() + self.levels.capacity()
     }
 
-    /// A node is in a layer with 1/32 of the chance of the one below; the same node of the same seed always in the same.
+    /// A node is in a layer with 1/32 of the chance of the one below; the same node of the same seed always in the
+    /// same.
     fn level_of(&self, node: u32) -> u8 {
         let chance = (stable_hash_u64(u64::from(node), self.seed) >> 11) as f64 / (1_u64 << 53) as f64;
         let level = -(1.0 - chance).ln() / (LINKS as f64).ln();
@@ -233,8 +234,8 @@ impl Graph {
         self.set_links(node, layer, &chosen);
     }
 
-    /// Those of `sorted` that are nearer to the node in question than to any that was chosen before: links in all directions
-    /// instead of many into one cluster.
+    /// Those of `sorted` that are nearer to the node in question than to any that was chosen before: links in all
+    /// directions instead of many into one cluster.
     fn select(&self, sorted: &[Near], room: usize) -> Vec<Near> {
         let mut chosen: Vec<Near> = Vec::with_capacity(room);
         for near in sorted {
@@ -264,7 +265,8 @@ impl Graph {
         }
     }
 
-    /// Follows links from `start` as long as they lead nearer than the furthest of the nearest that `counts` lets count.
+    /// Follows links from `start` as long as they lead nearer than the furthest of the nearest that `counts` lets
+    /// count.
     fn walk(
         &self,
         query: &[Line],

@@ -1,5 +1,5 @@
-//! The graph of the crate `instant-distance`: built from all its vectors at once, and searched with as many candidates as it was
-//! built for.
+//! The graph of the crate `instant-distance`: built from all its vectors at once, and searched with as many candidates
+//! as it was built for.
 
 use super::{
     IndexSettings,
@@ -11,8 +11,8 @@ use instant_distance::{Builder, Hnsw, Point, PointId, Search};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{cell::RefCell, sync::Arc};
 
-/// What the library takes for a vector in links: 64 numbers at the bottom and 32 in each layer above, which hold 0.4 times as
-/// many vectors in all (its layers shrink by ln 32).
+/// What the library takes for a vector in links: 64 numbers at the bottom and 32 in each layer above, which hold 0.4
+/// times as many vectors in all (its layers shrink by ln 32).
 const LINK_BYTES: usize = 4 * (64 + 13);
 
 thread_local! {
@@ -53,8 +53,8 @@ impl Serialize for LibraryGraph {
 }
 
 impl LibraryGraph {
-    /// The graph of these groups' vectors, and the group of each row. The same vectors make the same graph, because one thread
-    /// makes it: of a pool of its own, so that the library's loops go nowhere else.
+    /// The graph of these groups' vectors, and the group of each row. The same vectors make the same graph, because one
+    /// thread makes it: of a pool of its own, so that the library's loops go nowhere else.
     pub fn build(added: &[(u32, &[Line])], settings: &IndexSettings) -> (Self, Vec<u32>) {
         let build = || {
             let vectors = added.iter().map(|(_, vector)| Vector(Arc::from(*vector))).collect();

@@ -1,18 +1,19 @@
 //! Upkeep: putting a full buffer into a graph, joining small graphs, writing those anew that hold many dead vectors.
 //!
-//! A graph of our own grows, so the buffer goes into the largest that has room. One of the library is built from nothing, which
-//! takes as long however much of it is new: there graphs of about one size are joined, four at a time, so that a vector is built
-//! into three of them (of 8,000, 32,000 and 128,000 vectors), and into another wherever the dead are cleared away.
+//! A graph of our own grows, so the buffer goes into the largest that has room. One of the library is built from
+//! nothing, which takes as long however much of it is new: there graphs of about one size are joined, four at a time,
+//! so that a vector is built into three of them (of 8,000, 32,000 and 128,000 vectors), and into another wherever the
+//! dead are cleared away.
 //!
-//! [`VectorIndex::plan_maintenance`] takes what it needs along, [`Maintenance::run`] computes on a thread for as long as
-//! it takes, and [`VectorIndex::install`] swaps. In between the index is searched and changed as ever: what dies is dead in
-//! the new segment too, and what comes goes to the buffer.
+//! [`VectorIndex::plan_maintenance`] takes what it needs along, [`Maintenance::run`] computes on a thread for as long
+//! as it takes, and [`VectorIndex::install`] swaps. In between the index is searched and changed as ever: what dies is
+//! dead in the new segment too, and what comes goes to the buffer.
 
 use super::{Buffer, Engine, IndexSettings, Place, Sealed, Segment, VectorIndex, rows::Line};
 use std::sync::Arc;
 
-/// Of the thread that builds: searches go first; where they leave nothing, it still has a tenth of a core and comes to its
-/// end.
+/// Of the thread that builds: searches go first; where they leave nothing, it still has a tenth of a core and comes to
+/// its end.
 const NICENESS: i32 = 10;
 /// So many graphs of about one size become one, where graphs do not grow.
 const FAN_IN: usize = 4;
@@ -21,12 +22,10 @@ const FAN_IN: usize = 4;
 pub struct Maintenance {
     /// What a copy of grows.
     base: Option<(u64, Arc<Segment>)>,
-    /// Segments that go.
     replaces: Vec<u64>,
     added: Added,
     settings: IndexSettings,
     dimensions: usize,
-    /// Of which index.
     identity: Arc<()>,
 }
 

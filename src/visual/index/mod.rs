@@ -3,23 +3,25 @@
 //! ```text
 //! insert ─► nearly the same as one there? ─► that vector's group gets another post
 //!           └ no ─► buffer: scanned one by one, exactly
-//! maintenance (on a thread of its own): a full buffer is put into a copy of the largest graph with room for it; small graphs
-//! are joined; graphs with many dead vectors are written anew. Searches go on with what there was, until the swap.
+//! maintenance (on a thread of its own): a full buffer is put into a copy of the largest graph with room for it; small
+//! graphs are joined; graphs with many dead vectors are written anew. Searches go on with what there was, until the
+//! swap.
 //! ```
 //!
-//! Two engines make the graphs: one of our own, and the crate `instant-distance`, whose graphs cannot grow, so that a full
-//! buffer becomes a graph of its own and four of about one size become one. All else is common to both ([`Engine`]).
+//! Two engines make the graphs: one of our own, and the crate `instant-distance`, whose graphs cannot grow, so that a
+//! full buffer becomes a graph of its own and four of about one size become one. All else is common to both
+//! ([`Engine`]).
 //!
 //! - **Groups**: pictures that are equal or nearly so share one vector with a list of posts. Equal vectors break a
 //!   graph: all links of each lead to the others.
 //! - **Filters** are applied inside the search, and one that refuses most of what is near is answered exactly: see
 //!   [`VectorIndex::search`].
-//! - **Deletions** take effect at once; a dead vector leaves a graph when that is written anew, at the latest when a fifth of
-//!   the graph is dead.
+//! - **Deletions** take effect at once; a dead vector leaves a graph when that is written anew, at the latest when a
+//!   fifth of the graph is dead.
 //! - **Snapshots** carry the graphs, under a checksum.
 //!
-//! HNSW: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
-//! World graphs", 2016. Segments, buffer and tombstones as in Lucene and Qdrant.
+//! HNSW: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
+//! Small World graphs", 2016. Segments, buffer and tombstones as in Lucene and Qdrant.
 
 mod distance;
 mod graph;
@@ -60,18 +62,10 @@ const UNIT_TOLERANCE: f32 = 1e-2;
 pub enum InsertError {
     /// Its length is not the index's.
     #[error("the vector has {found} dimensions; the index has {expected}")]
-    Dimensions {
-        /// The index's.
-        expected: usize,
-        /// The vector's.
-        found: usize,
-    },
+    Dimensions { expected: usize, found: usize },
     /// It is no unit vector.
     #[error("the vector is no unit vector: its norm is {norm}")]
-    NotUnit {
-        /// Its norm.
-        norm: f32,
-    },
+    NotUnit { norm: f32 },
 }
 
 /// A post that was found.
@@ -81,7 +75,6 @@ pub struct Hit {
     pub post: PostRef,
     /// The cosine of the angle between its vector (or its group's) and the query.
     pub similarity: f32,
-    /// Its perceptual hash.
     pub perceptual_hash: u64,
 }
 
@@ -96,7 +89,6 @@ pub struct IndexStats {
     pub dead: usize,
     /// Vectors that are scanned one by one.
     pub buffered: usize,
-    /// Graphs.
     pub segments: usize,
 }
 
@@ -188,7 +180,6 @@ pub struct VectorIndex {
 }
 
 impl VectorIndex {
-    /// An empty index.
     pub fn new(dimensions: usize, settings: IndexSettings) -> Self {
         Self {
             dimensions,
@@ -258,7 +249,6 @@ impl VectorIndex {
         self.groups.iter().flatten().flat_map(|group| group.members.iter().map(|member| member.post))
     }
 
-    /// What it holds.
     pub fn stats(&self) -> IndexStats {
         let dead = self.groups.iter().flatten().filter(|group| group.members.is_empty()).count();
         IndexStats {

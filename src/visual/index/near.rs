@@ -2,8 +2,8 @@
 
 use std::collections::BinaryHeap;
 
-/// A node or group and how near it is, in one number: comparing two is comparing numbers. The nearer is the less; of two
-/// equally near the one with the smaller number.
+/// A node or group and how near it is, in one number: comparing two is comparing numbers. The nearer is the less; of
+/// two equally near the one with the smaller number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Near(u64);
 
@@ -44,7 +44,6 @@ impl Nearest {
         Self { heap: BinaryHeap::with_capacity(limit + 1), limit }
     }
 
-    /// Begins anew.
     pub fn reset(&mut self, limit: usize) {
         self.heap.clear();
         self.limit = limit;

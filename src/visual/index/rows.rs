@@ -44,7 +44,6 @@ impl Rows {
         self.lines.len() / self.lines_per_row as usize
     }
 
-    /// One of them.
     pub fn row(&self, row: u32) -> &[Line] {
         let lines = self.lines_per_row as usize;
         &self.lines[row as usize * lines..][..lines]

@@ -8,26 +8,27 @@ use super::{
 };
 use tessera_domain::{hash::SeededRandom, post::PostRef};
 
-/// What [`VectorIndex::sample_recall`] compares.
 const SAMPLED: usize = 10;
 
 impl VectorIndex {
-    /// The posts nearest to `query` that `filter` lets through, nearest first: at most `limit`, and as many if there are so
-    /// many, but for what a group holds beyond [`POSTS_PER_GROUP`]. A query of another length finds nothing.
+    /// The posts nearest to `query` that `filter` lets through, nearest first: at most `limit`, and as many if there
+    /// are so many, but for what a group holds beyond [`POSTS_PER_GROUP`]. A query of another length finds nothing.
     ///
-    /// Nothing that `filter` refuses is in the answer. As long as `filter` lets through at least half of what is nearest in
-    /// each graph, the answer is as good as one without a filter; otherwise that graph is scanned and its part of the answer
-    /// exact.
+    /// Nothing that `filter` refuses is in the answer. As long as `filter` lets through at least half of what is
+    /// nearest in each graph, the answer is as good as one without a filter; otherwise that graph is scanned and its
+    /// part of the answer exact.
     pub fn search(&self, query: &[f32], limit: usize, filter: impl Fn(PostRef) -> bool) -> Vec<Hit> {
         self.find(query, limit, &filter, |sealed, query| self.walk(sealed, query, limit, &filter))
     }
 
-    /// The same, by looking at every vector: the truth that the share of what [`VectorIndex::search`] finds is measured by.
+    /// The same, by looking at every vector: the truth that the share of what [`VectorIndex::search`] finds is measured
+    /// by.
     pub fn search_exactly(&self, query: &[f32], limit: usize, filter: impl Fn(PostRef) -> bool) -> Vec<Hit> {
         self.find(query, limit, &filter, |_, _| None)
     }
 
-    /// The share of the ten nearest that a search finds, for the vector of a post chosen by `seed`; `None` without segments.
+    /// The share of the ten nearest that a search finds, for the vector of a post chosen by `seed`; `None` without
+    /// segments.
     pub fn sample_recall(&self, seed: u64) -> Option<f32> {
         if self.segments.is_empty() {
             return None;

@@ -1,5 +1,5 @@
-//! A sealed part of the index: vectors in the order of some engine, and the group of each. It does not change; another takes
-//! its place.
+//! A sealed part of the index: vectors in the order of some engine, and the group of each. It does not change; another
+//! takes its place.
 
 use super::{Engine, IndexSettings, graph::Graph, library::LibraryGraph, near::Near, rows::Line};
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,8 @@ impl From<Segment<LibraryGraph>> for Segment {
 }
 
 impl Segment {
-    /// A segment of the `base`'s rows and then these groups, as the engine of `settings` makes it. The library's cannot grow: it is
-    /// made of `added` alone, for about a millisecond of computation each where ours takes a tenth of that.
+    /// A segment of the `base`'s rows and then these groups, as the engine of `settings` makes it. The library's cannot
+    /// grow: it is made of `added` alone, for about a millisecond of computation each where ours takes a tenth of that.
     pub fn build(base: Option<&Self>, added: &[(u32, &[Line])], dimensions: usize, settings: &IndexSettings) -> Self {
         match settings.engine {
             Engine::Graph => {
@@ -78,8 +78,8 @@ impl Segment {
         self.groups.len()
     }
 
-    /// The groups nearest to a vector among the rows that are not `dead`, nearest first: `candidates` of them by our graph; the
-    /// library's gives those of the `ef_search` it was built with that are not dead.
+    /// The groups nearest to a vector among the rows that are not `dead`, nearest first: `candidates` of them by our
+    /// graph; the library's gives those of the `ef_search` it was built with that are not dead.
     pub fn nearest(&self, query: &[Line], candidates: usize, dead: &[bool]) -> impl Iterator<Item = Near> {
         let lives = |row: u32| !dead[row as usize];
         let found = match &self.walked {

@@ -34,7 +34,8 @@ impl IndexSettings {
     pub fn of(engine: Engine) -> Self {
         let (seal_at, ef_search) = match engine {
             Engine::Graph => (2_000, 64),
-            // Every graph more is a search more; and the 100 that the application asks for are among what is always looked at.
+            // Every graph more is a search more; and the 100 that the application asks for are among what is always
+            // looked at.
             Engine::InstantDistance => (8_000, 128),
         };
         Self {

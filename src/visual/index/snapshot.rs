@@ -3,9 +3,9 @@
 //! ```text
 //! "TSVI" · format (u16) · checksum of what follows (u64, XXH3) · the state (bincode): all little-endian
 //! ```
-//! A format is never changed: a new one gets a new number, and an index of an older one is built anew by whoever holds the
-//! vectors. The format says which engine made the graphs. An index of the other engine takes the vectors and not the graphs: all
-//! of them are found at once, one by one, and maintenance builds its own.
+//! A format is never changed: a new one gets a new number, and an index of an older one is built anew by whoever holds
+//! the vectors. The format says which engine made the graphs. An index of the other engine takes the vectors and not
+//! the graphs: all of them are found at once, one by one, and maintenance builds its own.
 
 use super::{
     Buffer, Engine, Group, IndexSettings, Place, Sealed, Segment, VectorIndex, graph::Graph, library::LibraryGraph,
@@ -28,7 +28,6 @@ pub enum SnapshotError {
     /// They do not begin as one does, or of a format that this program knows.
     #[error("this is no snapshot of a format that is known")]
     Format,
-    /// They are damaged.
     #[error("the snapshot is damaged: {0}")]
     Damaged(&'static str),
 }

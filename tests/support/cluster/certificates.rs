@@ -17,7 +17,6 @@ pub struct Authority {
 /// The PEM files of one node.
 #[derive(Debug, Clone)]
 pub struct CertificateFiles {
-    /// Its certificate.
     pub certificate: PathBuf,
     /// The key to it.
     pub key: PathBuf,
@@ -26,7 +25,6 @@ pub struct CertificateFiles {
 }
 
 impl Authority {
-    /// A new one.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

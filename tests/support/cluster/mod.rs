@@ -47,13 +47,9 @@ impl Default for ClusterPlan {
 pub struct Cluster {
     /// The nodes, those that run and the spare ones.
     pub nodes: Vec<ClusterNode>,
-    /// The load balancer.
     pub balancer: HaProxy,
-    /// The ledger.
     pub postgres: Postgres,
-    /// The hot store.
     pub redis: Redis,
-    /// The object store.
     pub s3: S3,
     /// The network. Nodes are gone before it is.
     pub network: std::sync::Arc<Network>,

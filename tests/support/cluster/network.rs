@@ -16,11 +16,8 @@ use tessera_test_servers::program;
 pub enum Peer {
     /// Another node, by its place.
     Node(usize),
-    /// The ledger.
     Postgres,
-    /// The hot store.
     Redis,
-    /// The object store.
     S3,
     /// The load balancer, and with it the tests.
     Balancer,

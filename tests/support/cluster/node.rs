@@ -19,9 +19,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// What a node is started with. A test may change it before the next start.
 #[derive(Debug, Clone)]
 pub struct NodeSettings {
-    /// Settings, `key=value`.
     pub sets: Vec<String>,
-    /// Environment variables.
     pub environment: Vec<(String, String)>,
     /// Certificate, key and authority.
     pub certificate: CertificateFiles,
@@ -153,7 +151,6 @@ impl ClusterNode {
         self.process.as_mut().is_some_and(Process::is_running)
     }
 
-    /// SIGKILL.
     pub fn kill(&mut self) {
         if let Some(process) = &mut self.process {
             process.kill();

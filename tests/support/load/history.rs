@@ -12,7 +12,6 @@ const SLOW: Duration = Duration::from_secs(1);
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was acknowledged.
     Done,
     /// It was refused for good (4xx): it had no effect.
     Refused(Problem),
@@ -80,7 +79,6 @@ pub struct Deeds {
 /// Everything that a load did.
 #[derive(Debug, Default)]
 pub struct History {
-    /// By person.
     pub people: Vec<Deeds>,
 }
 

@@ -24,7 +24,6 @@ use worker::Worker;
 /// People who know one another, and posts to like and comment on.
 #[derive(Clone)]
 pub struct Load {
-    /// Who takes part.
     pub people: Arc<Vec<Person>>,
     /// What is liked and commented on.
     pub posts: Arc<Vec<String>>,

@@ -25,9 +25,7 @@ pub struct Mix {
     pub likes: u32,
     /// Following and taking it back.
     pub follows: u32,
-    /// Commenting.
     pub comments: u32,
-    /// Posting a picture.
     pub posts: u32,
 }
 

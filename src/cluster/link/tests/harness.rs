@@ -184,7 +184,6 @@ impl There {
         Peer { name: self.name.clone(), address: self.address }
     }
 
-    /// Sends a command.
     pub(super) async fn say(&mut self, command: &str) {
         self.stdin.write_all(format!("{command}\n").as_bytes()).await.unwrap();
     }

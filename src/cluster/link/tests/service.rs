@@ -21,11 +21,9 @@ pub(super) const SLOW: u16 = 3;
 pub(super) const COUNT: u16 = 4;
 /// Answers how many were counted.
 pub(super) const COUNTED: u16 = 5;
-/// Panics.
 pub(super) const PANIC: u16 = 6;
 /// Answers with as many bytes as the payload says.
 pub(super) const BYTES: u16 = 7;
-/// Drops the responder.
 pub(super) const DROP: u16 = 8;
 
 #[derive(Default)]

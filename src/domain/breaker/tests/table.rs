@@ -1,4 +1,4 @@
-//! The table against the machine, and against the pseudocode's breaker.
+//! The table against the machine, and against the textbook's breaker.
 
 use super::{cases::*, naive::NaiveBreaker, *};
 use BreakerState::{HalfOpen, Open};

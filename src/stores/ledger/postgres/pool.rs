@@ -40,9 +40,7 @@ const STATEMENT_CACHE: usize = 200;
 /// Whether a statement may be sent again where nobody knows if it happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
-    /// It changes nothing.
     Read,
-    /// It changes something.
     Write,
 }
 
@@ -95,7 +93,6 @@ impl ConnectionPool {
         self.operation_timeout
     }
 
-    /// Takes a connection.
     pub(super) async fn acquire(&self) -> StoreResult<Lease> {
         match self.pool.acquire().await {
             Ok(connection) => Ok(Lease { connection: Some(connection), in_transaction: false }),

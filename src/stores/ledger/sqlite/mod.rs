@@ -40,7 +40,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct SqliteOptions {
     /// Commit all that has queued at once. Switched off only to measure what that gains.
     pub group_commit: bool,
-    /// Read-only connections.
     pub read_connections: u32,
     /// Writes that may wait; past it callers wait a second and are then told `Overloaded`.
     pub write_queue_length: usize,

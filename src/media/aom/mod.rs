@@ -1,6 +1,7 @@
 //! The only unsafe code of this crate: one still picture through libaom's encoder, here, and its decoder, in `decoder`.
 //!
-//! libaom's objects are owned by [`Encoder`], [`Picture`] and [`Frame`], which free them; pointers never leave these files.
+//! libaom's objects are owned by [`Encoder`], [`Picture`] and [`Frame`], which free them; pointers never leave these
+//! files.
 #![allow(unsafe_code)]
 
 mod decoder;
@@ -16,11 +17,12 @@ use crate::avif::Planes;
 
 pub(crate) use decoder::{Frame, decode_still};
 
-/// libaom's `cpu-used` in all-intra mode, 0 to 9. Against 6, 8 takes less than half the time for 3 % more bytes and half a point of
-/// SSIMULACRA2.
+/// libaom's `cpu-used` in all-intra mode, 0 to 9. Against 6, 8 takes less than half the time for 3 % more bytes and
+/// half a point of SSIMULACRA2.
 const SPEED: c_int = 8;
 
-/// Bits go where eyes look: activity masking, and quantisation matrices of one level that the encoder's own choices reckon with. What libaom 3.13 calls
+/// Bits go where eyes look: activity masking, and quantisation matrices of one level that the encoder's own choices
+/// reckon with. What libaom 3.13 calls
 /// `tune=iq`, as far as 3.11 has it; 4 % fewer bytes at equal SSIMULACRA2 (docs/media.md).
 const OPTIONS: [(&CStr, &CStr); 5] =
     [(c"tune", c"ssim"), (c"dist-metric", c"qm-psnr"), (c"enable-qm", c"1"), (c"qm-min", c"7"), (c"qm-max", c"7")];

@@ -17,7 +17,6 @@ use crate::{ImageFormat, Limits, MediaError};
 pub(crate) struct Decoded {
     pub raster: Raster,
     pub color_space: ColorSpace,
-    /// See [`crate::color::to_srgb`].
     pub inverted_inks: bool,
 }
 

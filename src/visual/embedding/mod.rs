@@ -1,8 +1,8 @@
 //! Embedding models: an ONNX file, run by `rten` in this process.
 //!
-//! A model takes one picture, `[1, 3, side, side]` with its channels normalised, and gives one vector, `[1, D]`. Any image
-//! model of that shape fits; what does not is refused when it is loaded, with what was expected and what was found. The
-//! default model ships with the source (`models/`, trained by `scripts/train-embedder`).
+//! A model takes one picture, `[1, 3, side, side]` with its channels normalised, and gives one vector, `[1, D]`. Any
+//! image model of that shape fits; what does not is refused when it is loaded, with what was expected and what was
+//! found. The default model ships with the source (`models/`, trained by `scripts/train-embedder`).
 
 mod card;
 mod screen;
@@ -26,10 +26,9 @@ use std::{
 use tessera_domain::image::RgbImage;
 use tessera_ports::{EmbeddingError, EmbeddingModel};
 
-/// The shipped model.
-const BUILT_IN: &[u8] = include_bytes!("models/looks.onnx");
+const BUILT_IN: &[u8] = include_bytes!("../models/looks.onnx");
 /// What belongs to it.
-const BUILT_IN_CARD: &str = include_str!("models/looks.json");
+const BUILT_IN_CARD: &str = include_str!("../models/looks.json");
 
 /// The largest file that is read as a model, in bytes.
 pub const MAX_MODEL_BYTES: usize = 256 * 1024 * 1024;
@@ -37,8 +36,8 @@ pub const MAX_MODEL_BYTES: usize = 256 * 1024 * 1024;
 const SIDES: std::ops::RangeInclusive<usize> = 32..=384;
 /// Lengths of a vector that are taken.
 const DIMENSIONS: std::ops::RangeInclusive<usize> = 16..=2_048;
-/// Stack of the thread that reads a file: the library calls itself once for each operator of the longest way through the
-/// graph, of which there are at most [`screen::MAX_OPERATORS`].
+/// Stack of the thread that reads a file: the library calls itself once for each operator of the longest way through
+/// the graph, of which there are at most [`screen::MAX_OPERATORS`].
 const READING_STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why a file is not used as a model.
@@ -57,14 +56,13 @@ pub struct OnnxEmbedding {
     network: Network,
 }
 
-/// What runs.
 struct Network {
     model: Model,
     side: usize,
     input: NodeId,
     output: NodeId,
-    /// Pools of one thread that no call computes in now: as many in all as calls ever ran at once. The library's own pool would
-    /// give each call as many threads as there are cores.
+    /// Pools of one thread that no call computes in now: as many in all as calls ever ran at once. The library's own
+    /// pool would give each call as many threads as there are cores.
     idle: Mutex<Vec<Arc<ThreadPool>>>,
 }
 
@@ -80,8 +78,8 @@ impl OnnxEmbedding {
     /// A model from an ONNX file's bytes.
     ///
     /// # Errors
-    /// A file that is no ONNX, has another shape than one picture in and one vector out, uses an operator that is not known, or
-    /// gives numbers that are not finite for a test picture.
+    /// A file that is no ONNX, has another shape than one picture in and one vector out, uses an operator that is not
+    /// known, or gives numbers that are not finite for a test picture.
     pub fn load(bytes: &[u8], card: ModelCard) -> Result<Self, ModelError> {
         let name = card.name.clone();
         // A file may be crafted: the library's panics are its own kind of refusal.

@@ -1,7 +1,7 @@
 //! Breakers before what hangs, panics and fails; guarded ports; the table of cases; wards.
 
 /// The cases of the pure machine.
-#[path = "../../src/domain/breaker/tests/cases.rs"]
+#[path = "../../../src/domain/breaker/tests/cases.rs"]
 mod cases;
 mod table;
 mod wards;

@@ -1,7 +1,8 @@
 //! What a picture's headers say: read in one pass over the container's segments, without decoding a pixel.
 //!
-//! Every walker is bounded by the length of the file, since each step consumes at least one byte, and allocates nothing but
-//! a colour profile, within [`Limits::max_metadata_bytes`], and the AV1 data of an AVIF, within the length of the file.
+//! Every walker is bounded by the length of the file, since each step consumes at least one byte, and allocates nothing
+//! but a colour profile, within [`Limits::max_metadata_bytes`], and the AV1 data of an AVIF, within the length of the
+//! file.
 
 mod av1;
 mod avif;
@@ -72,7 +73,6 @@ pub(crate) struct JpegHeader {
 
 /// Where the pixels of an AVIF are, and what their numbers mean.
 pub(crate) struct AvifHeader {
-    /// The AV1 picture.
     pub color: Vec<u8>,
     /// The AV1 picture whose luma is the transparency; as large as the other.
     pub alpha: Option<Vec<u8>>,

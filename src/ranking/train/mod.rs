@@ -1,9 +1,9 @@
 //! Training: gradient boosting of oblivious trees on the log-odds of an engagement.
 //!
-//! - Boosting by Newton steps on the logistic loss (Friedman, 2001; Chen and Guestrin, 2016), each tree on a share of the rows
-//!   and features (Friedman, 2002), over histograms of at most 64 bins (as LightGBM does; Ke et al., 2017).
-//! - People are split: most train, some decide when to stop, some are held out for the report. Time is split too: the report
-//!   is on the last fifth of the impressions, and training sees only what comes before.
+//! - Boosting by Newton steps on the logistic loss (Friedman, 2001; Chen and Guestrin, 2016), each tree on a share of
+//!   the rows and features (Friedman, 2002), over histograms of at most 64 bins (as LightGBM does; Ke et al., 2017).
+//! - People are split: most train, some decide when to stop, some are held out for the report. Time is split too: the
+//!   report is on the last fifth of the impressions, and training sees only what comes before.
 //! - Places lie: what stands first is engaged with more. The place is a feature while trees are fitted, and when
 //!   training ends every question about it is answered for the first place, so the served model does not know it.
 //!
@@ -43,7 +43,6 @@ const HELD_OUT_PERCENT: u64 = 15;
 pub struct TrainSettings {
     /// Seed of everything random.
     pub seed: u64,
-    /// Most trees.
     pub trees: usize,
     /// Questions per tree, at most 8.
     pub depth: usize,
@@ -117,8 +116,8 @@ impl Role {
     }
 }
 
-/// Trains a model and measures it on people and days that training never saw. `progress` hears of every tree: its number
-/// and the loss on the validation people.
+/// Trains a model and measures it on people and days that training never saw. `progress` hears of every tree: its
+/// number and the loss on the validation people.
 ///
 /// # Errors
 /// Where the log is too short or holds numbers out of all bounds.

@@ -4,8 +4,8 @@
 //! Posts lack its embedding after the model was changed, or where their picture could not be embedded when it was
 //! processed. They are embedded from their medium variant, newest first, slowly. What may pass (a store that is away,
 //! callers that take all places of the model) sets the post aside, to be tried again soon, while the others go on; a
-//! picture that cannot be embedded is tried again in the next round only. At the end of a round, what other models made of
-//! posts that have a new embedding is dropped.
+//! picture that cannot be embedded is tried again in the next round only. At the end of a round, what other models made
+//! of posts that have a new embedding is dropped.
 
 mod batch;
 mod set_aside;
@@ -53,15 +53,12 @@ impl Default for KeeperSettings {
 pub struct KeeperArgs {
     /// This node in its cluster.
     pub node: Arc<ClusterNode>,
-    /// The truth.
     pub ledger: Arc<dyn Ledger>,
     /// Where the pictures lie.
     pub objects: Arc<dyn ObjectStore>,
-    /// All shards.
     pub search: VisualSearchRef,
     /// The current model; without one nothing is embedded.
     pub embedder: Option<Embedder>,
-    /// Timing.
     pub settings: KeeperSettings,
 }
 
@@ -70,16 +67,13 @@ pub struct KeeperArgs {
 pub enum KeeperMessage {
     /// It is time to look.
     Due,
-    /// A batch ended.
     BatchEnded(Result<Batch, BatchError>),
 }
 
 impl ractor::Message for KeeperMessage {}
 
-/// The actor.
 pub struct VisualKeeper;
 
-/// The actor's state.
 pub struct KeeperState {
     args: Arc<KeeperArgs>,
     busy: bool,

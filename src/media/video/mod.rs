@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Both programs run as children in a process group of their own, with bounds on memory, processor time, files and
-//! their sizes, without network, in an empty folder, at low priority; they end with this process, at their time limit and when
-//! the caller cancels. The container's kind is given to them, so that a playlist never is read as one.
+//! their sizes, without network, in an empty folder, at low priority; they end with this process, at their time limit
+//! and when the caller cancels. The container's kind is given to them, so that a playlist never is read as one.
 
 mod child;
 mod error;
@@ -51,7 +51,8 @@ pub struct VideoLimits {
     pub max_bit_rate: u64,
     /// Frames per second that the container claims. Default 1,000; more than 60 are thinned out.
     pub max_frame_rate: u32,
-    /// Processor time for looking at the file. Default 20 s. By the clock it may take a few times as long, as may all below.
+    /// Processor time for looking at the file. Default 20 s. By the clock it may take a few times as long, as may all
+    /// below.
     pub probe_limit: Duration,
     /// Processor time for making the results: this, and [`VideoLimits::time_per_second`] for each second of the video.
     pub base_time: Duration,
@@ -117,19 +118,16 @@ pub struct ProcessedVideo {
 pub struct VideoFile {
     /// Its name, without folders.
     pub name: String,
-    /// Where it lies.
     pub path: PathBuf,
-    /// Its media type.
     pub content_type: &'static str,
-    /// Its length.
     pub size_bytes: u64,
 }
 
 /// Makes a video ready: MP4s that every browser plays, an HLS ladder, a poster.
 ///
-/// The content decides the format, and `declared_content_type` must agree with it. `source` is read, and `folder`, which must
-/// exist, is where everything is written. Results are upright, H.264 High with 8 bits and AAC in stereo, at most 60
-/// frames a second, never scaled up; metadata, chapters, subtitles and other tracks are gone. `progress` hears
+/// The content decides the format, and `declared_content_type` must agree with it. `source` is read, and `folder`,
+/// which must exist, is where everything is written. Results are upright, H.264 High with 8 bits and AAC in stereo, at
+/// most 60 frames a second, never scaled up; metadata, chapters, subtitles and other tracks are gone. `progress` hears
 /// non-decreasing percentages. Blocks the calling thread for a long time; [`CancelFlag::cancel`] ends it soon.
 ///
 /// # Errors

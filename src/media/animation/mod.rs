@@ -1,6 +1,7 @@
 //! Animations: a GIF or WebP of several frames becomes an animated WebP, within bounds on what it may cost.
 //!
-//! The frames are composed as they are shown, scaled one by one, and the changed part of each is encoded on its own, so that memory does not grow with their number.
+//! The frames are composed as they are shown, scaled one by one, and the changed part of each is encoded on its own, so
+//! that memory does not grow with their number.
 
 mod container;
 mod frames;
@@ -28,10 +29,10 @@ const MAX_OUTPUT_BYTES: usize = 12 * 1024 * 1024;
 const DEFAULT_DURATION_MS: u32 = 100;
 
 const QUALITY: f32 = 75.0;
-/// libwebp's effort.
 const METHOD: i32 = 1;
 
-/// The animation of a GIF or WebP, upright and in sRGB; `None` where there is none, it costs too much, or fewer than two frames that differ can be read.
+/// The animation of a GIF or WebP, upright and in sRGB; `None` where there is none, it costs too much, or fewer than
+/// two frames that differ can be read.
 pub(crate) fn encode_animation(bytes: &[u8], header: &Header, limits: &Limits) -> Option<EncodedImage> {
     let animation = header.animation.as_ref()?;
     let canvas_pixels = u64::from(header.width) * u64::from(header.height);
@@ -97,7 +98,8 @@ fn size_of(header: &Header, kept_frames: u32) -> (u32, u32) {
     fit_size(width, height, (f64::from(width.max(height)) * factor) as u32)
 }
 
-/// The least rectangle, from even coordinates as the format wants, that holds all pixels that look different; `None` where none does.
+/// The least rectangle, from even coordinates as the format wants, that holds all pixels that look different; `None`
+/// where none does.
 fn changed_part(before: &Raster, after: &Raster) -> Option<Part> {
     let row_bytes = after.width as usize * 4;
     let looks_same = |one: &[u8], other: &[u8]| one == other || (one[3] == 0 && other[3] == 0);
