@@ -9,8 +9,13 @@ async fn add(region: &Region<Counting>, key: Key) -> Result<u64, AskError> {
     region.ask(key, soon(), Add).await
 }
 
-async fn add_in_vain(region: &Region<Counting>, key: Key) -> AskError {
-    region.ask(key, Deadline::after(Duration::from_millis(50)), Add).await.expect_err("no answer")
+async fn add_in_vain(region: &Region<Counting>, key: Key, deadline: Deadline) -> AskError {
+    region.ask(key, deadline, Add).await.expect_err("no answer")
+}
+
+/// For what ends at its deadline only.
+fn very_soon() -> Deadline {
+    Deadline::after(Duration::from_millis(50))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -24,7 +29,7 @@ async fn an_entity_whose_thread_is_stuck_is_left_behind_and_what_it_does_later_c
         tokio::task::yield_now().await;
     }
     let before = region.vitals(Key(1)).expect("it is in memory");
-    assert_eq!(add_in_vain(&region, Key(1)).await, AskError::Expired { kind: "counting" });
+    assert_eq!(add_in_vain(&region, Key(1), very_soon()).await, AskError::Expired { kind: "counting" });
     let after = region.vitals(Key(1)).expect("it is in memory");
     assert_eq!((after.activation, after.handled, after.waiting), (before.activation, 0, 2), "it stands still");
     assert!(region.restart(Key(1)));
@@ -43,14 +48,14 @@ async fn sabotage_ends_with_a_restart() {
     let region = region(|settings| settings.mailbox_capacity = 4).await;
     assert!(!region.sabotage(Key(3), EntitySabotage::Hang(LONG)), "it is not in memory");
     let expected = [
-        (EntitySabotage::Hang(LONG), AskError::Expired { kind: "counting" }),
-        (EntitySabotage::Panic(LONG), AskError::Restarted { kind: "counting" }),
-        (EntitySabotage::Flood(LONG), AskError::Overloaded { kind: "counting" }),
+        (EntitySabotage::Hang(LONG), very_soon as fn() -> Deadline, AskError::Expired { kind: "counting" }),
+        (EntitySabotage::Panic(LONG), soon, AskError::Restarted { kind: "counting" }),
+        (EntitySabotage::Flood(LONG), soon, AskError::Overloaded { kind: "counting" }),
     ];
-    for (how, error) in expected {
+    for (how, deadline, error) in expected {
         add(&region, Key(3)).await.expect("it is well");
         assert!(region.sabotage(Key(3), how));
-        assert_eq!(add_in_vain(&region, Key(3)).await, error, "{how:?}");
+        assert_eq!(add_in_vain(&region, Key(3), deadline()).await, error, "{how:?}");
         assert!(region.restart(Key(3)));
         assert_eq!(add(&region, Key(3)).await, Ok(1), "{how:?}");
     }

@@ -21,10 +21,11 @@ async fn health_is_open_and_the_rest_needs_the_token() {
 }
 
 #[tokio::test]
-async fn draining_shows_in_readiness() {
+async fn draining_and_what_is_cut_off_show_in_readiness() {
     let edge = Edge::start().await;
     let ready = edge.admin_call(Method::GET, "/readyz", None).await;
-    assert_eq!(ready.json(), json!({ "ready": true, "missing": [], "degraded": [] }));
+    let cut_off = "recommender: its breaker is open";
+    assert_eq!(ready.json(), json!({ "ready": true, "missing": [], "degraded": [cut_off] }));
     assert_eq!(edge.admin_call(Method::POST, "/admin/drain", None).await.status, 202);
     let draining = edge.admin_call(Method::GET, "/readyz", None).await;
     assert_eq!((draining.status.as_u16(), draining.json()["missing"][0].as_str()), (503, Some("draining")));
