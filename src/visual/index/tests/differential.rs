@@ -123,7 +123,7 @@ struct Recall {
     found: [usize; 2],
 }
 
-/// Measured: 1.0 by both. Graphs of 400 vectors are small for 64 and 128 candidates.
+/// Graphs of 400 vectors are small for 64 and 128 candidates.
 #[test]
 fn both_engines_answer_the_same_whatever_happens() {
     let given = std::env::var("TESSERA_SEED").ok().and_then(|text| text.parse().ok());
