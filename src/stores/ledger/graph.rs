@@ -196,7 +196,7 @@ impl Edge {
 }
 
 /// An account's row, locked until the end of the transaction.
-#[derive(Clone, Copy, sqlx::FromRow)]
+#[derive(Clone, Copy, sqlx_macros::FromRow)]
 struct Account {
     id: i64,
     celebrity: bool,

@@ -37,7 +37,7 @@ pub(super) struct Claim {
     pub lease_token: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct DueRow {
     job_id: i64,
     #[sqlx(flatten)]
@@ -83,7 +83,7 @@ pub(super) async fn claim<S: Scope>(scope: &mut S, claim: &Claim) -> StoreResult
     Ok(due.into_iter().filter_map(job).collect())
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct BuriedRow {
     #[sqlx(try_from = "Vec<u8>")]
     upload_id: Stored<UploadId>,

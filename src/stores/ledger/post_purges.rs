@@ -20,7 +20,7 @@ const OLDEST_HOUR_MS: i64 = 31 * DAY_MS;
 const SKEW_MS: i64 = HOUR_MS;
 
 /// A row of `post_purges`.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx_macros::FromRow)]
 pub(crate) struct PostPurge {
     pub post_id: i64,
     pub deleted_at: i64,

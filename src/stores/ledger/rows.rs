@@ -191,7 +191,7 @@ where
 }
 
 /// A row of `users`, without the password.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct UserRow {
     id: i64,
     username: String,
@@ -226,7 +226,7 @@ impl UserRow {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct SavedReplyRow {
     #[sqlx(try_from = "Vec<u8>")]
     fingerprint: Stored<[u8; 32]>,
@@ -242,7 +242,7 @@ impl SavedReplyRow {
 }
 
 /// A row of `ads`, with its post's author and its impressions of a day.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct AdRow {
     id: i64,
     post_id: i64,
@@ -270,7 +270,7 @@ impl AdRow {
 }
 
 /// A row of `uploads`.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct UploadRow {
     #[sqlx(try_from = "Vec<u8>")]
     id: Stored<UploadId>,
@@ -312,7 +312,7 @@ impl UploadRow {
 }
 
 /// A row of `media_jobs`, as operators see it.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct JobRow {
     id: i64,
     #[sqlx(try_from = "Vec<u8>")]
@@ -341,7 +341,7 @@ impl JobRow {
 }
 
 /// A row of `posts` with its hashtags.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct PostRow {
     id: i64,
     author_id: i64,
@@ -385,7 +385,7 @@ impl PostRow {
 }
 
 /// A row of `comments`.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct CommentRow {
     id: i64,
     post_id: i64,
@@ -405,7 +405,7 @@ impl CommentRow {
 }
 
 /// A row of `notifications`.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct NotificationRow {
     id: i64,
     #[sqlx(try_from = "String")]
@@ -437,7 +437,7 @@ pub(crate) fn vector_bytes(vector: &[f32]) -> Vec<u8> {
 }
 
 /// An embedding with its post's author and its model's version.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct EmbeddingRow {
     post_id: i64,
     author_id: i64,

@@ -12,7 +12,7 @@ use tessera_domain::{
 use tessera_ports::StoreResult;
 
 /// The post's author, and one like that is gone unless there was none.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct EndedRow {
     author_id: i64,
     user_id: Option<i64>,

@@ -125,7 +125,7 @@ impl Membership for PostgresLedger {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct ViewRow {
     view: i64,
     #[sqlx(flatten)]

@@ -36,7 +36,7 @@ macro_rules! member_columns {
 pub(super) use member_columns;
 
 /// A row of `members`, as [`member_columns`] selects it.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(super) struct MemberRow {
     name: String,
     pub incarnation: i64,

@@ -40,7 +40,7 @@ use tessera_ports::{Determinacy, Ledger, StoreResult, ledger::LedgerWakes};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./ledger/postgres/migrations");
+static MIGRATIONS: Migrator = sqlx_macros::migrate!("./ledger/postgres/migrations");
 
 /// How long opening waits for the first connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);

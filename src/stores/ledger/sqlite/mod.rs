@@ -28,7 +28,7 @@ use std::{
 use tessera_ports::{Determinacy, Ledger, StoreResult, ledger::LedgerWakes};
 use writer::{Writer, WriterResources};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./ledger/sqlite/migrations");
+static MIGRATIONS: Migrator = sqlx_macros::migrate!("./ledger/sqlite/migrations");
 
 /// How long opening waits for a predecessor that is closing the same file.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
