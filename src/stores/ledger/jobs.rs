@@ -85,7 +85,6 @@ pub(super) async fn claim<S: Scope>(scope: &mut S, claim: &Claim) -> StoreResult
 
 #[derive(sqlx_macros::FromRow)]
 struct BuriedRow {
-    #[sqlx(try_from = "Vec<u8>")]
     upload_id: Stored<UploadId>,
     last_error: String,
 }

@@ -9,6 +9,7 @@ mod sql;
 
 mod accounts;
 mod ads;
+mod columns;
 mod comments;
 mod dialect;
 mod discovery;

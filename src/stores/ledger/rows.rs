@@ -1,12 +1,6 @@
 //! Rows, and what they mean. A column that means nothing fails to decode, which is the store's error `Corrupt`.
 
-use serde::de::DeserializeOwned;
-use sqlx::{
-    Decode, Postgres, Sqlite, Type,
-    error::BoxDynError,
-    postgres::{PgTypeInfo, PgValueRef},
-    sqlite::{SqliteTypeInfo, SqliteValueRef},
-};
+pub(crate) use super::columns::*;
 use tessera_domain::{
     AdId, CommentId, NotificationId, PostId, Timestamp, UploadId, UserId,
     ads::Ad,
@@ -22,7 +16,6 @@ use tessera_domain::{
 use tessera_ports::ledger::{
     AdSpend, Embedding, HashtagHour, HashtagRow, JobState, JobView, PostEmbedding, SavedReply, StandingLike,
 };
-use uuid::Uuid;
 
 /// A number that is never negative, from its signed column.
 pub(crate) fn unsigned(value: i64) -> u64 {
@@ -82,114 +75,6 @@ pub(crate) fn shard_counts((number, version, likes, comments): (i32, i64, i64, i
     ShardCounts { shard: shard(number), version: unsigned(version), likes, comments }
 }
 
-/// A value in the form that its column has.
-pub(crate) struct Stored<T>(pub T);
-
-impl TryFrom<Vec<u8>> for Stored<UploadId> {
-    type Error = uuid::Error;
-
-    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
-        Uuid::from_slice(&bytes).map(UploadId).map(Self)
-    }
-}
-
-impl TryFrom<Vec<u8>> for Stored<[u8; 32]> {
-    type Error = String;
-
-    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
-        bytes.try_into().map(Self).map_err(|bytes: Vec<u8>| format!("a hash of {} bytes", bytes.len()))
-    }
-}
-
-impl TryFrom<String> for Stored<MediaDetails> {
-    type Error = serde_json::Error;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        serde_json::from_str(&text).map(Self)
-    }
-}
-
-/// What a word in a column means.
-macro_rules! words {
-    ($($type:ty: $parse:expr),+ $(,)?) => {$(
-        impl TryFrom<String> for Stored<$type> {
-            type Error = String;
-
-            fn try_from(word: String) -> Result<Self, Self::Error> {
-                $parse(&word).map(Self).ok_or_else(|| format!("{word:?} is none of its words"))
-            }
-        }
-    )+};
-}
-
-words!(
-    UploadStatus: UploadStatus::parse,
-    NotificationKind: NotificationKind::parse,
-    MediaKind: |word: &str| [MediaKind::Image, MediaKind::Video].into_iter().find(|kind| media_kind(*kind) == word),
-    JobState: |word: &str| JOB_STATES.into_iter().find(|state| job_state(*state) == word),
-);
-
-/// The word that a kind of media is stored as.
-pub(crate) fn media_kind(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Image => "image",
-        MediaKind::Video => "video",
-    }
-}
-
-/// The column of details of media.
-pub(crate) fn media_details(details: &MediaDetails) -> Result<String, serde_json::Error> {
-    serde_json::to_string(details)
-}
-
-const JOB_STATES: [JobState; 3] = [JobState::Queued, JobState::Leased, JobState::Dead];
-
-/// The word that a job's state is stored as.
-pub(crate) fn job_state(state: JobState) -> &'static str {
-    match state {
-        JobState::Queued => "queued",
-        JobState::Leased => "leased",
-        JobState::Dead => "dead",
-    }
-}
-
-/// A list in one column: an array in Postgres, a JSON array in SQLite.
-pub(crate) struct List<T>(pub Vec<T>);
-
-impl<T> Type<Sqlite> for List<T> {
-    fn type_info() -> SqliteTypeInfo {
-        <String as Type<Sqlite>>::type_info()
-    }
-}
-
-impl<'r, T: DeserializeOwned> Decode<'r, Sqlite> for List<T> {
-    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self(serde_json::from_str(<&str as Decode<Sqlite>>::decode(value)?)?))
-    }
-}
-
-impl<T> Type<Postgres> for List<T>
-where
-    Vec<T>: Type<Postgres>,
-{
-    fn type_info() -> PgTypeInfo {
-        <Vec<T> as Type<Postgres>>::type_info()
-    }
-
-    fn compatible(info: &PgTypeInfo) -> bool {
-        <Vec<T> as Type<Postgres>>::compatible(info)
-    }
-}
-
-impl<'r, T> Decode<'r, Postgres> for List<T>
-where
-    Vec<T>: Decode<'r, Postgres>,
-{
-    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        <Vec<T> as Decode<Postgres>>::decode(value).map(Self)
-    }
-}
-
 /// A row of `users`, without the password.
 #[derive(sqlx_macros::FromRow)]
 pub(crate) struct UserRow {
@@ -228,16 +113,14 @@ impl UserRow {
 
 #[derive(sqlx_macros::FromRow)]
 pub(crate) struct SavedReplyRow {
-    #[sqlx(try_from = "Vec<u8>")]
     fingerprint: Stored<[u8; 32]>,
-    #[sqlx(try_from = "i32")]
-    status: u16,
+    status: Stored<u16>,
     body: Vec<u8>,
 }
 
 impl SavedReplyRow {
     pub fn into_reply(self) -> SavedReply {
-        SavedReply { fingerprint: self.fingerprint.0, label: self.status, body: self.body }
+        SavedReply { fingerprint: self.fingerprint.0, label: self.status.0, body: self.body }
     }
 }
 
@@ -249,8 +132,7 @@ pub(crate) struct AdRow {
     starts_at: i64,
     ends_at: i64,
     daily_budget: i64,
-    #[sqlx(try_from = "i64")]
-    frequency_cap: u32,
+    frequency_cap: Stored<u32>,
     author_id: i64,
     impressions: i64,
 }
@@ -263,7 +145,7 @@ impl AdRow {
             starts_at: Timestamp(self.starts_at),
             ends_at: Timestamp(self.ends_at),
             daily_budget: unsigned(self.daily_budget),
-            frequency_cap: self.frequency_cap,
+            frequency_cap: self.frequency_cap.0,
         };
         AdSpend { ad, post: post_ref((self.post_id, self.author_id)), impressions_today: unsigned(self.impressions) }
     }
@@ -272,7 +154,6 @@ impl AdRow {
 /// A row of `uploads`.
 #[derive(sqlx_macros::FromRow)]
 pub(crate) struct UploadRow {
-    #[sqlx(try_from = "Vec<u8>")]
     id: Stored<UploadId>,
     user_id: i64,
     object_key: String,
@@ -280,7 +161,6 @@ pub(crate) struct UploadRow {
     file_size_bytes: i64,
     checksum_sha256: Option<String>,
     multipart_id: Option<String>,
-    #[sqlx(try_from = "String")]
     status: Stored<UploadStatus>,
     caption: String,
     alt_text: String,
@@ -315,13 +195,10 @@ impl UploadRow {
 #[derive(sqlx_macros::FromRow)]
 pub(crate) struct JobRow {
     id: i64,
-    #[sqlx(try_from = "Vec<u8>")]
     upload_id: Stored<UploadId>,
     user_id: i64,
-    #[sqlx(try_from = "String")]
     state: Stored<JobState>,
-    #[sqlx(try_from = "i64")]
-    attempts: u32,
+    attempts: Stored<u32>,
     last_error: Option<String>,
     created_at: i64,
 }
@@ -333,7 +210,7 @@ impl JobRow {
             upload_id: self.upload_id.0,
             user_id: UserId::from_i64(self.user_id),
             state: self.state.0,
-            attempts: self.attempts,
+            attempts: self.attempts.0,
             last_error: self.last_error,
             created_at: Timestamp(self.created_at),
         }
@@ -345,21 +222,16 @@ impl JobRow {
 pub(crate) struct PostRow {
     id: i64,
     author_id: i64,
-    #[sqlx(try_from = "Vec<u8>")]
     upload_id: Stored<UploadId>,
     pub original_key: String,
     caption: String,
     alt_text: String,
     hashtags: List<String>,
-    #[sqlx(try_from = "String")]
     media_kind: Stored<MediaKind>,
     blurhash: String,
-    #[sqlx(try_from = "i64")]
-    width: u32,
-    #[sqlx(try_from = "i64")]
-    height: u32,
+    width: Stored<u32>,
+    height: Stored<u32>,
     edited_at: Option<i64>,
-    #[sqlx(try_from = "String")]
     media_details: Stored<MediaDetails>,
 }
 
@@ -375,8 +247,8 @@ impl PostRow {
                 kind: self.media_kind.0,
                 upload_id: self.upload_id.0,
                 blurhash: self.blurhash,
-                width: self.width,
-                height: self.height,
+                width: self.width.0,
+                height: self.height.0,
                 details: self.media_details.0,
             },
             edited_at: self.edited_at.map(Timestamp),
@@ -408,7 +280,6 @@ impl CommentRow {
 #[derive(sqlx_macros::FromRow)]
 pub(crate) struct NotificationRow {
     id: i64,
-    #[sqlx(try_from = "String")]
     kind: Stored<NotificationKind>,
     post_id: i64,
     actor_ids: List<i64>,
