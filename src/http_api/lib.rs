@@ -30,7 +30,6 @@ mod router;
 mod search;
 mod server;
 mod settings;
-mod stall_guard;
 mod state;
 mod uploads;
 mod visual;

@@ -1,6 +1,6 @@
 //! The HTTP server under a router: HTTP/1.1 and HTTP/2 on one port, every wait and every size bounded.
 
-use crate::{guard::PeerAddress, stall_guard::StallGuard};
+use crate::guard::PeerAddress;
 use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -14,6 +14,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
+use tokio_io_timeout::TimeoutWriter;
 use tower::ServiceExt;
 
 /// What every HTTP/2 connection begins with (RFC 9113, 3.4).
@@ -121,7 +122,10 @@ impl Connection {
             request.map(axum::body::Body::new)
         });
         let builder = builder(&self.options, http2);
-        let stream = StallGuard::new(stream, self.options.write_stall_timeout);
+        // Without a limit on writes a client that never reads would hold its connection, and the object that is being
+        // streamed to it, for ever.
+        let mut stream = Box::pin(TimeoutWriter::new(stream));
+        stream.as_mut().set_timeout_pinned(Some(self.options.write_stall_timeout));
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
         tokio::pin!(connection);
         tokio::select! {
