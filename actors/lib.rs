@@ -6,6 +6,7 @@
 
 pub mod ads;
 pub mod breaker;
+pub mod broadcast;
 pub mod counter;
 pub mod fanout;
 mod group_commit;
@@ -13,7 +14,6 @@ pub mod inbox;
 mod limited;
 pub mod media_pool;
 mod methods;
-pub mod news;
 pub mod outbox;
 pub mod popular;
 pub mod recommender;

@@ -6,12 +6,12 @@
 use crate::{
     ads::requests::{CampaignsChanged, ShownElsewhere},
     breaker::WardComplaint,
+    broadcast::Outdated,
     counter::{CounterActor, requests::Apply},
     fanout::Delivery,
     inbox::{InboxActor, requests::Record},
-    news::Outdated,
     popular::Change,
-    recommender::{LikeChanged, RecommenderActor, message::GetTaste},
+    recommender::{LikeChanged, RecommenderActor, requests::GetTaste},
     timeline::{
         OpenFeed, PageRequest, TimelineActor,
         calls::{ChangeFollow, ListNewest, ListUnseen, MarkServed, PassOlder},

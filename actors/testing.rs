@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tessera_cluster::{
-    ClusterNode, Deadline, Entity, NodeName, Region, RegionSettings, Spread, Supervisor, SupervisorHandle,
-    supervisor::SupervisorArgs,
+    ClusterNode, Deadline, Entity, NodeName, Region, RegionSettings, Spread, Supervisor, SupervisorArgs,
+    SupervisorHandle,
 };
 use tessera_domain::{IdGenerator, Timestamp};
 use tessera_ports::{HotStore, Ledger, clock, conformance::World};

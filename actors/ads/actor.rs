@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 use tessera_cluster::{Entity, EntityContext, Handle, Passivation, Reply};
 use tessera_domain::{Timestamp, UserId};
 use tessera_ports::{
-    Ledger, StoreError, StoreResult, clock,
+    Ledger, StoreError, StoreResult,
+    back_off::BackOff,
+    clock,
     ledger::{AdImpressions, AdSpend, MAX_PAGE},
 };
 
@@ -256,8 +258,9 @@ impl AdsActor {
         if self.core.is_flushed() || std::mem::replace(&mut self.flush_scheduled, true) {
             return;
         }
-        let delay = self.args.settings.flush_interval * 2u32.saturating_pow(self.failed_flushes.min(16));
-        context.after(delay.min(MAX_FLUSH_DELAY), AdsEvent::FlushDue);
+        let interval = self.args.settings.flush_interval;
+        let back_off = BackOff::new(interval * 2, MAX_FLUSH_DELAY);
+        context.after(back_off.pause(self.failed_flushes).max(interval), AdsEvent::FlushDue);
     }
 
     fn flush(&mut self, context: &EntityContext<Self>) {

@@ -1,10 +1,10 @@
 //! The feeder: it claims jobs, hands them to the factory, keeps their leases, and hears how they ended.
 
 use super::{
-    MediaPoolArgs, Tally,
     core::{FeederCore, JobKey, Wanted, retry_delay_ms},
     message::{AttemptEnd, FactoryKey, FeederMessage, Ticket},
-    worker::{MediaWorker, WorkerTools},
+    settings::{MediaPoolArgs, Tally, WorkerTools},
+    worker::MediaWorker,
 };
 use crate::limited::limited;
 use futures::future::join_all;

@@ -1,6 +1,6 @@
 //! Whether an original is the file that its client announced.
 
-use super::worker::Failure;
+use super::failure::Failure;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};

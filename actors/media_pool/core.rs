@@ -1,6 +1,6 @@
 //! What the feeder knows of its jobs, and when a failed one is tried again.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 use tessera_domain::{
     UploadId,
     hash::{SeededRandom, stable_hash},
@@ -8,12 +8,11 @@ use tessera_domain::{
     time::HOUR_MS,
 };
 use tessera_media::video::CancelFlag;
-use tessera_ports::ledger::MediaJob;
+use tessera_ports::{back_off::BackOff, ledger::MediaJob};
 
-/// The delay before a second attempt, at most; it doubles with every further one.
-const FIRST_RETRY_MS: u64 = 1_000;
-/// The longest delay before another attempt.
-const MAX_RETRY_MS: u64 = 60_000;
+/// The delays before further attempts.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const MAX_RETRY: Duration = Duration::from_secs(60);
 /// How often a job is tried whose file may be what takes too much of this machine.
 pub(super) const MAX_STARVED_ATTEMPTS: u32 = 5;
 /// The delay before its second attempt, at most; before the third it is twice as long, and so on. All in all more than
@@ -138,29 +137,31 @@ impl FeederCore {
     }
 }
 
-/// How long to wait after attempt number `attempt` of an upload's job: exponential, with a jitter that
-/// follows from the upload, so that jobs that failed together do not come back together.
+/// How long to wait after attempt number `attempt` of an upload's job: chance follows from the upload, so that jobs
+/// that failed together do not come back together.
 pub(super) fn retry_delay_ms(upload_id: UploadId, attempt: u32) -> i64 {
-    let longest = FIRST_RETRY_MS.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX_RETRY_MS);
-    with_jitter(longest, upload_id, attempt.into())
+    BackOff::new(FIRST_RETRY, MAX_RETRY).pause_by(attempt.max(1), chance(upload_id, attempt.into())).as_millis() as i64
 }
 
-/// The same where time or memory was wanting; `None` once that is enough.
+/// The same where time or memory was wanting, longer by as much each time; `None` once that is enough.
 pub(super) fn starved_delay_ms(upload_id: UploadId, attempt: u32) -> Option<i64> {
-    let attempt = u64::from(attempt);
-    (attempt < MAX_STARVED_ATTEMPTS.into()).then(|| with_jitter(STARVED_RETRY_MS * attempt, upload_id, attempt))
+    let longest = Duration::from_millis(STARVED_RETRY_MS) * attempt;
+    (attempt < MAX_STARVED_ATTEMPTS).then(|| spread(longest, upload_id, attempt.into()))
 }
 
 /// The same where a store failed a job that was queued `age_ms` ago: in proportion to that, so that a hiccup holds a
 /// job up for a moment, and a long outage does not wear the store out.
 pub(super) fn outage_delay_ms(upload_id: UploadId, age_ms: i64) -> Option<i64> {
     let age = age_ms.max(0) as u64;
-    (age_ms < LONGEST_OUTAGE_MS).then(|| with_jitter((age / 2).clamp(FIRST_RETRY_MS, MAX_RETRY_MS), upload_id, age))
+    let longest = Duration::from_millis(age / 2).clamp(FIRST_RETRY, MAX_RETRY);
+    (age_ms < LONGEST_OUTAGE_MS).then(|| spread(longest, upload_id, age))
 }
 
 /// From half of `longest` to the whole.
-fn with_jitter(longest: u64, upload_id: UploadId, salt: u64) -> i64 {
-    let seed = stable_hash(upload_id.0.as_bytes()).wrapping_add(salt);
-    let share = 0.5 + 0.5 * SeededRandom::new(seed).next_f64();
-    (longest as f64 * share) as i64
+fn spread(longest: Duration, upload_id: UploadId, salt: u64) -> i64 {
+    BackOff::new(longest, longest).pause_by(1, chance(upload_id, salt)).as_millis() as i64
+}
+
+fn chance(upload_id: UploadId, salt: u64) -> f64 {
+    SeededRandom::new(stable_hash(upload_id.0.as_bytes()).wrapping_add(salt)).next_f64()
 }

@@ -1,10 +1,10 @@
 //! What is made of an upload before any of it is stored, and pictures.
 
 use super::{
-    MediaPoolArgs,
     checksum::check_bytes,
+    failure::{Failure, passing, store_failed, unreadable},
     scratch::Folder,
-    worker::{Failure, WorkerTools, passing, store_failed, unreadable},
+    settings::{MediaPoolArgs, WorkerTools},
 };
 use crate::{limited::limited, visual_search::Embedder};
 use bytes::Bytes;

@@ -20,90 +20,31 @@
 mod actor;
 mod checksum;
 mod core;
+mod failure;
 mod made;
 mod message;
 mod scratch;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod video;
 mod worker;
 
 pub use scratch::Scratch;
+pub use settings::{MediaPoolArgs, MediaPoolSettings};
 
-use self::{actor::MediaFeeder, message::FeederMessage};
-use crate::{NextId, visual_search::Embedder};
+use self::{actor::MediaFeeder, message::FeederMessage, settings::Tally};
 use parking_lot::Mutex;
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tessera_cluster::{ChildSpec, ClusterNode, Deadline};
-use tessera_media::{
-    Limits,
-    video::{VideoLimits, VideoTools},
-};
-use tessera_ports::{HotStore, Ledger, ObjectStore};
+use tessera_cluster::{ChildSpec, Deadline};
 use tokio::sync::oneshot;
 
 /// How long giving jobs back may take at the end of a drain.
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
-
-/// Size, timing and bounds of a media pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MediaPoolSettings {
-    /// How many jobs run at once.
-    pub workers: usize,
-    /// How long a job is leased for; it is prolonged at every third of that.
-    pub lease: Duration,
-    /// How often the ledger is asked for jobs when it announces none.
-    pub poll_interval: Duration,
-    /// How long processing one picture may take, waiting for a free core included.
-    pub process_limit: Duration,
-    /// How long one call of a store may take.
-    pub store_limit: Duration,
-    /// What a picture may cost.
-    pub limits: Limits,
-    /// What a video may cost.
-    pub video_limits: VideoLimits,
-}
-
-impl Default for MediaPoolSettings {
-    /// As many workers as cores.
-    fn default() -> Self {
-        Self {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
-            lease: Duration::from_secs(30),
-            poll_interval: Duration::from_secs(1),
-            process_limit: Duration::from_secs(120),
-            store_limit: Duration::from_secs(30),
-            limits: Limits::default(),
-            video_limits: VideoLimits::default(),
-        }
-    }
-}
-
-/// What a media pool is made of.
-pub struct MediaPoolArgs {
-    /// This node in its cluster.
-    pub node: Arc<ClusterNode>,
-    pub ledger: Arc<dyn Ledger>,
-    pub hot: Arc<dyn HotStore>,
-    pub objects: Arc<dyn ObjectStore>,
-    /// `ffmpeg` and its fences, or what of them this machine lacks: then videos are left to the other nodes.
-    pub video_tools: Result<VideoTools, String>,
-    /// Where videos lie while they are worked on.
-    pub scratch: Scratch,
-    /// Makes embeddings of pictures; `None`: the index's keeper does, on a node that can.
-    pub embedder: Option<Embedder>,
-    /// Ids for new posts.
-    pub next_id: NextId,
-    /// Size, timing and bounds.
-    pub settings: MediaPoolSettings,
-}
 
 /// What a media pool is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -115,15 +56,6 @@ pub struct MediaPoolStats {
     pub done: u64,
     /// Attempts that failed since the start.
     pub failed: u64,
-}
-
-/// Counts that outlive a restart of the pool's actors.
-#[derive(Debug, Default)]
-struct Tally {
-    busy: AtomicUsize,
-    done: AtomicU64,
-    failed: AtomicU64,
-    draining: AtomicBool,
 }
 
 /// A media pool: the handle that outlives restarts of its actors. Cheap to clone.

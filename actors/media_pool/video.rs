@@ -2,10 +2,11 @@
 
 use super::{
     checksum::check_file,
+    failure::{Failure, passing, store_failed, unreadable},
     made::{Made, MadeVideo, compute, embed},
     message::Ticket,
     scratch::{Folder, transfer_time},
-    worker::{Failure, WorkerTools, passing, store_failed, unreadable},
+    settings::WorkerTools,
 };
 use crate::limited::limited;
 use std::{convert::Infallible, future, sync::Arc, time::Duration};

@@ -1,10 +1,11 @@
 //! A worker of the pool: one attempt at one job.
 
 use super::{
-    MediaPoolArgs,
     core::{outage_delay_ms, retry_delay_ms, starved_delay_ms},
+    failure::{Failure, store_failed},
     made::{Made, make_picture, put_pictures},
     message::{AttemptEnd, FactoryKey, Ticket},
+    settings::{MediaPoolArgs, WorkerTools},
     video::{make_video, put_video},
 };
 use crate::limited::limited;
@@ -12,43 +13,27 @@ use ractor::{
     ActorProcessingErr,
     factory::{FactoryRef, Job, Worker, WorkerId},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tessera_domain::{
     PostId, UploadId,
     media::{self, MediaRecord},
     text::hashtags,
     upload::{Upload, UploadStatus},
 };
-use tessera_media::MediaError;
 use tessera_ports::{
-    StoreError, StoreResult, clock,
+    StoreResult,
+    back_off::BackOff,
+    clock,
     ledger::{Embedding, FinishJobOutcome, FinishedMedia, MediaJob},
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 /// How often the ledger is asked to finish a job whose outcome is unknown.
 const FINISH_TRIES: u32 = 3;
-/// The pause before the second of them; it doubles.
-const FINISH_PAUSE: Duration = Duration::from_millis(200);
+/// The pauses between them.
+const FINISH: BackOff = BackOff::new(Duration::from_millis(200), Duration::from_secs(1));
 /// How long writing a percentage may take.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(1);
-
-/// What the workers share. Cheap to clone.
-#[derive(Clone)]
-pub struct WorkerTools {
-    pub(super) args: Arc<MediaPoolArgs>,
-    /// One permit per core, held by the computation itself: one that outlives its time limit cannot be
-    /// stopped, and keeps its permit until it ends, so that there are never more of them than cores.
-    pub(super) cores: Arc<Semaphore>,
-}
-
-impl WorkerTools {
-    pub(super) fn new(args: Arc<MediaPoolArgs>, cores: usize) -> Self {
-        Self { args, cores: Arc::new(Semaphore::new(cores)) }
-    }
-}
-
-impl ractor::Message for WorkerTools {}
 
 /// A worker of the pool.
 pub struct MediaWorker;
@@ -79,22 +64,6 @@ impl Worker for MediaWorker {
         ticket.end(end);
         Ok(key)
     }
-}
-
-/// Why an attempt made no post.
-pub(super) enum Failure {
-    /// The file's fault: no attempt will do better.
-    Final(String),
-    /// The machine's, or a defect: another attempt may do better.
-    Passing(&'static str),
-    /// A store cannot be reached: says nothing about the file, and costs no attempt. Like the next one it spares the
-    /// original.
-    Outage(&'static str),
-    /// The machine had too little time or memory, or the file takes too much: a few attempts tell. The original stays,
-    /// so that an operator can have it tried again.
-    Starved(&'static str),
-    /// The lease is somebody else's.
-    LeaseLost,
 }
 
 /// One attempt: whatever happens, the ledger is told.
@@ -165,21 +134,6 @@ async fn delete_made(tools: &WorkerTools, upload: &Upload, keys: &[String]) {
     }
 }
 
-/// What a failed read of the original means: too large is the file's fault, everything else is ours.
-pub(super) async fn unreadable(tools: &WorkerTools, upload: &Upload, error: StoreError, max_bytes: u64) -> Failure {
-    let MediaPoolArgs { objects, settings, .. } = &*tools.args;
-    if matches!(error, StoreError::Refused { .. }) {
-        let info = limited("object store", settings.store_limit, objects.head(&upload.object_key)).await;
-        if let Ok(Some(info)) = info
-            && info.size_bytes > max_bytes
-        {
-            let error = MediaError::FileTooLarge { actual_bytes: info.size_bytes, max_bytes };
-            return Failure::Final(error.to_string());
-        }
-    }
-    store_failed(upload, &error, "The uploaded file could not be read.")
-}
-
 async fn finish(
     tools: &WorkerTools,
     job: &MediaJob,
@@ -190,7 +144,6 @@ async fn finish(
     let upload = &job.upload;
     let hashtags = hashtags(&upload.caption);
     let finished = FinishedMedia { post_id: PostId(next_id()), media, hashtags, embedding, now: clock::now() };
-    let mut pause = FINISH_PAUSE;
     let mut tries = 1;
     loop {
         let work = ledger.finish_job(upload.id, job.lease_token, finished.clone());
@@ -198,11 +151,10 @@ async fn finish(
             Ok(FinishJobOutcome::Posted(post_id)) => return Ok(post_id),
             Ok(FinishJobOutcome::LeaseLost) => return Err(Failure::LeaseLost),
             // Idempotent by upload, hence safe to send again whatever happened.
-            Err(error) if error.is_transient() && tries < FINISH_TRIES => tokio::time::sleep(pause).await,
+            Err(error) if error.is_transient() && tries < FINISH_TRIES => tokio::time::sleep(FINISH.pause(tries)).await,
             Err(error) => return Err(store_failed(upload, &error, "The post could not be stored.")),
         }
         tries += 1;
-        pause *= 2;
     }
 }
 
@@ -238,20 +190,6 @@ async fn refuse(tools: &WorkerTools, job: &MediaJob, reason: &str) -> StoreResul
         }
     }
     Ok(())
-}
-
-/// What a store's failure means: an outage, or a defect of ours or of what is stored.
-pub(super) fn store_failed(upload: &Upload, error: &StoreError, reason: &'static str) -> Failure {
-    if !error.is_transient() {
-        return passing(upload, error, reason);
-    }
-    tracing::warn!(upload_id = %upload.id, %error, reason, "a store failed a media job; it is put off");
-    Failure::Outage(reason)
-}
-
-pub(super) fn passing(upload: &Upload, error: &dyn std::fmt::Display, reason: &'static str) -> Failure {
-    tracing::warn!(upload_id = %upload.id, %error, reason, "an attempt at a media job failed; it is tried again");
-    Failure::Passing(reason)
 }
 
 /// Writes the latest percentage to the hot store whenever it moves, until the sender is dropped. Best effort.

@@ -14,7 +14,7 @@ use std::{
 };
 use tessera_cluster::{ClusterNode, Deadline};
 use tessera_domain::event::Event;
-use tessera_ports::{clock, ledger::OutboxEvent};
+use tessera_ports::{back_off::BackOff, clock, ledger::OutboxEvent};
 use tokio::task::JoinHandle;
 
 /// Events claimed at once: two times [`CONCURRENCY`], so that the last of them begins within [`EVENT_TIMEOUT`] and
@@ -30,16 +30,16 @@ const CONCURRENCY: usize = 32;
 const LEASE_MS: i64 = 30_000;
 /// How often the relay looks without being woken: wakes are hints, and retries become due.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// The longest wait before a new post is delivered again.
-const MAX_POST_RETRY_MS: i64 = 20_000;
+/// The waits before a new post is delivered again.
+const POST_RETRIES: BackOff = BackOff::new(Duration::from_millis(200), Duration::from_secs(20));
 /// Events whose round could not begin are due again after so long.
 const UNCONFIRMED_RETRY_MS: i64 = 200;
 /// So many of them are given back side by side.
 const PUT_OFFS_AT_ONCE: usize = 8;
 /// How long a round waits to know the newest members.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest wait before an event is tried again.
-const MAX_RETRY_MS: i64 = 600_000;
+/// The waits before another event is tried again.
+const RETRIES: BackOff = BackOff::new(Duration::from_millis(200), Duration::from_secs(600));
 
 /// What the relay is started with.
 #[derive(Clone)]
@@ -203,8 +203,9 @@ async fn handle_one(handler: Arc<EventHandler>, event: OutboxEvent) -> Option<(i
     };
     tracing::warn!(event = event.id, attempt = event.attempt, post = ?post_of(&event.event), failure, "an event is put off");
     // A post must reach the timelines while catching up would still find it (`timeline::CATCH_UP_MARGIN_MS`).
-    let longest_ms = if matches!(event.event, Event::PostCreated { .. }) { MAX_POST_RETRY_MS } else { MAX_RETRY_MS };
-    let delay_ms = (100i64 << event.attempt.min(13)).min(longest_ms);
+    let retries = if matches!(event.event, Event::PostCreated { .. }) { POST_RETRIES } else { RETRIES };
+    // Not left to chance: how long an event is tried is promised.
+    let delay_ms = retries.longest(event.attempt).as_millis() as i64;
     put_off(&handler, &event, delay_ms, &failure).await;
     None
 }

@@ -2,10 +2,10 @@
 
 use crate::{
     ActorError,
+    broadcast::{ClusterFanout, Invalidation, Outdated},
     fanout::Delivery,
     inbox::InboxRef,
     limited::limited,
-    news::{ClusterFanout, Invalidation, Outdated},
     popular::PopularRef,
     timeline::TimelineRef,
     visual_search::VisualSearchRef,

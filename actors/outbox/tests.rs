@@ -3,9 +3,9 @@
 use super::{EventHandler, OutboxRelay, RelayArgs};
 use crate::{
     breaker::{BreakerPolicy, Breakers},
+    broadcast::{ClusterFanout, Invalidation},
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
     inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
-    news::{ClusterFanout, Invalidation},
     popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
     restart,
     testing::{Ground, alone, eventually, soon},

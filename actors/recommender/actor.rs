@@ -2,12 +2,12 @@
 
 use super::{
     core::{LIKERS_PER_POST, RECENT_LIKES, Taste},
-    message::{LedgerTaste, LikeChanged, RecommenderMessage, TasteView},
+    requests::{GetTaste, LikeChanged, TasteView},
 };
 use crate::{ActorError, UserKey, limited::limited};
 use std::{sync::Arc, time::Duration};
-use tessera_cluster::{AskError, Entity, EntityContext, Passivation, Reply};
-use tessera_domain::UserId;
+use tessera_cluster::{AskError, Entity, EntityContext, Handle, Passivation, Reply};
+use tessera_domain::{PostId, UserId};
 use tessera_ports::{Ledger, StoreResult, clock, ledger::StandingLike};
 
 /// The most callers that wait for a load.
@@ -36,6 +36,27 @@ pub struct RecommenderArgs {
     pub settings: RecommenderSettings,
 }
 
+/// What the ledger knows of a person's taste.
+pub struct LedgerTaste {
+    likes: Vec<StandingLike>,
+    /// Who likes the same posts.
+    likers: Vec<(PostId, UserId)>,
+}
+
+/// What a recommender tells itself.
+pub enum RecommenderEvent {
+    /// What the ledger gave.
+    Loaded(StoreResult<LedgerTaste>),
+    /// Who liked the post of a new like.
+    Compared {
+        like: StandingLike,
+        /// Who else likes it.
+        likers: StoreResult<Vec<(PostId, UserId)>>,
+    },
+    /// What is known is old.
+    Outdated,
+}
+
 /// One person's recommender. All it knows is in the ledger.
 pub struct RecommenderActor {
     args: Arc<RecommenderArgs>,
@@ -51,7 +72,7 @@ pub struct RecommenderActor {
 
 impl Entity for RecommenderActor {
     type Key = UserKey;
-    type Event = RecommenderMessage;
+    type Event = RecommenderEvent;
     type Args = RecommenderArgs;
     const KIND: &'static str = "recommender";
 
@@ -61,15 +82,10 @@ impl Entity for RecommenderActor {
         Self { args, taste: None, loading: false, changed_since: false, comparisons: 0, compared, waiting }
     }
 
-    fn on_event(&mut self, message: RecommenderMessage, context: &EntityContext<Self>) {
-        match message {
-            RecommenderMessage::GetTaste(reply) => self.get_taste(reply, context),
-            RecommenderMessage::LikeChanged(change, reply) => {
-                self.like_changed(change, context);
-                reply.send(());
-            }
-            RecommenderMessage::Loaded(result) => self.loaded(result, context),
-            RecommenderMessage::Compared { like, likers } => {
+    fn on_event(&mut self, event: RecommenderEvent, context: &EntityContext<Self>) {
+        match event {
+            RecommenderEvent::Loaded(result) => self.loaded(result, context),
+            RecommenderEvent::Compared { like, likers } => {
                 self.comparisons -= 1;
                 let standing = self.compared.iter().position(|compared| *compared == like);
                 let stands = standing.map(|at| self.compared.swap_remove(at)).is_some();
@@ -79,7 +95,7 @@ impl Entity for RecommenderActor {
                     taste.liked(like, &likers, clock::now());
                 }
             }
-            RecommenderMessage::Outdated => self.taste = None,
+            RecommenderEvent::Outdated => self.taste = None,
         }
     }
 
@@ -92,8 +108,8 @@ impl Entity for RecommenderActor {
     }
 }
 
-impl RecommenderActor {
-    fn get_taste(&mut self, reply: Reply<Result<TasteView, ActorError>>, context: &EntityContext<Self>) {
+impl Handle<GetTaste> for RecommenderActor {
+    fn handle(&mut self, _: GetTaste, reply: Reply<Result<TasteView, ActorError>>, context: &EntityContext<Self>) {
         if let Some(taste) = &self.taste {
             return reply.send(Ok(view(taste)));
         }
@@ -104,7 +120,16 @@ impl RecommenderActor {
         self.waiting.push(reply);
         self.load(context);
     }
+}
 
+impl Handle<LikeChanged> for RecommenderActor {
+    fn handle(&mut self, change: LikeChanged, reply: Reply<()>, context: &EntityContext<Self>) {
+        self.like_changed(change, context);
+        reply.send(());
+    }
+}
+
+impl RecommenderActor {
     fn load(&mut self, context: &EntityContext<Self>) {
         if self.loading {
             return;
@@ -113,7 +138,7 @@ impl RecommenderActor {
         let (args, user_id) = (self.args.clone(), context.key().0);
         context.spawn(async move {
             let read = read_taste(args.ledger.as_ref(), user_id);
-            RecommenderMessage::Loaded(limited("ledger", args.settings.read_limit, read).await)
+            RecommenderEvent::Loaded(limited("ledger", args.settings.read_limit, read).await)
         });
     }
 
@@ -126,7 +151,7 @@ impl RecommenderActor {
                 // What changed meanwhile may be missing: the next question loads again.
                 if !self.changed_since {
                     self.taste = Some(taste);
-                    context.after(self.args.settings.reload_after, RecommenderMessage::Outdated);
+                    context.after(self.args.settings.reload_after, RecommenderEvent::Outdated);
                 }
                 Ok(view)
             }
@@ -159,7 +184,7 @@ impl RecommenderActor {
                     let posts = [post.post_id];
                     let read = args.ledger.last_likers(&posts, LIKERS_PER_POST);
                     let likers = limited("ledger", args.settings.read_limit, read).await;
-                    RecommenderMessage::Compared { like, likers }
+                    RecommenderEvent::Compared { like, likers }
                 });
             }
         }

@@ -8,14 +8,14 @@
 
 mod actor;
 mod core;
-pub(crate) mod message;
+pub(crate) mod requests;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{RecommenderActor, RecommenderArgs, RecommenderSettings};
-pub use message::{LikeChanged, RecommenderMessage, TasteView};
+pub use requests::{LikeChanged, TasteView};
 
-use self::message::GetTaste;
+use self::requests::GetTaste;
 use crate::{ActorError, UserKey, restart};
 use std::time::Duration;
 use tessera_cluster::{Deadline, Region, RegionSettings};

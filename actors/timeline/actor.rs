@@ -226,7 +226,15 @@ impl TimelineActor {
             TimelineMessage::BackfillRead { author_id, posts, reply } => {
                 self.backfilled(author_id, posts, reply, context)
             }
-            _ => {}
+            // Of an author whom the user does not follow any more.
+            TimelineMessage::CelebrityChanged { .. } => {}
+            // Taken up by `on_event` in every phase.
+            TimelineMessage::Push(_)
+            | TimelineMessage::Remove(_)
+            | TimelineMessage::FolloweesRead(_)
+            | TimelineMessage::Loaded(_)
+            | TimelineMessage::SaveDue
+            | TimelineMessage::Saved { .. } => {}
         }
         self.schedule_save(context);
     }
@@ -283,9 +291,22 @@ impl TimelineActor {
                 TimelineMessage::Page(_, reply) => reply.send(Err(error.clone())),
                 TimelineMessage::Newest(_, reply) => reply.send(Err(error.clone())),
                 TimelineMessage::Unseen(_, reply) => reply.send(Err(error.clone())),
-                // The graph is read anew with the next load.
-                TimelineMessage::FollowChanged { reply: Some(reply), .. } => reply.send(Ok(())),
-                _ => {}
+                // The graph is read anew with the next load, and posts with it.
+                TimelineMessage::FollowChanged { reply, .. } | TimelineMessage::BackfillRead { reply, .. } => {
+                    if let Some(reply) = reply {
+                        reply.send(Ok(()));
+                    }
+                }
+                TimelineMessage::CelebrityChanged { .. } => {}
+                // Hints: a post that comes again is better than a timeline that cannot be had.
+                TimelineMessage::Served(_) | TimelineMessage::PassedOlder(_) => {}
+                // Taken up by `on_event` in every phase.
+                TimelineMessage::Push(_)
+                | TimelineMessage::Remove(_)
+                | TimelineMessage::FolloweesRead(_)
+                | TimelineMessage::Loaded(_)
+                | TimelineMessage::SaveDue
+                | TimelineMessage::Saved { .. } => {}
             }
         }
     }

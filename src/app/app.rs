@@ -10,7 +10,7 @@ use crate::{
     replies::VolatileReplies,
 };
 use std::{sync::Arc, time::Duration};
-use tessera_actors::{Deadline, breaker::Breakers, news::Outdated, tree::ActorRefs, visual_search::Embedder};
+use tessera_actors::{Deadline, breaker::Breakers, broadcast::Outdated, tree::ActorRefs, visual_search::Embedder};
 use tessera_domain::Timestamp;
 use tessera_ports::{HotStore, Ledger, ObjectStore, RankingLog, RankingModelSlot, clock};
 

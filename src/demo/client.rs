@@ -7,11 +7,14 @@ use bytes::Bytes;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use tessera_ports::back_off::BackOff;
 
 use crate::DemoError;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPTS: u32 = 8;
+/// The pauses between them, where the server names none.
+const PAUSES: BackOff = BackOff::new(Duration::from_millis(200), Duration::from_millis(6_400));
 /// The longest that one `Retry-After` is believed.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
@@ -94,16 +97,15 @@ impl Client {
 async fn patiently(name: &str, request: impl Fn() -> RequestBuilder) -> Result<Response, DemoError> {
     let mut attempt = 1;
     loop {
-        let backoff = Duration::from_millis(100 << attempt.min(6));
         let wait = match request().send().await {
             Ok(response) if response.status().is_success() => return Ok(response),
             Ok(response) if attempt < ATTEMPTS && is_busy(response.status()) => {
-                retry_after(&response).unwrap_or(backoff).min(LONGEST_WAIT)
+                retry_after(&response).map_or_else(|| PAUSES.pause(attempt), |wait| wait.min(LONGEST_WAIT))
             }
             Ok(response) => return Err(refused(name, response).await),
             Err(error) if attempt < ATTEMPTS && !error.is_builder() => {
                 tracing::debug!(call = name, %error, attempt, "request failed, trying again");
-                backoff
+                PAUSES.pause(attempt)
             }
             Err(error) => return Err(DemoError::unreachable(name, error)),
         };

@@ -1,7 +1,7 @@
 //! The cluster as this node sees it, for its operators.
 
 use std::collections::HashMap;
-use tessera_cluster::{ClusterKeeper, ClusterNode, NodeName, Phase, SHARDS, link::PeerState, placement::node_name};
+use tessera_cluster::{ClusterKeeper, ClusterNode, NodeName, Phase, SHARDS, link::PeerState, node_name};
 use tessera_http_api::admin::{ClusterView, NodeStatus, NodeView};
 use tessera_ports::membership::{Member, MemberStatus};
 

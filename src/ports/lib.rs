@@ -3,6 +3,7 @@
 //! Adapters live in `stores`. [`conformance`] is the suite that every adapter passes; [`faults`]
 //! wraps an adapter and makes it fail on a seed.
 
+pub mod back_off;
 pub mod cdn;
 pub mod clock;
 pub mod conformance;

@@ -9,6 +9,7 @@ mod bench;
 mod breakers;
 mod cdn;
 mod chaos;
+mod circles;
 mod command_line;
 mod crash;
 mod demo;

@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 use tessera_domain::PostId;
+use tessera_ports::back_off::BackOff;
 use tokio::time::Instant;
 
 /// While this many posts are set aside, no further ones are begun: then it is no single post's fault.
 const ENOUGH: usize = 64;
 /// A post that failed so often waits for the next round.
 const MOST_FAILURES: u32 = 5;
-/// How often the pause before the next attempt doubles, at most.
-const MOST_DOUBLINGS: u32 = 4;
+/// The longest pause before the next attempt, in first pauses.
+const LONGEST_PAUSE: u32 = 16;
 
 /// A post to embed, and what came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +31,14 @@ impl Attempt {
 
 /// The posts that are set aside.
 pub(super) struct SetAside {
-    pause: Duration,
+    pauses: BackOff,
     posts: BTreeMap<PostId, (Attempt, Instant)>,
 }
 
 impl SetAside {
     /// Nothing is set aside yet. The first pause is `pause`, the next ones twice as long each.
     pub fn new(pause: Duration) -> Self {
-        Self { pause, posts: BTreeMap::new() }
+        Self { pauses: BackOff::new(pause, pause * LONGEST_PAUSE), posts: BTreeMap::new() }
     }
 
     /// Sets a post aside whose attempt failed at `now`; says whether it will be tried again before the next round.
@@ -52,7 +53,7 @@ impl SetAside {
 
     /// Sets a post aside that was not tried at all at `now`: it is, however long that takes.
     pub fn put_off(&mut self, attempt: Attempt, now: Instant) {
-        let due = now + self.pause * 2_u32.pow(attempt.times.min(MOST_DOUBLINGS));
+        let due = now + self.pauses.longest(attempt.times.saturating_add(1));
         let again = Attempt { times: attempt.times.saturating_add(1), ..attempt };
         self.posts.insert(attempt.post_id, (again, due));
     }

@@ -3,7 +3,7 @@
 
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tessera_cluster::{Supervisor, supervisor::SupervisorArgs};
+use tessera_cluster::{Supervisor, SupervisorArgs};
 use tessera_domain::{
     image::RgbImage,
     media::{Variant, variant_key},

@@ -2,7 +2,7 @@
 
 use super::TokenHash;
 use crate::{App, AppResult};
-use tessera_actors::news::Outdated;
+use tessera_actors::broadcast::Outdated;
 
 impl App {
     /// Ends a session. Its token is refused from then on; by a node that cannot be reached, within seconds.

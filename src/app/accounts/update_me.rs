@@ -2,7 +2,7 @@
 
 use super::ProfileChange;
 use crate::{App, AppError, AppResult};
-use tessera_actors::news::Outdated;
+use tessera_actors::broadcast::Outdated;
 use tessera_domain::{
     UserId, text,
     user::{self, MAX_BIO_CHARS, User},

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 use tessera_actors::{
-    ActorError, AskError, Deadline,
+    ActorError, Deadline,
     timeline::{FeedPage, OpenFeed, PageRequest, SnapshotChoice},
 };
 use tessera_domain::{
@@ -275,8 +275,7 @@ impl App {
             limit: request.limit + SLACK,
             include_seen: request.include_seen,
         };
-        let deadline = || Deadline::after(TIMELINE_TIMEOUT);
-        let page = once_more(|| self.actors.timelines.open(user_id, open.clone(), deadline())).await?;
+        let page = self.actors.timelines.open(user_id, open, Deadline::after(TIMELINE_TIMEOUT)).await?;
         let opened = Skeleton::opened(page, below.unwrap_or_default(), request.include_seen);
         Ok(Skeleton { degraded: sources.degraded, ..opened })
     }
@@ -315,7 +314,7 @@ impl App {
         limit: usize,
     ) -> Result<Option<FeedPage>, ActorError> {
         let ask = PageRequest { snapshot, position, oldest_social, limit, include_seen: request.include_seen };
-        once_more(|| self.actors.timelines.page(user_id, ask, Deadline::after(TIMELINE_TIMEOUT))).await
+        self.actors.timelines.page(user_id, ask, Deadline::after(TIMELINE_TIMEOUT)).await
     }
 
     /// A feed without the timeline. What was seen is not known here, so posts may come again; recommended ones are
@@ -337,17 +336,5 @@ impl App {
             skeleton.degraded.extend(sources.degraded);
         }
         Ok(skeleton)
-    }
-}
-
-/// Asks a timeline, once more where its answer was lost or it restarted: it is there again, and one open feed too many
-/// hurts nobody. Any other error stands: who is overloaded is not asked again.
-async fn once_more<T, F>(ask: impl Fn() -> F) -> Result<T, ActorError>
-where
-    F: Future<Output = Result<T, ActorError>>,
-{
-    match ask().await {
-        Err(ActorError::Ask(AskError::Lost { .. } | AskError::Restarted { .. })) => ask().await,
-        answer => answer,
     }
 }

@@ -10,7 +10,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 impl App {
     /// Tells the timeline of `follower` that `followee` is (or is no longer) followed, so that the next feed
-    /// shows it. Called after the ledger committed; it never fails, because the outbox carries the same news
+    /// shows it. Called after the ledger committed; it never fails, because the outbox carries the same change
     /// and a timeline that nobody has loaded reads the ledger anyway.
     pub(crate) async fn timeline_follow_changed(&self, follower: UserId, followee: UserId, now_following: bool) {
         self.recommendation_memory.outdate(follower).await;

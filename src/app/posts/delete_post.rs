@@ -1,7 +1,7 @@
 //! Delete a post.
 
 use crate::{App, AppError, AppResult};
-use tessera_actors::news::Outdated;
+use tessera_actors::broadcast::Outdated;
 use tessera_domain::{PostId, UserId};
 use tessera_ports::ledger::ChangePostOutcome;
 

@@ -1,7 +1,7 @@
 //! Change what is written about a post.
 
 use crate::{App, AppError, AppResult, hydrate::HydratedPost};
-use tessera_actors::news::Outdated;
+use tessera_actors::broadcast::Outdated;
 use tessera_domain::{
     PostId, UserId,
     text::{self, MAX_ALT_TEXT_CHARS, MAX_CAPTION_CHARS},

@@ -18,9 +18,8 @@ use std::{
     time::Duration,
 };
 use tessera_cluster::{
-    ClusterNode, NodeName, Region, ShardMap,
+    ClusterNode, NodeName, Region, ShardMap, View,
     link::{CERTIFICATE_NAME, ClusterSecret, Link, LinkListener, LinkSettings, Peer, PeerChange},
-    placement::View,
 };
 use tokio::{
     sync::{broadcast, mpsc},

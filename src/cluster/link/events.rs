@@ -1,6 +1,6 @@
 //! What a link tells those who watch it.
 
-use super::dial::DialError;
+use super::dial_error::DialError;
 use crate::NodeName;
 use std::{net::SocketAddr, time::Duration};
 

@@ -6,7 +6,7 @@
 //!            ├─ dial task per peer with a higher name   (dial)
 //!            ├─ session per peer: outbox, pending       (session, outbox, pending, frame, transit)
 //!            └─ heartbeats                              (heartbeat)
-//! LinkListener ── TLS, hello ── the LinkNode behind it   (listener, tls, hello)
+//! LinkListener ── TLS, hello ── the LinkNode behind it   (listener, door, tls, handshake)
 //! ```
 //!
 //! **Who gets in.** Mutual TLS 1.3: either side shows a certificate of the cluster's authority that names
@@ -33,17 +33,20 @@
 //! **Logs.** `ractor_cluster` formats whole payloads at `debug`: give it no level below `info` ([`LOG_DIRECTIVE`]).
 
 mod dial;
+mod dial_error;
+mod door;
 mod events;
 mod frame;
 mod gateway;
+mod handshake;
 mod heartbeat;
-mod hello;
 mod listener;
 mod node;
 mod node_server;
 mod outbox;
 mod peers;
 mod pending;
+mod probe;
 mod session;
 mod settings;
 mod stream;
@@ -51,9 +54,9 @@ mod throttle;
 mod tls;
 mod transit;
 
-pub use dial::DialError;
+pub use dial_error::DialError;
 pub use events::{DownReason, Peer, PeerChange, PeerEvent, PeerState, PeerView};
-pub use hello::Refusal;
+pub use handshake::Refusal;
 pub use listener::LinkListener;
 pub use settings::{ClusterSecret, LinkError, LinkSettings};
 pub use tls::CERTIFICATE_NAME;
@@ -84,7 +87,9 @@ impl Link {
     /// # Errors
     /// Where the listener already carries a link, or the actors cannot start.
     pub async fn start(listener: &LinkListener, name: NodeName, inbound: Arc<dyn Inbound>) -> Result<Self, LinkError> {
-        Ok(Self(LinkNode::start(listener.door.clone(), name, inbound).await?))
+        let node = LinkNode::start(listener.door.clone(), name, inbound).await?;
+        node.tasks.spawn(heartbeat::keep(node.clone()));
+        Ok(Self(node))
     }
 
     /// The name it was started with.
@@ -95,7 +100,9 @@ impl Link {
     /// Replaces the list of peers (this node itself may be among them). Those that are new are dialled, if this node is
     /// the one that dials; sessions with those that are no longer listed are closed, and they are refused from now on.
     pub fn set_peers(&self, peers: Vec<Peer>) {
-        self.0.set_peers(peers);
+        for (peer, cancelled) in self.0.set_peers(peers) {
+            self.0.tasks.spawn(dial::keep_dialling(self.0.clone(), peer, cancelled));
+        }
     }
 
     /// What happens from now on. A watcher that falls far behind is told so, and looks at [`Link::peers`].

@@ -1,14 +1,13 @@
 //! One incarnation of this node, as its peers meet it: from start to stop.
 
 use super::{
-    dial,
+    door::Door,
     events::{DownReason, Peer, PeerChange, PeerEvent},
     gateway::Router,
-    heartbeat,
-    hello::{self, Hello, Refusal},
-    listener::{Door, HANDSHAKE_TIMEOUT},
+    handshake::{self, HANDSHAKE_TIMEOUT, Hello, Refusal},
     node_server::{LinkActors, Opening},
     peers::Peers,
+    probe::probe,
     session::{Agreement, Session},
     settings::LinkError,
     stream::SessionStream,
@@ -49,14 +48,14 @@ pub(super) struct LinkNode {
 }
 
 impl LinkNode {
-    /// Starts the actors, the heartbeats and, last, lets connections in.
+    /// Starts the actors and, last, lets connections in.
     pub(super) async fn start(
         door: Arc<Door>,
         name: NodeName,
         inbound: Arc<dyn Inbound>,
     ) -> Result<Arc<Self>, LinkError> {
-        if let Some(running) = door.running() {
-            return Err(LinkError::Running { running });
+        if let Some(running) = door.behind() {
+            return Err(LinkError::Running { running: running.name.clone() });
         }
         let router = Arc::new(Router::new(inbound));
         let (actors, ends) = LinkActors::start(&name, cookie(door.settings.secret.bytes()), router.clone()).await?;
@@ -75,7 +74,6 @@ impl LinkNode {
             sent: metrics::counter!("tessera_link_frames_sent_total"),
             door,
         });
-        node.tasks.spawn(heartbeat::keep(node.clone()));
         tokio::spawn(node.clone().watch(ends));
         if let Err(error) = node.door.open(&node) {
             node.stop().await;
@@ -84,23 +82,22 @@ impl LinkNode {
         Ok(node)
     }
 
-    /// Replaces the list of peers.
-    pub(super) fn set_peers(self: &Arc<Self>, peers: Vec<Peer>) {
+    /// Replaces the list of peers. Gives those to dial from now on, with what ends it.
+    pub(super) fn set_peers(&self, peers: Vec<Peer>) -> Vec<(Peer, CancellationToken)> {
         if self.stopping.is_cancelled() {
-            return;
+            return Vec::new();
         }
-        for (peer, cancelled) in self.peers.list(&self.name, peers) {
-            self.tasks.spawn(dial::keep_dialling(self.clone(), peer, cancelled));
-        }
+        let to_dial = self.peers.list(&self.name, peers);
         if self.stopping.is_cancelled() {
             self.peers.hang_up();
         }
+        to_dial
     }
 
     /// Whether to let a node in, and in which wire version to speak with it.
     pub(super) fn judge(&self, hello: &Hello) -> Result<u16, Refusal> {
         let ours = (WIRE_OLDEST, self.door.settings.wire_newest);
-        let wire = hello::common_wire(ours, (hello.wire_oldest, hello.wire_newest))?;
+        let wire = handshake::common_wire(ours, (hello.wire_oldest, hello.wire_newest))?;
         self.peers.judge(&self.name, hello)?;
         Ok(wire)
     }
@@ -132,8 +129,11 @@ impl LinkNode {
         let _ = timeout(HANDSHAKE_TIMEOUT, opening.gone).await;
         self.actors.forget(&label);
         let peer = self.peers.end(&session);
-        if let (Some(peer), Some(reason), false) = (peer, session.reason(), session.agreement.dialled) {
-            dial::probe(&self, &peer, reason).await;
+        let broke = matches!(session.reason(), Some(DownReason::Broken { .. }));
+        if let Some(peer) = peer.filter(|_| broke && !session.agreement.dialled)
+            && let Some(error) = probe(peer.address).await
+        {
+            self.tell(&peer.name, PeerChange::Unreachable { error });
         }
     }
 

@@ -1,9 +1,9 @@
 //! The table of peers: who is listed, who knocks before being listed, and who has which session. No I/O.
 
 use super::{
-    dial::DialError,
+    dial_error::DialError,
     events::{DownReason, Peer, PeerState, PeerView},
-    hello::{Hello, Refusal},
+    handshake::{Hello, Refusal},
     session::Session,
 };
 use crate::NodeName;

@@ -1,7 +1,7 @@
 //! What a link is set up with, and how that fails.
 
 use crate::{
-    shard_map::NodeName,
+    NodeName,
     wire::{WIRE_NEWEST, WIRE_OLDEST},
 };
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};

@@ -5,7 +5,7 @@ mod watch;
 
 use crate::{
     AskError, Call, ClusterNode, Deadline, Entity, EntityContext, EntityKey, Handle, NodeName, Passivation, Region,
-    RegionSettings, Reply, RestartIntensity, Spread, Supervisor, supervisor::SupervisorArgs,
+    RegionSettings, Reply, RestartIntensity, Spread, Supervisor, SupervisorArgs,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};

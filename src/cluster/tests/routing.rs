@@ -2,11 +2,9 @@
 
 use super::{Add, Counting, Key, Saved, restarts, settings, soon};
 use crate::{
-    AskError, Call, ClusterNode, Deadline, NodeName, NodeService, Region, RemoteCall, Spread, Supervisor,
-    node::encode,
-    placement::View,
-    supervisor::SupervisorArgs,
-    transport::{Inbound, RemoteError, Request, Responder, Transport},
+    AskError, Call, ClusterNode, Deadline, EntityContext, Handle, NodeName, NodeService, Region, RemoteCall, Reply,
+    Spread, Supervisor, SupervisorArgs, View,
+    transport::{Inbound, RemoteError, Request, Responder, Transport, encode},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -48,6 +46,33 @@ impl Call for NewerThanYou {
 
 impl RemoteCall for NewerThanYou {
     const METHOD: u16 = 1_002;
+}
+
+/// Panics so many times, and then says how often it was tried.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stumble {
+    times: u64,
+    is_repeatable: bool,
+}
+
+impl Call for Stumble {
+    type Answer = u64;
+
+    fn is_repeatable(&self) -> bool {
+        self.is_repeatable
+    }
+}
+
+impl RemoteCall for Stumble {
+    const METHOD: u16 = 1_003;
+}
+
+impl Handle<Stumble> for Counting {
+    fn handle(&mut self, call: Stumble, reply: Reply<u64>, context: &EntityContext<Self>) {
+        let tried = *self.durable.lock().entry(context.key().0).and_modify(|tried| *tried += 1).or_insert(1);
+        assert!(tried > call.times, "asked for");
+        reply.send(tried);
+    }
 }
 
 /// The nodes that can be reached, by name.
@@ -119,6 +144,7 @@ async fn node(network: &Arc<Network>, this: &str, saved: &Arc<Saved>) -> TestNod
     let node = ClusterNode::starting_with(view(this, 0, &[]));
     let region = Region::new(saved.clone(), settings(), node.clone(), Spread::OverNodes, root.get_cell());
     region.serve::<Add>();
+    region.serve::<Stumble>();
     let heard = Arc::new(AtomicU64::new(0));
     let ear = heard.clone();
     let service = NodeService::new(node.clone(), "ear", move |Hear(number), _| {
@@ -218,6 +244,21 @@ async fn who_asks_the_wrong_node_is_told_and_finds_the_right_one() {
     let (sender, receiver) = oneshot::channel();
     b.node.serve(&name("a"), stale, soon(), Responder::new(move |answer| drop(sender.send(answer))));
     assert_eq!(receiver.await.expect("answers"), Err(RemoteError::Moved { epoch: 7 }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_does_no_harm_is_made_once_more_where_its_entity_restarted() {
+    let (_, saved, a, b) = pair().await;
+    for owner in [&a, &b] {
+        let keys: Vec<Key> = (0..1_000).map(Key).filter(|key| is_at(owner, *key)).take(3).collect();
+        let call = async |key, times, is_repeatable| {
+            let answer = a.region.call(key, soon(), Stumble { times, is_repeatable }).await;
+            (answer.ok(), saved.lock().get(&key.0).copied())
+        };
+        assert_eq!(call(keys[0], 1, true).await, (Some(2), Some(2)));
+        assert_eq!(call(keys[1], 1, false).await, (None, Some(1)), "it may have been handled");
+        assert_eq!(call(keys[2], 9, true).await, (None, Some(2)), "it panics because of the call");
+    }
 }
 
 fn is_at(node: &TestNode, key: Key) -> bool {

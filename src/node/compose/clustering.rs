@@ -7,9 +7,8 @@ use crate::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tessera_app::{IdSource, hydrate::NodeCaches};
 use tessera_cluster::{
-    ClusterKeeper, ClusterNode, JoinError, KeeperHooks, KeeperSettings, NodeName, ShardMap,
+    ClusterKeeper, ClusterNode, JoinError, KeeperHooks, KeeperSettings, NodeName, ShardMap, View,
     link::{ClusterSecret, LinkListener, LinkSettings},
-    placement::View,
     wire::WIRE_NEWEST,
 };
 use tessera_ports::Membership;

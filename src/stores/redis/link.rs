@@ -33,14 +33,14 @@ use std::{
     },
     time::Duration,
 };
-use tessera_ports::{Determinacy, StoreError, StoreResult};
+use tessera_ports::{Determinacy, StoreError, StoreResult, back_off::BackOff};
 use tokio::{
     sync::{Notify, Semaphore},
     time::Instant,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const PAUSES: BackOff = BackOff::new(FIRST_PAUSE, Duration::from_secs(1));
 /// A dial is several round trips; so many connect time-outs are the most it may take.
 const DIAL_ROUNDS: u32 = 4;
 
@@ -136,7 +136,7 @@ impl Link {
 
 /// Keeps the connections open and sends what is pending, until it is aborted.
 pub(super) async fn keep(link: Arc<Link>) {
-    let mut pause = FIRST_PAUSE;
+    let mut failures = 0_u32;
     loop {
         let began = Instant::now();
         let restored = link.restore().await;
@@ -145,7 +145,7 @@ pub(super) async fn keep(link: Arc<Link>) {
             Err(_) => link.pending_writes.is_empty(),
         };
         if restored.is_ok() && settled {
-            pause = FIRST_PAUSE;
+            failures = 0;
             link.wake.notified().await;
             // While slots move, every call may find the map outdated: it is read now and then, not for each of them.
             tokio::time::sleep_until(began + FIRST_PAUSE).await;
@@ -154,8 +154,8 @@ pub(super) async fn keep(link: Arc<Link>) {
         if let Err(failure) = restored {
             tracing::debug!(redis = %link.dialer.address, failure, "not all of Redis is reachable");
         }
-        tokio::time::sleep(pause.mul_f32(rand::random_range(0.75..1.25))).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        failures = failures.saturating_add(1);
+        tokio::time::sleep(PAUSES.pause(failures)).await;
     }
 }
 

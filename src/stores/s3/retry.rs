@@ -3,11 +3,10 @@
 use super::error::unavailable;
 use std::future::Future;
 use std::time::Duration;
-use tessera_ports::{Determinacy, StoreError, StoreResult};
+use tessera_ports::{Determinacy, StoreError, StoreResult, back_off::BackOff};
 
-/// Pause before the second attempt; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The pauses between attempts.
+const PAUSES: BackOff = BackOff::new(Duration::from_millis(50), Duration::from_secs(2));
 
 /// Runs `call` until it succeeds, fails for good, or has failed `max_attempts` times.
 ///
@@ -29,7 +28,7 @@ where
         if attempt >= max_attempts || !error.is_transient() {
             return Err(settle(error, maybe_done));
         }
-        tokio::time::sleep(pause_after(attempt)).await;
+        tokio::time::sleep(PAUSES.pause(attempt)).await;
         attempt += 1;
     }
 }
@@ -40,10 +39,4 @@ fn settle(error: StoreError, maybe_done: bool) -> StoreError {
         return unavailable(Determinacy::Unknown, format!("after an attempt of unknown outcome: {error}"));
     }
     error
-}
-
-/// Exponential, with full jitter so that callers that failed together do not return together.
-fn pause_after(attempt: u32) -> Duration {
-    let longest = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE);
-    longest.mul_f64(rand::random::<f64>())
 }

@@ -1,6 +1,6 @@
 //! The first words, over a pipe.
 
-use super::super::hello::{Handshake, Hello, HelloError, Refusal, Reply, common_wire};
+use super::super::handshake::{Handshake, Hello, HelloError, Refusal, Reply, common_wire};
 use tokio::io::{AsyncWriteExt, duplex};
 
 const MATERIAL: [u8; 40] = [5; 40];

@@ -3,7 +3,7 @@
 use super::harness::Authority;
 use crate::{
     ClusterKeeper, ClusterNode, KeeperHooks, KeeperSettings, NodeName, Phase, RestartIntensity, ShardMap, Supervisor,
-    link::LinkListener, placement::View, supervisor::SupervisorArgs,
+    SupervisorArgs, View, link::LinkListener,
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;

@@ -2,7 +2,7 @@
 
 use super::super::{
     events::Peer,
-    hello::{Hello, Refusal},
+    handshake::{Hello, Refusal},
     peers::Peers,
 };
 use super::harness::name;

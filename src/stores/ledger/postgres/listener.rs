@@ -8,7 +8,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use std::{sync::Arc, time::Duration};
-use tessera_ports::ledger::LedgerWakes;
+use tessera_ports::{back_off::BackOff, ledger::LedgerWakes};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +19,8 @@ pub(super) const MEMBERS_CHANNEL: &str = "tessera_members";
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 /// How long connecting, or the answer to a test, may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+/// The pauses between attempts to connect.
+const RECONNECT: BackOff = BackOff::new(Duration::from_millis(50), Duration::from_secs(2));
 
 /// Starts the task that listens.
 pub(super) fn start(
@@ -32,14 +32,14 @@ pub(super) fn start(
 ) {
     let ears = Ears { origin, wakes, members_changed };
     tokio::spawn(stop.run_until_cancelled_owned(async move {
-        let mut backoff = FIRST_BACKOFF;
+        let mut failures = 0_u32;
         loop {
-            match listen(&connect, &ears, &mut backoff).await {
+            match listen(&connect, &ears, &mut failures).await {
                 Ok(()) => tracing::debug!("the listener lost its connection"),
                 Err(error) => tracing::debug!(%error, "the listener has no connection"),
             }
-            tokio::time::sleep(backoff).await;
-            backoff = (backoff * 2).min(LONGEST_BACKOFF);
+            failures = failures.saturating_add(1);
+            tokio::time::sleep(RECONNECT.pause(failures)).await;
         }
     }));
 }
@@ -69,7 +69,7 @@ impl Ears {
 }
 
 /// Listens on one connection until it is lost.
-async fn listen(connect: &PgConnectOptions, ears: &Ears, backoff: &mut Duration) -> sqlx::Result<()> {
+async fn listen(connect: &PgConnectOptions, ears: &Ears, failures: &mut u32) -> sqlx::Result<()> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ANSWER_LIMIT)
@@ -79,7 +79,7 @@ async fn listen(connect: &PgConnectOptions, ears: &Ears, backoff: &mut Duration)
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     listener.listen_all([OUTBOX_CHANNEL, MEDIA_JOBS_CHANNEL, MEMBERS_CHANNEL]).await?;
-    *backoff = FIRST_BACKOFF;
+    *failures = 0;
     ears.hear_everything();
     loop {
         match timeout(PROBE_INTERVAL, listener.try_recv()).await {

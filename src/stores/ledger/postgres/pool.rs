@@ -11,7 +11,6 @@ use super::{
 };
 use crate::ledger::{Pool, Row, Statement, Value};
 use futures::{FutureExt, future::BoxFuture};
-use rand::Rng;
 use sqlx::{
     Arguments, Connection, Executor, PgConnection, Postgres,
     pool::PoolConnection,
@@ -25,7 +24,7 @@ use std::{
     },
     time::Duration,
 };
-use tessera_ports::{Determinacy, StoreError, StoreResult};
+use tessera_ports::{Determinacy, StoreError, StoreResult, back_off::BackOff};
 use tokio::runtime::Handle;
 
 /// How often a statement or transaction is tried, the first time included.
@@ -236,10 +235,12 @@ fn add_all(arguments: &mut PgArguments, values: &[Value]) -> StoreResult<()> {
     Ok(())
 }
 
+/// The pauses between tries.
+const PAUSES: BackOff = BackOff::new(Duration::from_millis(4), Duration::from_millis(256));
+
 /// A short wait before the next try, longer each time and never the same for two.
 pub(super) async fn pause(tries: u32) {
-    let milliseconds = rand::rng().random_range(1..=4_u64 << tries.min(6));
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    tokio::time::sleep(PAUSES.pause(tries.saturating_add(1))).await;
 }
 
 /// A connection out of a pool. It goes back when it is dropped, in the background and within [`RETURN_LIMIT`], rolled
