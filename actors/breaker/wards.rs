@@ -1,8 +1,7 @@
 //! What stands behind a breaker and can be restarted: its wards.
 
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-use tessera_cluster::{Call, ClusterNode, Entity, EntityVitals, NodeService, Region};
+use tessera_cluster::{Call, Entity, EntityVitals, NodeService, Region};
 
 /// How what stands behind a breaker goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,16 +66,6 @@ impl Call for WardComplaint {
 
 /// Complaints that cross from node to node. Cheap to clone.
 pub(crate) type WardComplaints = NodeService<WardComplaint>;
-
-/// Serves complaints on this node by `breakers`.
-pub(super) fn complaints(node: Arc<ClusterNode>, breakers: super::Breakers) -> WardComplaints {
-    NodeService::new(node, "breaker", move |WardComplaint { breaker, ward, symptom }, _| {
-        if let Some(breaker) = breakers.find(&breaker) {
-            breaker.complain(Complaint { ward, symptom, is_from_here: false });
-        }
-        std::future::ready(Ok(()))
-    })
-}
 
 /// The entities of a region as wards.
 pub(super) struct RegionWards<E: Entity, K> {

@@ -5,7 +5,8 @@
 
 use super::{
     actor::TimelineActor,
-    message::{FeedPage, OpenFeed, PageRequest, TimelineMessage},
+    message::TimelineMessage,
+    requests::{FeedPage, OpenFeed, PageRequest},
 };
 use serde::{Deserialize, Serialize};
 use tessera_cluster::{Call, Entity, EntityContext, Handle, Reply};

@@ -1,6 +1,6 @@
 //! The pure state machine of a timeline: entries, what was seen, opened feeds (docs/functions.md, sections 2 and 3).
 
-use super::message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice};
+use super::requests::{FeedPage, OpenFeed, PageRequest, SnapshotChoice};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet, VecDeque};
 use tessera_domain::{

@@ -10,13 +10,15 @@ pub(crate) mod calls;
 mod codec;
 mod core;
 mod message;
+mod requests;
 mod resident_index;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{TimelineActor, TimelineArgs};
 pub use core::{MAX_ENTRIES, MAX_FEED_ENTRIES};
-pub use message::{FeedPage, OpenFeed, PageRequest, SnapshotChoice, TimelineMessage};
+pub use message::TimelineMessage;
+pub use requests::{FeedPage, OpenFeed, PageRequest, SnapshotChoice};
 pub use resident_index::ResidentIndex;
 
 use self::calls::{ChangeCelebrity, ChangeFollow, ListNewest, ListUnseen, MarkServed, PassOlder, Push, Remove};

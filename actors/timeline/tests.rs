@@ -3,7 +3,7 @@
 use super::{
     ResidentIndex, TimelineArgs, TimelineRef, codec,
     core::{MAX_ENTRIES, TimelineCore},
-    message::{OpenFeed, PageRequest, SnapshotChoice},
+    requests::{OpenFeed, PageRequest, SnapshotChoice},
     resident_index::Registration,
 };
 use crate::{

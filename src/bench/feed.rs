@@ -4,6 +4,7 @@ use super::{
     child::{ChildProcess, ChildRole},
     client::{Call, Connection},
     feed_mix, feed_recommendations,
+    feed_world::FeedWorld,
     graph::{Graph, REED98_USERS},
     load::{self, Worker},
     options::{CommonOptions, LoadOptions, scratch_folder},
@@ -14,7 +15,6 @@ use crate::{Failure, MeasuredNode};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{path::PathBuf, sync::Arc};
-use tempfile::TempDir;
 use tessera_domain::hash::SeededRandom;
 
 /// Posts on a page.
@@ -50,15 +50,6 @@ pub struct FeedArguments {
     /// Lists of recommendations instead, one for everybody, each made anew
     #[arg(long, conflicts_with = "mix")]
     recommendations: bool,
-}
-
-/// A seeded node.
-pub struct FeedWorld {
-    /// Dropped before its folder.
-    pub node: ChildProcess,
-    /// Who is there.
-    pub people: Arc<[Person]>,
-    folder: TempDir,
 }
 
 /// Measures and reports.

@@ -6,7 +6,7 @@
 use super::{
     client::{Call, Connection},
     compose_post::Composer,
-    feed::FeedWorld,
+    feed_world::FeedWorld,
     load::{self, Worker},
     options::LoadOptions,
     report::Report,

@@ -5,7 +5,7 @@
 
 use super::{
     client::{Answer, Call, Connection},
-    feed::FeedWorld,
+    feed_world::FeedWorld,
     load::{Measured, Measurement},
     process,
     report::Report,

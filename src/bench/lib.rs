@@ -9,10 +9,12 @@ mod child;
 mod client;
 mod compose_post;
 mod deletion;
+mod failure;
 mod fanout;
 mod feed;
 mod feed_mix;
 mod feed_recommendations;
+mod feed_world;
 mod floor;
 mod graph;
 mod likes;
@@ -29,6 +31,7 @@ mod seed;
 
 use clap::{Args, Subcommand};
 use deletion::DeletionArguments;
+pub use failure::Failure;
 use fanout::FanoutArguments;
 use feed::FeedArguments;
 use likes::LikesArguments;
@@ -38,25 +41,6 @@ use messages::MessagesArguments;
 use roles::RoleArguments;
 use search::SearchArguments;
 use tokio::signal::unix::{SignalKind, signal};
-
-/// Why a bench ends early: words for whoever runs it, and the exit code.
-#[derive(Debug)]
-pub struct Failure {
-    /// What happened and what to do.
-    pub message: String,
-    /// 2 where the bench could not start, 1 for everything later, 128 and the number of the signal that ended it.
-    pub code: u8,
-}
-
-impl Failure {
-    fn start_up(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
-    }
-
-    fn running(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 1 }
-    }
-}
 
 /// Arguments of `tessera bench`.
 #[derive(Debug, Args)]

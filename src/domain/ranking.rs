@@ -5,13 +5,6 @@
 
 use crate::feed::Candidate;
 
-/// Added to the score of a post younger than [`FRESH_HOURS`] (docs/functions.md, section 6).
-pub const FRESHNESS_BONUS: f64 = 0.1;
-/// Posts younger than this count as fresh.
-pub const FRESH_HOURS: i64 = 6;
-/// Most recommended posts per author in one feed (docs/functions.md, section 6).
-pub const MAX_PER_AUTHOR: usize = 2;
-
 /// Merges candidates of several sources into one list, newest first, each post once.
 ///
 /// The first list that names a post decides its source, so pushed copies win over pulled ones.

@@ -1,12 +1,7 @@
 //! Recommendations: where candidates come from, why one is shown, and the business rules
 //! (docs/functions.md, section 6).
 
-use crate::{
-    Timestamp, UserId,
-    post::PostRef,
-    ranking::{FRESH_HOURS, FRESHNESS_BONUS, MAX_PER_AUTHOR},
-    time::HOUR_MS,
-};
+use crate::{Timestamp, UserId, post::PostRef, time::HOUR_MS};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
@@ -14,6 +9,12 @@ use std::{
     ops::{BitOr, BitOrAssign},
 };
 
+/// Added to the score of a post younger than [`FRESH_HOURS`] (docs/functions.md, section 6).
+pub const FRESHNESS_BONUS: f64 = 0.1;
+/// Posts younger than this count as fresh.
+pub const FRESH_HOURS: i64 = 6;
+/// Most recommended posts per author in one feed (docs/functions.md, section 6).
+pub const MAX_PER_AUTHOR: usize = 2;
 /// Taken from the score of a post similar to what the viewer saw lately.
 pub const SIMILARITY_PENALTY: f64 = 0.05;
 

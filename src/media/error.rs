@@ -1,7 +1,9 @@
 //! What can be wrong with an upload, in words for the person who uploaded it.
 
-use crate::sample::MIN_CROP_SIDE;
 use crate::{ForeignFormat, ImageFormat};
+
+/// The least side of a crop, in pixels of the original.
+pub(crate) const MIN_CROP_SIDE: u32 = 8;
 
 const OTHERWISE: &str = "Please upload a JPEG, PNG, WebP, GIF or AVIF.";
 

@@ -11,7 +11,7 @@ use crate::{ImageFormat, Limits, MediaError, color};
 pub fn check_headers(bytes: &[u8], format: ImageFormat) -> Result<(), MediaError> {
     let limits = Limits::default();
     let header = read_header(bytes, format, &limits)?;
-    limits.check_header(&header)?;
+    header.check(&limits)?;
     assert!(header.frames > 0 && header.upright_size().0 > 0, "what passes has a picture");
     Ok(())
 }

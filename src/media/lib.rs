@@ -19,11 +19,13 @@ mod color;
 mod decode;
 mod dominant_color;
 mod encode;
+mod encoded;
 mod error;
 mod focus;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod header;
+mod hostile;
 mod limits;
 mod perceptual_hash;
 mod process;
@@ -35,8 +37,9 @@ mod tests;
 pub mod video;
 
 pub use encode::encode_jpeg;
+pub use encoded::EncodedImage;
 pub use error::MediaError;
 pub use limits::Limits;
-pub use process::{EncodedImage, ProcessedImage, process_image};
+pub use process::{ProcessedImage, process_image};
 pub use sample::{Crop, sample_image};
 pub use sniff::{ForeignFormat, ImageFormat, sniff, sniff_unsupported};

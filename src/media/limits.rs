@@ -1,7 +1,6 @@
 //! What an upload may cost, checked on the header before any pixel is decoded.
 
 use crate::MediaError;
-use crate::header::Header;
 
 /// Bounds on one picture. All are checked before decoding, from the bytes' length and the file's headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,29 +48,5 @@ impl Limits {
             }
             _ => Ok(()),
         }
-    }
-
-    pub(crate) fn check_header(&self, header: &Header) -> Result<(), MediaError> {
-        let Header { format, width, height, .. } = *header;
-        if width == 0 || height == 0 {
-            return Err(MediaError::corrupt(format, "a side of zero pixels"));
-        }
-        if width > self.max_dimension || height > self.max_dimension {
-            return Err(MediaError::DimensionsTooLarge { width, height, max_dimension: self.max_dimension });
-        }
-        let actual_pixels = u64::from(width) * u64::from(height);
-        if actual_pixels > self.max_pixels {
-            return Err(MediaError::TooManyPixels { actual_pixels, max_pixels: self.max_pixels });
-        }
-        if header.frames > self.max_frames {
-            return Err(MediaError::TooManyFrames { max_frames: self.max_frames });
-        }
-        if header.decode_bytes > self.max_alloc_bytes {
-            return Err(MediaError::NeedsTooMuchMemory {
-                needed_bytes: header.decode_bytes,
-                max_alloc_bytes: self.max_alloc_bytes,
-            });
-        }
-        Ok(())
     }
 }

@@ -1,7 +1,5 @@
 //! The whole of image processing: one decode, one chain of resizes, six results.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use tessera_domain::image::RgbImage;
 
 use crate::animation::encode_animation;
@@ -9,17 +7,17 @@ use crate::avif::encode_avif;
 use crate::decode::{Decoded, Needs, decode};
 use crate::dominant_color::dominant_color;
 use crate::encode::{blurhash, encode_jpeg, encode_webp};
+use crate::encoded::{EncodedImage, MEDIUM_SIDE};
 use crate::focus::find_focus;
 use crate::header::{Header, read_header};
+use crate::hostile::{check_type, guarded};
 use crate::perceptual_hash::perceptual_hash;
 use crate::raster::{Raster, fit_size};
 use crate::sample::sample_of;
-use crate::{ImageFormat, Limits, MediaError, color, sniff, sniff_unsupported};
+use crate::{ImageFormat, Limits, MediaError, color};
 
 /// Side of the box of the large JPEG, in pixels (docs/functions.md, section 5, has all sizes and qualities).
 const LARGE_SIDE: u32 = 1080;
-/// Side of the box of the medium JPEG, the AVIF, the WebP and the animation, in pixels.
-pub(crate) const MEDIUM_SIDE: u32 = 640;
 /// Side of the square thumbnail, in pixels.
 const THUMBNAIL_SIDE: u32 = 150;
 
@@ -32,16 +30,6 @@ const WEBP_QUALITY: f32 = 80.0;
 const WEBP_METHOD: i32 = 3;
 /// libaom's `cq-level` that looks, by SSIMULACRA2, as "quality 75" does at the default effort of common software.
 const AVIF_QUANTIZER: u8 = 8;
-
-/// One file to be served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncodedImage {
-    pub bytes: Vec<u8>,
-    pub width: u32,
-    pub height: u32,
-    /// Media type, such as `image/avif`.
-    pub content_type: &'static str,
-}
 
 /// What becomes of an uploaded picture: upright, in sRGB, without any metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,25 +94,6 @@ pub fn process_image(
     guarded(format, || process(bytes, format, limits, progress))
 }
 
-/// Runs what may meet a hostile file: a panic is the file's fault.
-pub(crate) fn guarded<T>(format: ImageFormat, work: impl FnOnce() -> Result<T, MediaError>) -> Result<T, MediaError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(MediaError::corrupt(format, "the decoder panicked")))
-}
-
-/// The format of the content, which must be accepted and be the declared one.
-pub(crate) fn check_type(bytes: &[u8], declared_content_type: &str) -> Result<ImageFormat, MediaError> {
-    let Some(actual) = sniff(bytes) else {
-        return Err(match sniff_unsupported(bytes) {
-            Some(format) => MediaError::UnsupportedFormat { format },
-            None => MediaError::UnknownFormat,
-        });
-    };
-    if ImageFormat::from_content_type(declared_content_type) != Some(actual) {
-        return Err(MediaError::TypeMismatch { declared: declared_content_type.to_owned(), actual });
-    }
-    Ok(actual)
-}
-
 fn process(
     bytes: &[u8],
     format: ImageFormat,
@@ -132,7 +101,7 @@ fn process(
     progress: &dyn Fn(u8),
 ) -> Result<ProcessedImage, MediaError> {
     let header = read_header(bytes, format, limits)?;
-    limits.check_header(&header)?;
+    header.check(limits)?;
     progress(5);
     let needs = Needs { box_side: LARGE_SIDE, square_side: THUMBNAIL_SIDE };
     let decoded = decode(bytes, &header, &needs, limits)?;

@@ -4,18 +4,16 @@ use image::metadata::Orientation;
 use tessera_domain::image::RgbImage;
 
 use crate::decode::{Needs, decode};
+use crate::error::MIN_CROP_SIDE;
 use crate::focus::Focus;
 use crate::header::read_header;
+use crate::hostile::{check_type, guarded};
 use crate::perceptual_hash::perceptual_hash;
-use crate::process::{check_type, guarded};
 use crate::raster::{Raster, fit_size};
 use crate::{ImageFormat, Limits, MediaError, color};
 
 /// Side of the box of a sample, in pixels.
 const SAMPLE_SIDE: u32 = 320;
-
-/// The least side of a crop, in pixels of the original.
-pub(crate) const MIN_CROP_SIDE: u32 = 8;
 
 /// A part of an upright picture, in parts of its sides from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,7 +86,7 @@ fn sample(
     crop: Option<Crop>,
 ) -> Result<(RgbImage, u64), MediaError> {
     let header = read_header(bytes, format, limits)?;
-    limits.check_header(&header)?;
+    header.check(limits)?;
     let upright_size = header.upright_size();
     let crop = crop.unwrap_or(Crop::WHOLE).check(upright_size)?;
     let decoded = decode(bytes, &header, &needs_of(crop, upright_size), limits)?;

@@ -6,6 +6,7 @@ mod compose;
 mod config;
 mod ctl;
 mod demo;
+mod failure;
 mod gauges;
 mod hooks;
 mod maintain;
@@ -18,6 +19,7 @@ mod train;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use config::Config;
+pub use failure::Failure;
 use std::{io::Write, process::ExitCode, time::Duration};
 
 // Actors come and go: an allocator that gives memory back matters more than a fast one.
@@ -26,27 +28,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long work off the async threads may go on once a command has ended.
 const LAST_TASKS: Duration = Duration::from_secs(1);
-
-/// What ends a command: words for the operator and the exit code.
-#[derive(Debug)]
-pub struct Failure {
-    /// What happened and what to do.
-    pub message: String,
-    /// 2 for start-up problems and wrong use, 1 for everything later.
-    pub code: u8,
-}
-
-impl Failure {
-    /// A problem that kept the command from starting.
-    pub fn start_up(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
-    }
-
-    /// A problem while the command ran.
-    pub fn running(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 1 }
-    }
-}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -15,11 +15,11 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tessera_cluster::Deadline;
-use tessera_domain::breaker::{BreakerMetrics, BreakerState, Outcome};
-use tessera_ports::{Cdn, Determinacy, StoreResult};
+use tessera_domain::breaker::{BreakerMetrics, BreakerSettings, BreakerState, OpenWait, Outcome, WindowSize};
+use tessera_ports::{Cdn, Determinacy, StoreError, StoreResult};
 
 const OPEN: Duration = Duration::from_millis(200);
 

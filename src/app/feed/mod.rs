@@ -14,6 +14,7 @@
 //! and named in `degraded`.
 
 mod get_feed;
+mod memory;
 mod ranked;
 mod served;
 mod skeleton;
@@ -21,7 +22,7 @@ mod sources;
 mod walk;
 
 pub use get_feed::{Feed, FeedItem, FeedRequest, FeedStart, MAX_OFFSET};
-pub(crate) use sources::FeedMemory;
+pub(crate) use memory::FeedMemory;
 pub use tessera_domain::feed::{Source, SourceKind};
 
 /// A part that a feed was served without.

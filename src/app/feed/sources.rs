@@ -2,7 +2,6 @@
 
 use super::Degraded;
 use crate::{App, AppError, AppResult, hydrate::RECENT_PER_AUTHOR, recommendations::WantedFor};
-use moka::future::Cache;
 use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{
@@ -22,8 +21,6 @@ const PULLED_TIMEOUT: Duration = Duration::from_secs(1);
 const OWN_POSTS: usize = 50;
 /// Newest public posts that are looked at.
 const NEWEST_PUBLIC: usize = 200;
-/// How long the newest public posts are believed.
-const NEWEST_PUBLIC_TTL: Duration = Duration::from_secs(2);
 /// Ads asked for; a feed of 2,000 places uses a tenth of them at the most.
 const AD_CANDIDATES: usize = 50;
 
@@ -36,17 +33,6 @@ pub(super) struct Sources {
     pub(super) recommended: Vec<Candidate>,
     pub(super) ads: Vec<Candidate>,
     pub(super) degraded: Vec<Degraded>,
-}
-
-/// What feeds remember on this node.
-pub(crate) struct FeedMemory {
-    newest_public: Cache<(), Arc<[PostRef]>>,
-}
-
-impl Default for FeedMemory {
-    fn default() -> Self {
-        Self { newest_public: Cache::builder().max_capacity(1).time_to_live(NEWEST_PUBLIC_TTL).build() }
-    }
 }
 
 impl App {

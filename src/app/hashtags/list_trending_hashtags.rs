@@ -2,7 +2,6 @@
 
 use crate::{App, AppError, AppResult, hydrate::Context};
 use futures::{StreamExt, TryStreamExt, stream};
-use moka::future::Cache;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{PostId, UserId};
@@ -12,21 +11,8 @@ const TRENDING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The newest posts of a hashtag that are looked at for one that the viewer may see.
 const NEWEST_POSTS: usize = 20;
-/// How long the newest posts of a hashtag are believed: how late a deletion may show in a list on this node.
-const NEWEST_POSTS_TTL: Duration = Duration::from_secs(2);
-/// Hashtags whose newest posts are remembered.
-const REMEMBERED_HASHTAGS: u64 = 1_000;
 /// Hashtags read at the same time for one request.
 const CONCURRENT_READS: usize = 8;
-
-/// The newest posts of hashtags that trend, as remembered on this node: its readers share one read.
-pub(crate) struct HashtagMemory(Cache<Arc<str>, Arc<[PostId]>>);
-
-impl Default for HashtagMemory {
-    fn default() -> Self {
-        Self(Cache::builder().max_capacity(REMEMBERED_HASHTAGS).time_to_live(NEWEST_POSTS_TTL).build())
-    }
-}
 
 /// A hashtag that trends.
 #[derive(Debug, Clone, PartialEq)]

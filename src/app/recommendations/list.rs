@@ -1,6 +1,9 @@
 //! The ranked list of a person (`get_recommendations`).
 
-use super::facts::{Described, Wanted};
+use super::{
+    Recommended, RecommendedList, WantedFor,
+    facts::{Described, Wanted},
+};
 use crate::{App, AppError, AppResult, feed::Degraded};
 use futures::FutureExt;
 use std::{
@@ -13,8 +16,7 @@ use tessera_domain::{
     PostId, UserId,
     features::{Feature, FeatureBatch, FeatureRow},
     post::PostRef,
-    ranking::{FRESH_HOURS, FRESHNESS_BONUS, MAX_PER_AUTHOR},
-    recommendation::{Reason, ScoredCandidate, apply_business_rules},
+    recommendation::{FRESH_HOURS, FRESHNESS_BONUS, MAX_PER_AUTHOR, Reason, ScoredCandidate, apply_business_rules},
     time::HOUR_MS,
 };
 
@@ -46,44 +48,6 @@ enum NoList {
 
 /// From so many posts on a list may be older.
 const LONG_LIST: usize = 50;
-
-/// Who wants a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WantedFor {
-    /// A feed that is opened: quick before new, as its recommendations are a few among many posts.
-    Feed,
-    /// Somebody who asks for nothing else.
-    List,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Recommended {
-    pub post: PostRef,
-    /// What it was ordered by: the model's score after the business rules.
-    pub score: f64,
-    /// Why it is there.
-    pub reason: Reason,
-}
-
-/// What is recommended to a person, best first.
-#[derive(Debug)]
-pub(crate) struct RecommendedList {
-    pub id: u64,
-    /// When the first question for it was asked.
-    pub begun: Instant,
-    pub items: Vec<Recommended>,
-    /// By what they were ranked, of people whose lists are logged.
-    pub rows: HashMap<PostId, FeatureRow>,
-    /// What it was made without.
-    pub missing: Vec<Degraded>,
-}
-
-impl RecommendedList {
-    /// Whether nothing was missing when it was made.
-    pub fn is_whole(&self) -> bool {
-        self.missing.is_empty()
-    }
-}
 
 impl App {
     /// What is recommended to `user_id`: at once and within a third of a second. Where it cannot be had in time, or

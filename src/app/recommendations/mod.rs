@@ -15,8 +15,9 @@ mod list;
 mod list_recommendations;
 mod log;
 mod memory;
+mod recommended;
 
-pub(crate) use list::{Recommended, RecommendedList, WantedFor};
 pub use list_recommendations::{Recommendations, RecommendedPost};
 pub(crate) use memory::RecommendationMemory;
+pub(crate) use recommended::{Recommended, RecommendedList, WantedFor};
 pub use tessera_domain::recommendation::Reason;

@@ -8,27 +8,19 @@ use std::io;
 pub enum DialError {
     /// Nobody listens there, or no way leads there.
     #[error("no connection: {detail}")]
-    Unreachable {
-        detail: String,
-    },
+    Unreachable { detail: String },
     /// It shows no certificate of the cluster, or does not accept this node's.
     #[error("TLS: {detail}")]
-    Tls {
-        detail: String,
-    },
+    Tls { detail: String },
     /// It did not complete the handshake in time.
     #[error("no handshake within {} s", HANDSHAKE_TIMEOUT.as_secs())]
     TimedOut,
     /// It closed the connection during the handshake: it is starting, or leaving.
     #[error("it closed the connection: {detail}")]
-    Closed {
-        detail: String,
-    },
+    Closed { detail: String },
     /// It speaks another protocol.
     #[error("it does not speak this protocol: {detail}")]
-    Garbled {
-        detail: String,
-    },
+    Garbled { detail: String },
     /// It is a node, and takes no connection of this one.
     #[error("refused: {0}")]
     Refused(Refusal),

@@ -17,9 +17,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
 use tessera_app::replies::{ReplyScope, SavedReply};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -32,29 +30,6 @@ const MAX_SAVED_BYTES: usize = 256 * 1024;
 /// The request's checked key, for use cases that take it.
 #[derive(Debug, Clone)]
 pub(crate) struct IdempotencyKey(pub(crate) String);
-
-type Place = (ReplyScope, String);
-
-/// Keys whose first request is being served right now; bounded by the requests at the edge.
-#[derive(Default)]
-pub(crate) struct InFlight(Mutex<HashSet<Place>>);
-
-struct InFlightGuard<'a> {
-    all: &'a InFlight,
-    place: Place,
-}
-
-impl InFlight {
-    fn enter(&self, place: &Place) -> Option<InFlightGuard<'_>> {
-        self.0.lock().insert(place.clone()).then(|| InFlightGuard { all: self, place: place.clone() })
-    }
-}
-
-impl Drop for InFlightGuard<'_> {
-    fn drop(&mut self) {
-        self.all.0.lock().remove(&self.place);
-    }
-}
 
 /// Replays the first reply of a key, or runs the request and keeps its reply. `PUT` and `DELETE` are
 /// idempotent by themselves; on them, and on reads, the header is ignored.

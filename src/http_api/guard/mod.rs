@@ -5,17 +5,23 @@ mod address;
 mod admission;
 mod context;
 mod idempotency;
+mod identify;
 mod identity;
+mod in_flight;
 mod panic;
 mod rate_limit;
+mod rate_limits;
 
 pub(crate) use address::ClientAddress;
 pub use address::PeerAddress;
 pub(crate) use admission::admit;
 pub(crate) use context::{current_request_id, in_context};
-pub(crate) use idempotency::{InFlight, replay_or_run};
-pub(crate) use identity::{Identity, bearer_token, identify};
+pub(crate) use idempotency::replay_or_run;
+pub(crate) use identify::identify;
+pub(crate) use identity::{Identity, bearer_token};
+pub(crate) use in_flight::InFlight;
 pub(crate) use panic::catch_panics;
-pub(crate) use rate_limit::{RateLimits, limit_rate};
+pub(crate) use rate_limit::limit_rate;
+pub(crate) use rate_limits::RateLimits;
 
 pub(crate) use idempotency::IdempotencyKey;

@@ -9,8 +9,9 @@ mod frames;
 use container::{Container, Part};
 use frames::{Frame, Frames, open};
 
+use crate::encoded::{EncodedImage, MEDIUM_SIDE};
 use crate::header::{AnimationHeader, Header};
-use crate::process::{EncodedImage, MEDIUM_SIDE, guarded};
+use crate::hostile::guarded;
 use crate::raster::{Raster, fit_size};
 use crate::{Limits, MediaError, color};
 

@@ -28,7 +28,7 @@ pub(crate) struct Needs {
     pub square_side: u32,
 }
 
-/// Decodes the first frame. The header must have passed [`Limits::check_header`].
+/// Decodes the first frame. The header must have passed [`Header::check`].
 pub(crate) fn decode(bytes: &[u8], header: &Header, needs: &Needs, limits: &Limits) -> Result<Decoded, MediaError> {
     let cursor = Cursor::new(bytes);
     let failed = |error| from_image_error(error, header.format, limits);

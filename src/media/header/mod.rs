@@ -59,6 +59,31 @@ impl Header {
         let is_turned = self.orientation.to_exif() >= 5;
         if is_turned { (self.height, self.width) } else { (self.width, self.height) }
     }
+
+    /// Checks what the header says against `limits`, before any pixel is decoded.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), MediaError> {
+        let Self { format, width, height, .. } = *self;
+        if width == 0 || height == 0 {
+            return Err(MediaError::corrupt(format, "a side of zero pixels"));
+        }
+        if width > limits.max_dimension || height > limits.max_dimension {
+            return Err(MediaError::DimensionsTooLarge { width, height, max_dimension: limits.max_dimension });
+        }
+        let actual_pixels = u64::from(width) * u64::from(height);
+        if actual_pixels > limits.max_pixels {
+            return Err(MediaError::TooManyPixels { actual_pixels, max_pixels: limits.max_pixels });
+        }
+        if self.frames > limits.max_frames {
+            return Err(MediaError::TooManyFrames { max_frames: limits.max_frames });
+        }
+        if self.decode_bytes > limits.max_alloc_bytes {
+            return Err(MediaError::NeedsTooMuchMemory {
+                needed_bytes: self.decode_bytes,
+                max_alloc_bytes: limits.max_alloc_bytes,
+            });
+        }
+        Ok(())
+    }
 }
 
 /// The part of a JPEG's header that chooses how it is decoded.

@@ -62,7 +62,7 @@ fn measure(
     let limits = Limits::default();
     let decode_bytes = sniff(bytes)
         .and_then(|format| read_header(bytes, format, &limits).ok())
-        .filter(|header| limits.check_header(header).is_ok())
+        .filter(|header| header.check(&limits).is_ok())
         .map_or(0, |header| header.decode_bytes);
     let _ = std::fs::write("/proc/self/clear_refs", "5"); // The peak starts again from here.
     let (before_bytes, before_ns) = (status_bytes("VmRSS"), cpu_ns());

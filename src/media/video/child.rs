@@ -1,6 +1,6 @@
 //! A child process in its fences.
 
-use super::{VideoError, VideoLimits, VideoTools};
+use super::{VideoError, VideoLimits, VideoTools, limits::by_the_clock};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     ffi::{OsStr, OsString},
@@ -39,14 +39,6 @@ impl CancelFlag {
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
-}
-
-/// By the clock a child may take so many times the processor time that it has: the machine may have other work.
-const PATIENCE: u32 = 3;
-
-/// The longest that work with so much processor time may take by the clock.
-pub(super) fn by_the_clock(time: Duration) -> Duration {
-    time * PATIENCE
 }
 
 /// The fences around every child of one video.

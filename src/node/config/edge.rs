@@ -3,8 +3,8 @@
 use super::{
     ConfigError,
     check::{address, at_least_one, public_url},
+    mode::Mode,
     secret::Secret,
-    validated::Mode,
 };
 use serde::Deserialize;
 use std::{net::SocketAddr, time::Duration};

@@ -7,6 +7,7 @@ mod check;
 mod cluster;
 mod edge;
 mod layers;
+mod mode;
 mod secret;
 mod stores;
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use super::{
     ConfigError,
     check::{address, at_least_one, fail, public_url},
+    mode::Mode,
     secret::{Secret, ServerUrl},
-    validated::Mode,
 };
 use serde::Deserialize;
 use std::{

@@ -6,6 +6,7 @@ use super::{
     check::{at_least_one, fail, one_put, share},
     cluster::{ClusterConfig, RawCluster},
     edge::{AdminConfig, HttpConfig, RawAdmin, RawHttp},
+    mode::Mode,
     stores::{HotConfig, LedgerConfig, ObjectsConfig, RawCdn, RawHot, RawLedger, RawObjects},
 };
 use serde::Deserialize;
@@ -114,15 +115,6 @@ struct RawTimelines {
 #[serde(deny_unknown_fields)]
 struct RawLimits {
     enabled: bool,
-}
-
-/// What a node is a part of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// Of nothing: everything is in its process.
-    Embedded,
-    /// Of a cluster that shares its stores.
-    Cluster,
 }
 
 /// The model that makes embeddings of pictures.

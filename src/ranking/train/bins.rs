@@ -1,6 +1,5 @@
 //! Numbers as small integers: trees ask only whether a value is above one of a few dozen edges.
 
-use super::LAST_PLACE;
 use crate::log::Example;
 use tessera_domain::features::FEATURE_COUNT;
 
@@ -10,6 +9,8 @@ pub(super) const POSITION: usize = FEATURE_COUNT;
 pub(super) const COLUMNS: usize = FEATURE_COUNT + 1;
 /// Bins per column: one for missing values, the others between edges.
 pub(super) const MAX_BINS: usize = 64;
+/// The place of a list that counts as the last: further down they are alike.
+const LAST_PLACE: u32 = 50;
 /// Values that edges are chosen from.
 const EDGE_SAMPLE: usize = 20_000;
 

@@ -31,8 +31,6 @@ use tessera_domain::{
 pub const MIN_IMPRESSIONS: usize = 2_000;
 /// Fewer engagements among them neither.
 pub const MIN_ENGAGED: usize = 50;
-/// The place of a list that counts as the last: further down they are alike.
-const LAST_PLACE: u32 = 50;
 /// Of a hundred people so many decide when to stop.
 const VALIDATION_PERCENT: u64 = 15;
 /// Of a hundred people so many are held out for the report.

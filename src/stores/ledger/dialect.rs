@@ -1,11 +1,14 @@
 //! What a ledger needs of a database.
 
-use super::{engagement::CounterWrites, graph::FollowWrites, sql::Statement};
+use super::{
+    sql::Statement,
+    writes::{BytesWrites, CounterWrites, FollowWrites},
+};
 use futures::future::BoxFuture;
 use sqlx::{FromRow, postgres::PgRow, sqlite::SqliteRow};
-use std::{collections::BTreeMap, fmt::Debug};
-use tessera_domain::{PostId, UserId, event::Event};
-use tessera_ports::{StoreError, StoreResult, ledger::Embedding};
+use std::fmt::Debug;
+use tessera_domain::event::Event;
+use tessera_ports::{StoreError, StoreResult};
 
 /// A row as both databases give it.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
@@ -116,18 +119,6 @@ pub trait Scope: FollowWrites + CounterWrites + BytesWrites + Sized {
 
     /// An error that has the operation run again: what it saw was changed by others meanwhile.
     fn overtaken(&mut self) -> StoreError;
-}
-
-/// How bytes are written: in Postgres all in one statement, of arrays that SQLite has not.
-pub trait BytesWrites: Send {
-    /// Writes embeddings of posts that exist; returns how many.
-    fn put_embeddings(&mut self, embeddings: &[(PostId, Embedding)]) -> impl Future<Output = StoreResult<u64>> + Send;
-
-    /// Writes checkpoints of timelines.
-    fn put_timeline_checkpoints(
-        &mut self,
-        checkpoints: &BTreeMap<UserId, Vec<u8>>,
-    ) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// The caller asked for something wrong.

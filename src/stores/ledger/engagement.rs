@@ -20,32 +20,6 @@ use tessera_ports::{
     ledger::{CounterBatch, EngagementHour, EngagementLedger, LikeRow},
 };
 
-/// How likes, and all that a batch moves, are written: in Postgres each in one statement, because a batch's latency is
-/// that of its round trips.
-pub trait CounterWrites: Send {
-    /// Likes a post; gives its author and who had not liked it yet. `None` where there is no post.
-    fn insert_likes(
-        &mut self,
-        post_id: PostId,
-        counted: Counted,
-        users: &[UserId],
-    ) -> impl Future<Output = StoreResult<Option<(UserId, Vec<UserId>)>>> + Send;
-
-    /// Takes likes back; gives the post's author and the likes that are gone. `None` where there is no post.
-    fn delete_likes(
-        &mut self,
-        post_id: PostId,
-        users: &[UserId],
-    ) -> impl Future<Output = StoreResult<Option<(UserId, EndedLikes)>>> + Send;
-
-    /// Moves the counter rows and the hours and records the event; gives the rows that moved, as they stand now, and
-    /// the post's totals.
-    fn move_counters(&mut self, batch: &Batch) -> impl Future<Output = StoreResult<(Vec<ShardCounts>, Counts)>> + Send;
-}
-
-/// Likes that are gone, each as it was counted.
-pub type EndedLikes = Vec<(UserId, Counted)>;
-
 #[async_trait]
 impl<D: Dialect> EngagementLedger for SqlLedger<D> {
     async fn apply_counter_batch(

@@ -1,6 +1,6 @@
 //! Follows, blocks and mutes.
 
-use super::{Dialect, Pool, Scope, SqlLedger, rows::*};
+use super::{Dialect, FollowAttempt, FollowChange, Pool, Scope, SqlLedger, rows::*};
 use async_trait::async_trait;
 use tessera_domain::{
     Timestamp, UserId,
@@ -12,40 +12,6 @@ use tessera_ports::{
     StoreResult,
     ledger::{FollowOutcome, FollowRow, GraphLedger, MAX_FOLLOWEES},
 };
-
-/// How a follow and what moves with it are written: in Postgres as one statement, because everybody who follows the
-/// same account waits meanwhile.
-pub trait FollowWrites: Send {
-    /// Follows, unless one has blocked the other or `may_follow` is false.
-    fn insert_follow(
-        &mut self,
-        change: &FollowChange,
-        may_follow: bool,
-    ) -> impl Future<Output = StoreResult<FollowAttempt>> + Send;
-
-    /// Ends a follow; whether there was one.
-    fn delete_follow(&mut self, change: &FollowChange) -> impl Future<Output = StoreResult<bool>> + Send;
-}
-
-/// A follow that begins or ends, between accounts that are locked.
-pub struct FollowChange {
-    pub follower_id: UserId,
-    pub followee_id: UserId,
-    pub now: Timestamp,
-    /// Whether the followee is a celebrity then.
-    pub celebrity: bool,
-    /// What is told of it.
-    pub events: Vec<Event>,
-}
-
-/// What became of an attempt to follow.
-pub struct FollowAttempt {
-    /// One has blocked the other.
-    pub blocked: bool,
-    pub written: bool,
-    /// There was a follow before.
-    pub already: bool,
-}
 
 #[async_trait]
 impl<D: Dialect> GraphLedger for SqlLedger<D> {

@@ -29,16 +29,16 @@ pub mod sqlite;
 mod tastes;
 mod timeline_posts;
 mod uploads;
+mod writes;
 
 #[cfg(test)]
 mod tests;
 
-use dialect::{BytesWrites, Dialect, Pool, Row, Scope, Snapshot};
-use engagement::{CounterWrites, EndedLikes, lock_post};
-use graph::{FollowAttempt, FollowChange, FollowWrites};
+use dialect::{Dialect, Pool, Row, Scope, Snapshot};
 use sql::{Statement, Value};
 use std::sync::Arc;
 use tessera_ports::{Ledger, ledger::LedgerWakes};
+use writes::{BytesWrites, CounterWrites, EndedLikes, FollowAttempt, FollowChange, FollowWrites};
 
 /// A lease token's number of its node begins at this bit; below it is chance.
 const NODE_SHIFT: u32 = 48;

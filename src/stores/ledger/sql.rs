@@ -67,7 +67,7 @@ pub enum Value {
 /// - `[skip_locked]`, the same for rows that nobody else has locked; others are left out.
 macro_rules! sql {
     ($($piece:tt)+) => {
-        $crate::ledger::Statement::new(
+        $crate::ledger::sql::Statement::new(
             concat!($(piece!(sqlite $piece)),+),
             concat!($(piece!(postgres $piece)),+),
         )

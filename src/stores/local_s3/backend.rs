@@ -1,5 +1,6 @@
 //! The S3 operations that the product uses, on `s3s-fs`, with the guarantees that the parent module states.
 
+use super::blocking::blocking;
 use super::files::{ObjectFiles, sync_folders};
 use super::listing;
 use super::multipart::{MULTIPART_FOLDER, Multiparts};
@@ -307,9 +308,4 @@ async fn read(path: &Path, range: Option<Range>) -> S3Result<StreamingBlob> {
     };
     file.seek(SeekFrom::Start(range.start)).await.map_err(internal)?;
     Ok(StreamingBlob::wrap(ReaderStream::with_capacity(file.take(range.end - range.start), READ_CHUNK_BYTES)))
-}
-
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> S3Result<T> {
-    let outcome = tokio::task::spawn_blocking(work).await.map_err(io::Error::from).flatten();
-    outcome.map_err(|error| s3_error!(error, InternalError))
 }

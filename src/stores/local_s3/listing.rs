@@ -1,6 +1,6 @@
 //! `ListObjectsV2` of what lies in a folder. `s3s-fs` 0.14 walks the whole bucket for it.
 
-use super::backend::blocking;
+use super::blocking::blocking;
 use super::files::ObjectFiles;
 use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output, Object};
 use s3s::{S3Result, s3_error};

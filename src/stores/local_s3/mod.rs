@@ -23,6 +23,7 @@
 
 mod access;
 mod backend;
+mod blocking;
 mod credentials;
 mod cross_origin;
 mod files;

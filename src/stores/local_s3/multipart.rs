@@ -4,7 +4,7 @@
 //! `s3s-fs` 0.14 has such uploads too, but forgets one before its object stands, syncs nothing and lists no entity
 //! tags.
 
-use super::backend::blocking;
+use super::blocking::blocking;
 use super::files::sync_folders;
 use futures::{StreamExt, stream};
 use s3s::dto::*;

@@ -15,7 +15,6 @@
 //! and while a node is away. A call whose slot has just moved fails; its caller has the ledger.
 
 use super::{
-    STORE,
     address::Topology,
     dial::Dialer,
     node::{Live, Map, Node},
@@ -39,6 +38,8 @@ use tokio::{
     time::Instant,
 };
 
+/// The store's name in errors.
+pub(super) const STORE: &str = "Redis";
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSES: BackOff = BackOff::new(FIRST_PAUSE, Duration::from_secs(1));
 /// A dial is several round trips; so many connect time-outs are the most it may take.

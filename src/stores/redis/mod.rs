@@ -36,12 +36,12 @@ pub use options::RedisOptions;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use link::Link;
+use link::{Link, STORE};
 use mirror_codec::Mirror;
 use pending_writes::PendingWrites;
 use redis::{Value, cmd};
 use script::Script;
-use session::Session;
+use session::{MIRROR_TTL, Session};
 use std::{sync::Arc, time::Duration};
 use step::{Key, Step};
 use tessera_domain::{
@@ -55,9 +55,6 @@ use tessera_ports::{
 };
 use tokio::task::JoinHandle;
 
-const STORE: &str = "Redis";
-/// How long a mirror lives after its fill, however often it moves: an error in it cannot live longer.
-const MIRROR_TTL: Duration = Duration::from_secs(600);
 /// How long an asked-for mirror waits for its fill: far longer than a fill takes to read the ledger.
 const ASKED_TTL: Duration = Duration::from_secs(60);
 /// How long a progress note lives.

@@ -1,7 +1,6 @@
 //! One call's stay: its keys, its round trips, and what their failures mean.
 
 use super::{
-    MIRROR_TTL,
     link::{Link, unavailable},
     mirror_codec::pack_rows,
     node::{Live, Map},
@@ -14,11 +13,14 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt::Display,
     sync::Arc,
+    time::Duration,
 };
 use tessera_domain::{PostId, UploadId, UserId, counters::ShardCounts};
 use tessera_ports::{Determinacy, StoreResult};
 use tokio::sync::SemaphorePermit;
 
+/// How long a mirror lives after its fill, however often it moves: an error in it cannot live longer.
+pub(super) const MIRROR_TTL: Duration = Duration::from_secs(600);
 /// Posts whose pending rows travel together.
 const SETTLE_BATCH: usize = 100;
 

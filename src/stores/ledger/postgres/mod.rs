@@ -9,6 +9,7 @@
 //! database must be reached directly or through a pooler in session mode: prepared statements and `LISTEN` belong to a
 //! session.
 
+mod announcements;
 mod announcer;
 mod embeddings;
 mod engagement;
@@ -134,7 +135,7 @@ impl PostgresLedger {
         let background = pool("background work", options.job_connections);
         let members_changed = Arc::new(Notify::new());
         let stop = CancellationToken::new();
-        announcer.start(Arc::clone(&background), stop.clone());
+        announcements::start(announcer.clone(), Arc::clone(&background), stop.clone());
         let members = pool("membership", MEMBERSHIP_CONNECTIONS);
         let requests = pool("requests", options.max_connections);
         listener::start(session, announcer.origin(), Arc::clone(&wakes), Arc::clone(&members_changed), stop.clone());

@@ -1,7 +1,7 @@
 //! Likes and counters, statement by statement.
 
 use super::writer::WriteScope;
-use crate::ledger::{CounterWrites, EndedLikes, Scope, lock_post, rows::*};
+use crate::ledger::{CounterWrites, EndedLikes, Scope, engagement::lock_post, rows::*};
 use tessera_domain::{
     PostId, Timestamp, UserId,
     counters::{
