@@ -10,7 +10,8 @@ use tessera_cluster::{
     SupervisorHandle,
 };
 use tessera_domain::{IdGenerator, Timestamp};
-use tessera_ports::{HotStore, Ledger, clock, conformance::World};
+use tessera_ports::{HotStore, Ledger, clock};
+use tessera_ports_testing::conformance::World;
 use tessera_stores::{
     local_s3::{LocalCredentials, LocalS3, LocalS3Options},
     memory::MemoryHotStore,

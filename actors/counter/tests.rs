@@ -11,10 +11,8 @@ use tessera_domain::{
     counters::{CounterOperation, CounterOutcome, Counts},
     hash::SeededRandom,
 };
-use tessera_ports::{
-    Ledger,
-    faults::{FaultPlan, Faulty},
-};
+use tessera_ports::Ledger;
+use tessera_ports_testing::faults::{FaultPlan, Faults, Faulty};
 
 #[test]
 fn a_hot_post_is_seen_within_its_second_and_forgotten_after_two() {
@@ -101,7 +99,7 @@ async fn under_faults_and_while_the_spread_changes_the_count_is_the_set_of_liker
         max_delay: Duration::from_millis(5),
         ..FaultPlan::quiet(11)
     };
-    let faulty = Arc::new(Faulty::new(ground.ledger.clone(), plan));
+    let faulty = Arc::new(Faulty::new(ground.ledger.clone(), Faults::new(plan)));
     let counters = counters(&ground, faulty.clone()).await;
     let heat = tokio::spawn({
         let counters = counters.clone();
@@ -117,7 +115,8 @@ async fn under_faults_and_while_the_spread_changes_the_count_is_the_set_of_liker
     });
     let liked = at_once(users.iter().map(|user_id| waver(counters.clone(), post_id, *user_id))).await;
     heat.abort();
-    assert!(faulty.injected().after > 0 && faulty.injected().before > 0, "{:?}", faulty.injected());
+    let injected = faulty.decorator().injected();
+    assert!(injected.after > 0 && injected.before > 0, "{injected:?}");
     let expected: BTreeSet<_> = users.iter().zip(&liked).filter(|(_, liked)| **liked).map(|(user, _)| *user).collect();
     let likers = ground.ledger.likers(post_id, None, 1_000).await.expect("likers");
     assert_eq!(likers.iter().map(|row| row.user_id).collect::<BTreeSet<_>>(), expected);

@@ -24,11 +24,8 @@ use std::{
 };
 use tessera_domain::{PostId, UserId, stitch::FeedRatios};
 use tessera_ports::ledger::TokenHash;
-use tessera_ports::{
-    Cdn, ObjectStore, StoreError, StoreResult,
-    cdn::NoCdn,
-    faults::{FaultPlan, Faulty},
-};
+use tessera_ports::{Cdn, ObjectStore, StoreError, StoreResult, cdn::NoCdn};
+use tessera_ports_testing::faults::{FaultPlan, Faults, Faulty};
 use tokio::sync::Semaphore;
 
 /// A node without caches.
@@ -116,7 +113,7 @@ async fn a_deletion_whose_objects_hang_holds_up_no_new_post() {
     let doomed = ground.world.post(author).await;
     let (_server, objects) = ground.objects().await;
     let plan = FaultPlan { delay_rate: 1.0, max_delay: Duration::from_secs(3_600), ..FaultPlan::quiet(1) };
-    let handler = Arc::new(handler(&ground, Arc::new(Faulty::new(Arc::new(objects), plan))));
+    let handler = Arc::new(handler(&ground, Arc::new(Faulty::new(Arc::new(objects), Faults::new(plan)))));
     let timelines = handler.timelines.clone();
     assert_eq!(shown(&timelines, reader).await, [doomed]);
     OutboxRelay::start(RelayArgs { handler, node: alone() }, ground.root.get_cell()).await.expect("the relay starts");

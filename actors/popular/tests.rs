@@ -15,9 +15,9 @@ use tessera_domain::{
 };
 use tessera_ports::{
     Ledger,
-    faults::{FaultPlan, Faulty},
     ledger::{EngagementHour, ProfileChange},
 };
+use tessera_ports_testing::faults::{FaultPlan, Faults, Faulty};
 
 const NOW: Timestamp = Timestamp(ID_EPOCH_MS + 100 * DAY_MS);
 
@@ -122,9 +122,9 @@ async fn the_first_ask_waits_for_the_ledger_and_private_accounts_stay_out() {
 async fn where_nothing_can_be_loaded_callers_hear_it_at_once() {
     let ground = Ground::new().await;
     let plan = FaultPlan { before_rate: 1.0, ..FaultPlan::quiet(1) };
-    let faulty = Arc::new(Faulty::new(ground.ledger.clone(), plan));
+    let faulty = Arc::new(Faulty::new(ground.ledger.clone(), Faults::new(plan)));
     let popular = popular(&ground, faulty.clone());
     assert!(popular.top(10, soon()).await.is_err());
-    faulty.set_enabled(false);
+    faulty.decorator().set_enabled(false);
     eventually("it recovers by itself", || async { popular.top(10, soon()).await.ok() }).await;
 }

@@ -9,11 +9,8 @@ use std::sync::Arc;
 use tessera_domain::{
     PostId, Timestamp, UserId, counters::CounterOperation, ids::ID_EPOCH_MS, post::PostRef, time::DAY_MS,
 };
-use tessera_ports::{
-    Ledger,
-    faults::{FaultPlan, Faulty},
-    ledger::StandingLike,
-};
+use tessera_ports::{Ledger, ledger::StandingLike};
+use tessera_ports_testing::faults::{FaultPlan, Faults, Faulty};
 
 const NOW: Timestamp = Timestamp(ID_EPOCH_MS + 100 * DAY_MS);
 const ME: UserId = UserId(1);
@@ -113,9 +110,10 @@ async fn taste_comes_from_the_ledger_and_follows_likes() {
 async fn a_ledger_that_fails_is_told_and_asked_again() {
     let ground = Ground::new().await;
     let user = ground.world.user().await;
-    let faulty = Arc::new(Faulty::new(ground.ledger.clone(), FaultPlan { before_rate: 1.0, ..FaultPlan::quiet(1) }));
+    let faults = Faults::new(FaultPlan { before_rate: 1.0, ..FaultPlan::quiet(1) });
+    let faulty = Arc::new(Faulty::new(ground.ledger.clone(), faults));
     let recommenders = recommenders(&ground, faulty.clone());
     assert!(recommenders.taste(user, soon()).await.is_err());
-    faulty.set_enabled(false);
+    faulty.decorator().set_enabled(false);
     assert_eq!(recommenders.taste(user, soon()).await.expect("a taste").likes, []);
 }

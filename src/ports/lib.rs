@@ -1,15 +1,13 @@
 //! What the product needs of the outside: traits with stated guarantees, and their errors.
 //!
-//! Adapters live in `stores`. [`conformance`] is the suite that every adapter passes; [`faults`]
-//! wraps an adapter and makes it fail on a seed.
+//! Adapters live in `stores`. [`decorators`] puts something around every call of a port.
 
 pub mod back_off;
 pub mod cdn;
 pub mod clock;
-pub mod conformance;
+pub mod decorators;
 pub mod embedding;
 pub mod error;
-pub mod faults;
 pub mod hot_store;
 pub mod ledger;
 pub mod membership;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::visual_search::reconcile::Reconcile;
-use tessera_ports::faults::{FaultPlan, Faulty};
+use tessera_ports_testing::faults::{FaultPlan, Faults, Faulty};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shard_that_is_made_anew_while_it_compares_is_whole_only_with_all_its_posts() {
@@ -12,7 +12,7 @@ async fn a_shard_that_is_made_anew_while_it_compares_is_whole_only_with_all_its_
     let all = posts(&ground, author, 40).await.len() as u64;
     // So slow that a comparison of all slots takes a second or so.
     let slow = FaultPlan { delay_rate: 1.0, max_delay: Duration::from_millis(30), ..FaultPlan::quiet(7) };
-    let ledger = Arc::new(Faulty::new(ground.ledger.clone(), slow));
+    let ledger = Arc::new(Faulty::new(ground.ledger.clone(), Faults::new(slow)));
     let search = start_over(&ground, ledger, Arc::new(objects), 1);
     let look = async || {
         let stats = search.describe(soon()).await.remove(0).expect("it answers");
@@ -35,14 +35,14 @@ async fn beginning_anew_leaves_one_timer_for_comparisons() {
     let (_server, objects) = ground.objects().await;
     let author = ground.world.user().await;
     posts(&ground, author, 3).await;
-    let ledger = Arc::new(Faulty::new(ground.ledger.clone(), FaultPlan::quiet(7)));
+    let ledger = Arc::new(Faulty::new(ground.ledger.clone(), Faults::new(FaultPlan::quiet(7))));
     let search = start_over(&ground, ledger.clone(), Arc::new(objects), 1);
     for _ in 0..6 {
         whole(&search).await;
         search.rebuild(soon()).await.expect("rebuilds");
     }
     whole(&search).await;
-    let begun = || ledger.calls().get("embedding_models").copied().unwrap_or_default();
+    let begun = || ledger.decorator().calls().get("embedding_models").copied().unwrap_or_default();
     let (before, watched) = (begun(), Instant::now());
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let (begun, most) = (begun() - before, watched.elapsed().as_millis() as u64 / 200 + 1);

@@ -24,7 +24,7 @@ impl Edge {
     }
 
     fn store_calls(&self) -> u64 {
-        self.ledger.calls().values().chain(self.hot.calls().values()).sum()
+        self.ledger.decorator().calls().values().chain(self.hot.decorator().calls().values()).sum()
     }
 }
 
@@ -150,14 +150,18 @@ async fn a_list_asks_the_stores_a_fixed_number_of_questions() {
     edge.recommendations(&grace).await;
     // A like makes the next list a new one. What liking asks is counted apart.
     edge.like(&grace, &posts[1]).await;
-    let (before, calls) = (edge.store_calls(), edge.ledger.calls());
+    let (before, calls) = (edge.store_calls(), edge.ledger.decorator().calls());
     let list = edge.recommendations(&grace).await;
     let asked = edge.store_calls() - before;
     assert!(post_ids(&list).len() >= 3, "{list}");
     // The session and the posts that are shown belong to the request, not to the list.
     let shown = ["session_user", "liked_by"];
-    let listed =
-        edge.ledger.calls().into_iter().map(|(method, count)| (method, count - calls.get(method).unwrap_or(&0)));
+    let listed = edge
+        .ledger
+        .decorator()
+        .calls()
+        .into_iter()
+        .map(|(method, count)| (method, count - calls.get(method).unwrap_or(&0)));
     let listed: BTreeMap<&str, u64> = listed.filter(|(method, count)| *count > 0 && !shown.contains(method)).collect();
     assert!(asked <= MOST_ROUND_TRIPS, "{asked} questions, of the ledger {listed:?}");
     assert!(listed.contains_key("recent_likes"), "similar people were asked for: {listed:?}");

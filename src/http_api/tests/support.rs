@@ -22,12 +22,10 @@ use tessera_app::{App, AppError, AppParts, AppResult, AppSettings, IdSource, hyd
 use tessera_cluster::{ClusterNode, NodeName};
 use tessera_domain::{Timestamp, breaker::BreakerState, time::HOUR_MS};
 use tessera_media::video::VideoLimits;
-use tessera_ports::{
-    ObjectStore, RankingModelSlot,
-    cdn::NoCdn,
-    clock,
+use tessera_ports::{ObjectStore, RankingModelSlot, cdn::NoCdn, clock};
+use tessera_ports_testing::{
     conformance::World,
-    faults::{FaultPlan, Faulty},
+    faults::{FaultPlan, Faults, Faulty},
 };
 use tessera_ranking::TreeModel;
 use tessera_stores::{
@@ -157,8 +155,8 @@ impl Edge {
             timeline_memory_bytes: 64 * 1024 * 1024,
         });
         let actors = actors.await.expect("actors");
-        let ledger = Arc::new(Faulty::new(ledger, plan));
-        let hot = Arc::new(Faulty::new(hot, FaultPlan::quiet(0)));
+        let ledger = Arc::new(Faulty::new(ledger, Faults::new(plan)));
+        let hot = Arc::new(Faulty::new(hot, Faults::new(FaultPlan::quiet(0))));
         let parts = AppParts {
             ledger: ledger.clone(),
             hot: hot.clone(),

@@ -5,10 +5,8 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tessera_domain::time::DAY_MS;
-use tessera_ports::{
-    ObjectStore, clock,
-    faults::{FateOutcome, FaultPlan},
-};
+use tessera_ports::{ObjectStore, clock};
+use tessera_ports_testing::faults::{FateOutcome, FaultPlan};
 
 fn ask(size: u64) -> Value {
     json!({ "filename": "sunset.jpeg", "file_size": size, "content_type": "image/jpeg" })
@@ -148,15 +146,15 @@ async fn parts_outlive_a_ledger_that_answers_too_late() {
         let plan = |seed| FaultPlan { before_rate: 0.01, after_rate: 0.01, ..FaultPlan::quiet(seed) };
         let seed = (0..).find(|seed| plan(*seed).fate("create_upload", 0).outcome == outcome).expect("a seed");
         let edge = Edge::start_over(plan(seed), |_, _| ()).await;
-        edge.ledger.set_enabled(false);
+        edge.ledger.decorator().set_enabled(false);
         let (_, token) = edge.person("ada").await;
         let create = || {
             let headers = [("idempotency-key", "one-upload")];
             edge.send(request(Method::POST, "/v1/uploads", &token, &headers, Some(ask(20 << 20))))
         };
-        edge.ledger.set_enabled(true);
+        edge.ledger.decorator().set_enabled(true);
         create().await.is_problem(503, "unavailable");
-        edge.ledger.set_enabled(false);
+        edge.ledger.decorator().set_enabled(false);
         if outcome == FateOutcome::FailsAfter {
             let upload = create().await.json();
             let path = format!("/v1/uploads/{}/parts", upload["upload_id"].as_str().expect("id"));

@@ -2,9 +2,10 @@
 
 use super::*;
 use tessera_domain::media::{MediaDetails, MediaKind, MediaRecord};
-use tessera_ports::{
-    Determinacy, conformance,
-    faults::{FateOutcome, FaultPlan, Faulty, InjectedFaults},
+use tessera_ports::Determinacy;
+use tessera_ports_testing::{
+    conformance,
+    faults::{FateOutcome, FaultPlan, Faults, Faulty, InjectedFaults},
 };
 
 const ROOM_BYTES: u64 = 16 * 1_024 * 1_024;
@@ -18,7 +19,7 @@ async fn it_keeps_the_hot_stores_guarantees() {
 async fn it_keeps_them_behind_a_wrapper_that_only_delays() {
     conformance::hot_store(|| async {
         let plan = FaultPlan { delay_rate: 0.5, max_delay: Duration::from_millis(3), ..FaultPlan::quiet(7) };
-        Arc::new(Faulty::new(Arc::new(MemoryHotStore::new(ROOM_BYTES)), plan)) as Arc<dyn HotStore>
+        Arc::new(Faulty::new(Arc::new(MemoryHotStore::new(ROOM_BYTES)), Faults::new(plan))) as Arc<dyn HotStore>
     })
     .await;
 }
@@ -89,7 +90,7 @@ async fn negative_totals_of_a_damaged_ledger_show_as_zero() {
 /// the write, and whether the write is there.
 async fn storm(plan: FaultPlan) -> (Vec<(Option<Determinacy>, bool)>, InjectedFaults) {
     let inner = Arc::new(MemoryHotStore::new(ROOM_BYTES));
-    let faulty = Faulty::new(Arc::clone(&inner), plan);
+    let faulty = Faulty::new(Arc::clone(&inner), Faults::new(plan));
     let mut seen = Vec::new();
     for number in 0..400 {
         let answer = faulty.put_timeline(UserId(number), Bytes::from_static(b"x")).await;
@@ -99,7 +100,7 @@ async fn storm(plan: FaultPlan) -> (Vec<(Option<Determinacy>, bool)>, InjectedFa
         }
         seen.push((answer.err().map(|error| error.determinacy()), there));
     }
-    (seen, faulty.injected())
+    (seen, faulty.decorator().injected())
 }
 
 #[tokio::test]
@@ -125,7 +126,7 @@ async fn faults_are_replayable_by_their_seed() {
 #[tokio::test]
 async fn a_methods_fate_does_not_depend_on_other_methods() {
     let plan = FaultPlan { before_rate: 0.3, ..FaultPlan::quiet(9) };
-    let faulty = Faulty::new(Arc::new(MemoryHotStore::new(ROOM_BYTES)), plan);
+    let faulty = Faulty::new(Arc::new(MemoryHotStore::new(ROOM_BYTES)), Faults::new(plan));
     for number in 0..100 {
         let failed = faulty.put_timeline(UserId(1), Bytes::new()).await.is_err();
         assert_eq!(failed, plan.fate("put_timeline", number).outcome == FateOutcome::FailsBefore, "call {number}");
@@ -138,20 +139,20 @@ async fn a_methods_fate_does_not_depend_on_other_methods() {
 #[tokio::test]
 async fn faults_are_turned_on_and_off_while_running() {
     let plan = FaultPlan { before_rate: 1.0, ..FaultPlan::quiet(1) };
-    let faulty = Faulty::new(Arc::new(MemoryHotStore::new(ROOM_BYTES)), plan);
+    let faulty = Faulty::new(Arc::new(MemoryHotStore::new(ROOM_BYTES)), Faults::new(plan));
     assert!(faulty.check().await.is_err());
-    faulty.set_enabled(false);
+    faulty.decorator().set_enabled(false);
     assert!(faulty.check().await.is_ok());
-    faulty.set_enabled(true);
+    faulty.decorator().set_enabled(true);
     assert!(faulty.check().await.is_err());
-    assert_eq!(faulty.injected().before, 2);
+    assert_eq!(faulty.decorator().injected().before, 2);
 }
 
 #[tokio::test]
 async fn delays_keep_to_their_bound() {
     let max_delay = Duration::from_millis(4);
     let plan = FaultPlan { delay_rate: 0.5, max_delay, ..FaultPlan::quiet(3) };
-    let faulty = Faulty::new(Arc::new(MemoryHotStore::new(ROOM_BYTES)), plan);
+    let faulty = Faulty::new(Arc::new(MemoryHotStore::new(ROOM_BYTES)), Faults::new(plan));
     let mut late = 0;
     for number in 0..100 {
         let fate = plan.fate("check", number);
@@ -161,6 +162,6 @@ async fn delays_keep_to_their_bound() {
         assert!(start.elapsed() >= fate.delay, "{:?} of {:?}", start.elapsed(), fate.delay);
         late += u64::from(!fate.delay.is_zero());
     }
-    assert_eq!(late, faulty.injected().delayed);
+    assert_eq!(late, faulty.decorator().injected().delayed);
     assert!((30..=70).contains(&late), "about half: {late}");
 }

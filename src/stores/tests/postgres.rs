@@ -12,12 +12,12 @@ use std::{
 use tessera_domain::{PostId, Timestamp, UserId, counters::CounterOperation};
 use tessera_ports::{
     Determinacy, Ledger, StoreError,
-    conformance::{self, CLUSTER_NODES, ClusterNode, World},
     ledger::{
         AccountLedger, EngagementLedger, GraphLedger, MaintenanceLedger, OutboxLedger, PostLedger, PostRange,
         UploadLedger,
     },
 };
+use tessera_ports_testing::conformance::{self, CLUSTER_NODES, ClusterNode, World};
 use tessera_stores::postgres::{PostgresLedger, PostgresOptions};
 use tessera_test_servers::Postgres;
 

@@ -11,10 +11,10 @@ use std::{
 use tessera_domain::{PostId, UserId, counters::CounterOperation};
 use tessera_ports::{
     Determinacy, Ledger, Membership, StoreError,
-    conformance::World,
     ledger::{EngagementLedger, MaintenanceLedger},
     membership::{Candidate, JoinOutcome},
 };
+use tessera_ports_testing::conformance::World;
 use tessera_stores::postgres::{PostgresLedger, PostgresOptions};
 use tessera_test_servers::Postgres;
 use tokio::{

@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use tessera_domain::{UserId, counters::CounterOperation};
 use tessera_ports::{
     Ledger, StoreError,
-    conformance::{self, World},
     ledger::{CreateUserOutcome, GraphLedger, MaintenanceLedger, PostLedger, PostRange},
 };
+use tessera_ports_testing::conformance::{self, World};
 use tessera_stores::sqlite::{SqliteLedger, SqliteOptions};
 
 fn ledger_file(folder: &TempDir) -> PathBuf {

@@ -2,7 +2,7 @@ use super::*;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tessera_ports::conformance;
+use tessera_ports_testing::conformance;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_adapter_and_the_server_keep_the_ports_guarantees() {

@@ -3,7 +3,8 @@
 use crate::{connect, patient};
 use std::path::PathBuf;
 use tempfile::TempDir;
-use tessera_ports::{HotStore, StoreError, conformance};
+use tessera_ports::{HotStore, StoreError};
+use tessera_ports_testing::conformance;
 use tessera_stores::redis::{RedisHotStore, RedisOptions};
 use tessera_test_servers::{Port, Redis, RedisCluster, RedisSentinel};
 

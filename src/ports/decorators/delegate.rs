@@ -1,6 +1,6 @@
-//! Every port over [`Faulty`]: one line per method.
+//! Every port over [`Decorated`]: one line per method.
 
-use super::Faulty;
+use super::{Decorated, Decorator};
 use crate::{
     HotStore, Ledger, ObjectStore, StoreResult,
     ledger::*,
@@ -20,17 +20,17 @@ use tessera_domain::{
     user::{Relationship, User, Username},
 };
 
-/// Implements a port over the wrapper: each method meets its fate on the way to the adapter's.
+/// Implements a port: each method goes through the decorator on its way to the adapter's.
 /// What stands after the methods is taken over as it is.
-macro_rules! over_faulty {
+macro_rules! decorated {
     ($port:ident {
         $( fn $method:ident($($argument:ident: $argument_type:ty),* $(,)?) -> $answer:ty; )*
     } $( as it is { $($plain:tt)* } )?) => {
         #[async_trait]
-        impl<T: $port + ?Sized> $port for Faulty<T> {
+        impl<P: $port + ?Sized, D: Decorator> $port for Decorated<P, D> {
             $(
                 async fn $method(&self, $($argument: $argument_type),*) -> StoreResult<$answer> {
-                    self.meet_fate(stringify!($method), self.inner.$method($($argument),*)).await
+                    self.decorator.call(stringify!($method), self.inner.$method($($argument),*)).await
                 }
             )*
             $( $($plain)* )?
@@ -38,7 +38,7 @@ macro_rules! over_faulty {
     };
 }
 
-over_faulty!(AccountLedger {
+decorated!(AccountLedger {
     fn create_user(user: NewUser) -> CreateUserOutcome;
     fn credentials(username: &Username) -> Option<(UserId, String)>;
     fn create_session(token_hash: TokenHash, user_id: UserId, created_at: Timestamp, expires_at: Timestamp) -> ();
@@ -50,12 +50,12 @@ over_faulty!(AccountLedger {
     fn update_profile(user_id: UserId, change: ProfileChange) -> Option<User>;
 });
 
-over_faulty!(ReplyLedger {
+decorated!(ReplyLedger {
     fn saved_reply(scope: &str, key: &str, now: Timestamp) -> Option<SavedReply>;
     fn save_reply(scope: &str, key: &str, reply: SavedReply, now: Timestamp) -> ();
 });
 
-over_faulty!(GraphLedger {
+decorated!(GraphLedger {
     fn follow(follower_id: UserId, followee_id: UserId, now: Timestamp, rule: CelebrityRule) -> FollowOutcome;
     fn unfollow(follower_id: UserId, followee_id: UserId, now: Timestamp, rule: CelebrityRule) -> bool;
     fn block(blocker_id: UserId, blocked_id: UserId, now: Timestamp, rule: CelebrityRule) -> bool;
@@ -69,7 +69,7 @@ over_faulty!(GraphLedger {
     fn following(user_id: UserId, after: Option<i64>, limit: usize) -> Vec<FollowRow>;
 });
 
-over_faulty!(UploadLedger {
+decorated!(UploadLedger {
     fn create_upload(new: NewUpload) -> CreateUploadOutcome;
     fn upload(id: UploadId) -> Option<Upload>;
     fn complete_upload(
@@ -94,7 +94,7 @@ over_faulty!(UploadLedger {
     fn retry_job(id: UploadId, now: Timestamp) -> bool;
 });
 
-over_faulty!(PostLedger {
+decorated!(PostLedger {
     fn posts(ids: &[PostId]) -> Vec<Post>;
     fn edit_post(
         id: PostId,
@@ -111,7 +111,7 @@ over_faulty!(PostLedger {
     fn public_posts(after: PostId, limit: usize) -> Vec<PostRef>;
 });
 
-over_faulty!(EmbeddingLedger {
+decorated!(EmbeddingLedger {
     fn put_embeddings(embeddings: &[(PostId, Embedding)]) -> u64;
     fn embeddings(ids: &[PostId], model: Option<&str>) -> Vec<PostEmbedding>;
     fn embedded_posts(model: &str, slot: u16, after: Option<PostId>, limit: usize) -> Vec<PostId>;
@@ -120,7 +120,7 @@ over_faulty!(EmbeddingLedger {
     fn drop_superseded_embeddings(model: &str, limit: usize) -> u64;
 });
 
-over_faulty!(EngagementLedger {
+decorated!(EngagementLedger {
     fn apply_counter_batch(
         post_id: PostId,
         shard: u16,
@@ -135,14 +135,14 @@ over_faulty!(EngagementLedger {
     fn engagement_hours(since: Timestamp, limit: usize) -> Vec<EngagementHour>;
 });
 
-over_faulty!(NotificationLedger {
+decorated!(NotificationLedger {
     fn record_signals(user_id: UserId, signals: &[(Signal, NotificationId)], now: Timestamp) -> Vec<Notification>;
     fn notifications(user_id: UserId, after: Option<NotificationPosition>, limit: usize) -> Vec<Notification>;
     fn mark_read(user_id: UserId, up_to: NotificationId) -> u64;
     fn unread_count(user_id: UserId) -> u64;
 });
 
-over_faulty!(OutboxLedger {
+decorated!(OutboxLedger {
     fn claim_events(limit: usize, lease_ms: i64, now: Timestamp) -> Vec<OutboxEvent>;
     fn acknowledge_events(handled: &[(i64, u64)]) -> ();
     fn retry_event(id: i64, lease_token: u64, retry_at: Timestamp, error: &str) -> ();
@@ -151,14 +151,14 @@ over_faulty!(OutboxLedger {
     fn revive_event(id: i64) -> bool;
 });
 
-over_faulty!(AdLedger {
+decorated!(AdLedger {
     fn put_ad(ad: Ad) -> bool;
     fn ads(now: Timestamp, active_only: bool, limit: usize) -> Vec<AdSpend>;
     fn impressions_of(user_id: UserId, day: i64) -> Vec<AdImpressions>;
     fn add_impressions(day: i64, impressions: &[AdImpressions]) -> ();
 });
 
-over_faulty!(DiscoveryLedger {
+decorated!(DiscoveryLedger {
     fn hashtag_posts(tag: &str, before: Option<PostId>, limit: usize) -> Vec<PostRef>;
     fn public_hashtag_posts(tags: &[String], after: PostId, limit: usize) -> Vec<PostRef>;
     fn hashtag_hours(since: Timestamp, limit: usize) -> Vec<HashtagHour>;
@@ -169,12 +169,12 @@ over_faulty!(DiscoveryLedger {
     fn search_users(prefixes: &[String], limit: usize) -> Vec<UserId>;
 });
 
-over_faulty!(TasteLedger {
+decorated!(TasteLedger {
     fn recent_likes(users: &[UserId], per_user: usize) -> Vec<StandingLike>;
     fn last_likers(posts: &[PostId], per_post: usize) -> Vec<(PostId, UserId)>;
 });
 
-over_faulty!(MaintenanceLedger {
+decorated!(MaintenanceLedger {
     fn timeline_checkpoint(user_id: UserId) -> Option<Vec<u8>>;
     fn put_timeline_checkpoints(checkpoints: &[(UserId, Vec<u8>)]) -> ();
     fn id_floor() -> Timestamp;
@@ -187,7 +187,7 @@ over_faulty!(MaintenanceLedger {
     }
 });
 
-over_faulty!(HotStore {
+decorated!(HotStore {
     fn posts(ids: &[PostId]) -> Vec<Option<Post>>;
     fn put_posts(posts: &[Post]) -> ();
     fn remove_posts(ids: &[PostId]) -> u64;
@@ -202,7 +202,7 @@ over_faulty!(HotStore {
     fn check() -> ();
 });
 
-over_faulty!(ObjectStore {
+decorated!(ObjectStore {
     fn presign_put(key: &str, content_type: &str, size_bytes: u64, valid_seconds: u64) -> PresignedPut;
     fn presign_checked_put(
         key: &str, content_type: &str, size_bytes: u64, checksum_sha256: &str, valid_seconds: u64
@@ -226,7 +226,7 @@ over_faulty!(ObjectStore {
     fn check() -> ();
 });
 
-impl<T: Ledger + ?Sized> Ledger for Faulty<T> {
+impl<P: Ledger + ?Sized, D: Decorator> Ledger for Decorated<P, D> {
     fn wakes(&self) -> &LedgerWakes {
         self.inner.wakes()
     }

@@ -1,7 +1,6 @@
 //! The hot store: copies, counter mirrors, snapshots, progress.
 
 use super::{report::store_checks, world::at_once};
-use crate::HotStore;
 use bytes::Bytes;
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
@@ -10,6 +9,7 @@ use tessera_domain::{
     media::{MediaKind, MediaRecord},
     post::Post,
 };
+use tessera_ports::HotStore;
 
 store_checks!(HotStore:
     copies_of_posts_come_in_the_order_asked,

@@ -4,7 +4,6 @@ use super::{
     report::ledger_checks,
     world::{NOON, World, like, unlike},
 };
-use crate::ledger::{EngagementHour, ProfileChange};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     CommentId, PostId, UserId,
@@ -13,6 +12,7 @@ use tessera_domain::{
     post::{Comment, PostRef},
     time::HOUR_MS,
 };
+use tessera_ports::ledger::{EngagementHour, ProfileChange};
 
 ledger_checks!(
     a_like_counts_once,

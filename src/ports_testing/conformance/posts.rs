@@ -4,7 +4,6 @@ use super::{
     report::ledger_checks,
     world::{World, at_once, like, sorted},
 };
-use crate::ledger::{ChangePostOutcome, PostRange};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     PostId,
@@ -12,6 +11,7 @@ use tessera_domain::{
     event::Event,
     post::Post,
 };
+use tessera_ports::ledger::{ChangePostOutcome, PostRange};
 
 ledger_checks!(
     unknown_posts_are_left_out,

@@ -4,7 +4,6 @@ use super::{
     report::ledger_checks,
     world::{World, at_once, sorted},
 };
-use crate::ledger::{CreateUserOutcome, NewUser, ProfileChange, SavedReply};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     UserId,
@@ -12,6 +11,7 @@ use tessera_domain::{
     time::{DAY_MS, HOUR_MS},
     user::{User, Username},
 };
+use tessera_ports::ledger::{CreateUserOutcome, NewUser, ProfileChange, SavedReply};
 
 ledger_checks!(
     an_account_reads_back_as_it_was_made,

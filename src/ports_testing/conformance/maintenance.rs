@@ -4,7 +4,6 @@ use super::{
     report::ledger_checks,
     world::{NO_CELEBRITIES, World, at_once, like, unlike},
 };
-use crate::ledger::SavedReply;
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     NotificationId, UserId,
@@ -12,6 +11,7 @@ use tessera_domain::{
     notification::{NotificationKind, Signal},
     time::{DAY_MS, HOUR_MS},
 };
+use tessera_ports::ledger::SavedReply;
 
 ledger_checks!(
     a_checkpoint_is_replaced,

@@ -4,12 +4,12 @@ use super::{
     report::ledger_checks,
     world::{NO_CELEBRITIES, World},
 };
-use crate::{
+use std::{future::Future, sync::Arc};
+use tessera_domain::{PostId, UserId, celebrity::CelebrityRule, post::PostRef};
+use tessera_ports::{
     StoreResult,
     ledger::{FollowOutcome, PostRange, ProfileChange},
 };
-use std::{future::Future, sync::Arc};
-use tessera_domain::{PostId, UserId, celebrity::CelebrityRule, post::PostRef};
 
 ledger_checks!(
     an_authors_posts_page_newest_first,
@@ -65,7 +65,8 @@ async fn recent_posts_are_the_newest_of_the_authors_asked_for(world: Arc<World>)
     assert_eq!(ids(world.ledger.recent_posts(&asked, before, 10).await), made[3..], "only what came before");
     assert_eq!(ids(world.ledger.recent_posts(&asked, before, 2).await), made[3..5], "the newest of what came before");
     assert!(ids(world.ledger.recent_posts(&[], None, 10).await).is_empty(), "no authors, no posts");
-    let many: Vec<UserId> = (0..crate::ledger::MAX_PAGE as u64 - 1).map(|n| UserId(n + 1)).chain([users[0]]).collect();
+    let many: Vec<UserId> =
+        (0..tessera_ports::ledger::MAX_PAGE as u64 - 1).map(|n| UserId(n + 1)).chain([users[0]]).collect();
     assert_eq!(ids(world.ledger.recent_posts(&many, None, 10).await).len(), 3, "as many authors as allowed");
 }
 

@@ -4,9 +4,11 @@ use super::{
     report::ledger_checks,
     world::{LEASE_MS, World, at_once, sorted},
 };
-use crate::ledger::{EMBEDDING_SLOTS, Embedding, FinishJobOutcome, FinishedMedia, PostEmbedding, embedding_slot};
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tessera_domain::{PostId, UserId, post::PostRef};
+use tessera_ports::ledger::{
+    EMBEDDING_SLOTS, Embedding, FinishJobOutcome, FinishedMedia, PostEmbedding, embedding_slot,
+};
 
 ledger_checks!(
     an_embedding_is_written_with_its_post,
@@ -62,7 +64,7 @@ async fn a_second_finisher_changes_no_embedding(world: Arc<World>) {
     let slow = world.claim_one().await;
     world.advance(LEASE_MS + 1);
     let quick = world.claim_one().await;
-    let finish = async |job: &crate::ledger::MediaJob, seed: u64| {
+    let finish = async |job: &tessera_ports::ledger::MediaJob, seed: u64| {
         let finished = FinishedMedia { embedding: Some(embedding("first", seed)), ..world.finished(job) };
         let outcome = world.ledger.finish_job(job.upload.id, job.lease_token, finished).await.expect("finish_job");
         let FinishJobOutcome::Posted(post_id) = outcome else { panic!("both hear of the post") };

@@ -61,7 +61,7 @@ macro_rules! ledger_checks {
         pub(super) async fn run<F, Fut>(make: &F, report: &mut super::report::Report)
         where
             F: Fn() -> Fut,
-            Fut: Future<Output = std::sync::Arc<dyn crate::Ledger>>,
+            Fut: Future<Output = std::sync::Arc<dyn tessera_ports::Ledger>>,
         {
             $(
                 let world = super::World::new(make().await);
@@ -77,7 +77,7 @@ macro_rules! store_checks {
         pub(super) async fn run<F, Fut>(make: &F, report: &mut super::report::Report)
         where
             F: Fn() -> Fut,
-            Fut: Future<Output = std::sync::Arc<dyn crate::$port>>,
+            Fut: Future<Output = std::sync::Arc<dyn tessera_ports::$port>>,
         {
             $( report.run(concat!(module_path!(), "::", stringify!($check)), $check(make().await)).await; )*
         }

@@ -4,12 +4,14 @@ use super::{
     report::ledger_checks,
     world::{ROOMY_QUEUE, World, at_once, sorted},
 };
-use crate::ledger::{CancelUploadOutcome, CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, NewUpload};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     UploadId, UserId,
     time::DAY_MS,
     upload::{GIVEN_UP_KEPT_MS, PRESIGN_SECONDS, SWEEP_GRACE_MS, Upload, UploadStatus},
+};
+use tessera_ports::ledger::{
+    CancelUploadOutcome, CompleteUploadOutcome, CreateUploadOutcome, FinishJobOutcome, NewUpload,
 };
 
 ledger_checks!(

@@ -3,20 +3,18 @@
 //! The fate of a call follows from the seed, the method's name and how many calls of that method came
 //! before. So a run can be replayed, and one method's fate does not depend on what other methods do.
 
-mod delegate;
-
-use crate::{Determinacy, StoreError, StoreResult};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 use tessera_domain::hash::{SeededRandom, stable_hash};
+use tessera_ports::{
+    Determinacy, StoreError, StoreResult,
+    decorators::{Decorated, Decorator},
+};
 
 /// How often calls fail and how.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,11 +86,13 @@ pub struct InjectedFaults {
     pub delayed: u64,
 }
 
-/// An adapter with faults. Implements every port that the adapter implements.
+/// An adapter with faults: `Faulty::new(adapter, Faults::new(plan))`.
+pub type Faulty<P> = Decorated<P, Faults>;
+
+/// Lets calls meet their fates.
 ///
 /// It starts enabled. While it is disabled it passes every call through, uncounted.
-pub struct Faulty<T: ?Sized> {
-    inner: Arc<T>,
+pub struct Faults {
     plan: FaultPlan,
     enabled: AtomicBool,
     calls: Mutex<HashMap<&'static str, u64>>,
@@ -101,10 +101,9 @@ pub struct Faulty<T: ?Sized> {
     delayed: AtomicU64,
 }
 
-impl<T: ?Sized> Faulty<T> {
-    pub fn new(inner: Arc<T>, plan: FaultPlan) -> Self {
+impl Faults {
+    pub fn new(plan: FaultPlan) -> Self {
         Self {
-            inner,
             plan,
             enabled: AtomicBool::new(true),
             calls: Mutex::new(HashMap::new()),
@@ -133,8 +132,21 @@ impl<T: ?Sized> Faulty<T> {
         self.calls.lock().clone()
     }
 
-    /// Lets `call` meet its fate. A future does nothing until it is polled, so one that is dropped never happened.
-    async fn meet_fate<R>(&self, method: &'static str, call: impl Future<Output = StoreResult<R>>) -> StoreResult<R> {
+    fn count(&self, method: &'static str) -> u64 {
+        let mut calls = self.calls.lock();
+        let number = calls.entry(method).or_insert(0);
+        *number += 1;
+        *number - 1
+    }
+}
+
+impl Decorator for Faults {
+    // A future does nothing until it is polled, so one that is dropped never happened.
+    async fn call<T: Send>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = StoreResult<T>> + Send,
+    ) -> StoreResult<T> {
         if !self.enabled.load(Ordering::SeqCst) {
             return call.await;
         }
@@ -155,13 +167,6 @@ impl<T: ?Sized> Faulty<T> {
                 Err(injected(method, "happened, then timed out", Determinacy::Unknown))
             }
         }
-    }
-
-    fn count(&self, method: &'static str) -> u64 {
-        let mut calls = self.calls.lock();
-        let number = calls.entry(method).or_insert(0);
-        *number += 1;
-        *number - 1
     }
 }
 

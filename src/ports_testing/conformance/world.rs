@@ -1,12 +1,5 @@
 //! People, pictures and a clock for the checks, made through the ledger's own traits only.
 
-use crate::{
-    Ledger,
-    ledger::{
-        CompleteUploadOutcome, CounterBatch, CreateUploadOutcome, CreateUserOutcome, FinishJobOutcome, FinishedMedia,
-        FollowOutcome, MAX_PAGE, MediaJob, NewUpload, NewUser,
-    },
-};
 use parking_lot::Mutex;
 use std::{
     future::Future,
@@ -24,6 +17,13 @@ use tessera_domain::{
     text,
     upload::{PRESIGN_SECONDS, Upload, UploadStatus},
     user::{User, Username},
+};
+use tessera_ports::{
+    Ledger,
+    ledger::{
+        CompleteUploadOutcome, CounterBatch, CreateUploadOutcome, CreateUserOutcome, FinishJobOutcome, FinishedMedia,
+        FollowOutcome, MAX_PAGE, MediaJob, NewUpload, NewUser,
+    },
 };
 
 /// Noon of a day (UTC), so that a few hours either way stay within it: 2026-03-14T12:00:00Z.

@@ -1,9 +1,11 @@
 //! Hashtags and search.
 
 use super::{report::ledger_checks, world::World};
-use crate::ledger::{ChangePostOutcome, FollowHashtagOutcome, HashtagRow, MAX_FOLLOWED_HASHTAGS, ProfileChange};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{PostId, UserId, time::HOUR_MS};
+use tessera_ports::ledger::{
+    ChangePostOutcome, FollowHashtagOutcome, HashtagRow, MAX_FOLLOWED_HASHTAGS, ProfileChange,
+};
 
 ledger_checks!(
     a_hashtags_posts_page_newest_first_and_follow_edits_and_deletions,

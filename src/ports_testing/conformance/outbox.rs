@@ -4,9 +4,9 @@ use super::{
     report::ledger_checks,
     world::{LEASE_MS, World, at_once},
 };
-use crate::ledger::{MAX_EVENT_ATTEMPTS, OutboxCounts, OutboxEvent};
 use std::{collections::HashSet, future::Future, sync::Arc};
 use tessera_domain::{UserId, event::Event};
+use tessera_ports::ledger::{MAX_EVENT_ATTEMPTS, OutboxCounts, OutboxEvent};
 
 ledger_checks!(
     events_come_in_order,

@@ -4,7 +4,6 @@ use super::{
     report::ledger_checks,
     world::{World, at_once},
 };
-use crate::ledger::{AdImpressions, AdSpend};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     AdId, PostId, UserId,
@@ -12,6 +11,7 @@ use tessera_domain::{
     post::PostRef,
     time::{DAY_MS, HOUR_MS},
 };
+use tessera_ports::ledger::{AdImpressions, AdSpend};
 
 ledger_checks!(
     a_campaign_needs_its_post,

@@ -6,7 +6,6 @@ use super::{
     report::ledger_checks,
     world::{NO_CELEBRITIES, World, like, sorted, unlike},
 };
-use crate::ledger::FollowOutcome;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     future::Future,
@@ -17,6 +16,7 @@ use tessera_domain::{
     counters::{COUNTER_SHARDS, CounterOperation, CounterOutcome, Counts},
     hash::SeededRandom,
 };
+use tessera_ports::ledger::FollowOutcome;
 
 ledger_checks!(a_random_walk_agrees_with_the_model);
 
@@ -27,7 +27,7 @@ const POSTS: usize = 4;
 /// The seed of this run: `TESSERA_SEED` (decimal) where it is set, else from the clock. Prints it.
 pub fn seed_from_environment() -> u64 {
     let given = std::env::var("TESSERA_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or_else(|| crate::clock::now().0 as u64);
+    let seed = given.unwrap_or_else(|| tessera_ports::clock::now().0 as u64);
     eprintln!("TESSERA_SEED={seed}");
     seed
 }

@@ -1,10 +1,10 @@
 //! The object store from the inside: put, head, get, open, delete.
 
 use super::report::store_checks;
-use crate::{ObjectStore, StoreError};
 use bytes::Bytes;
 use futures::StreamExt;
 use std::{future::Future, sync::Arc};
+use tessera_ports::{ObjectStore, StoreError};
 
 store_checks!(ObjectStore:
     an_object_reads_back_as_it_was_put,

@@ -4,9 +4,9 @@ use super::{
     report::ledger_checks,
     world::{LEASE_MS, World},
 };
-use crate::ledger::{JobCounts, JobState, MAX_JOB_ATTEMPTS, MediaJob};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{UploadId, upload::UploadStatus};
+use tessera_ports::ledger::{JobCounts, JobState, MAX_JOB_ATTEMPTS, MediaJob};
 
 ledger_checks!(
     a_job_to_be_retried_waits_until_its_time,

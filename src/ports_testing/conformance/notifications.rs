@@ -4,12 +4,12 @@ use super::{
     report::ledger_checks,
     world::{World, at_once},
 };
-use crate::ledger::NotificationPosition;
 use std::{collections::HashSet, future::Future, sync::Arc};
 use tessera_domain::{
     NotificationId, PostId, UserId,
     notification::{NAMED_ACTORS, Notification, NotificationKind, Signal},
 };
+use tessera_ports::ledger::NotificationPosition;
 
 ledger_checks!(
     signals_of_one_kind_and_post_coalesce,

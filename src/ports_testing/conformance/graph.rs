@@ -4,9 +4,9 @@ use super::{
     report::ledger_checks,
     world::{NO_CELEBRITIES, World, at_once, sorted},
 };
-use crate::{StoreError, ledger::FollowOutcome};
 use std::{collections::HashSet, future::Future, sync::Arc};
 use tessera_domain::{UserId, event::Event, user::Relationship};
+use tessera_ports::{StoreError, ledger::FollowOutcome};
 
 ledger_checks!(
     following_is_idempotent_and_counted_once,

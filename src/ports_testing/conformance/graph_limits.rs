@@ -4,7 +4,6 @@ use super::{
     report::ledger_checks,
     world::{World, at_once, sorted},
 };
-use crate::ledger::{FollowOutcome, MAX_FOLLOWEES};
 use futures::{StreamExt, stream};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
@@ -12,6 +11,7 @@ use tessera_domain::{
     celebrity::{CelebrityRule, PULL_AFTER_END_MS, PulledAuthor},
     event::Event,
 };
+use tessera_ports::ledger::{FollowOutcome, MAX_FOLLOWEES};
 
 ledger_checks!(
     the_celebrity_flag_has_hysteresis_and_is_told_once,

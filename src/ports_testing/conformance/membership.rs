@@ -4,13 +4,13 @@ use super::{
     report::Report,
     world::{LEASE_MS, World, at_once},
 };
-use crate::{
+use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use tessera_ports::{
     Ledger, Membership,
     membership::{
         Candidate, JoinOutcome, MemberId, MemberStatus, MembershipView, Renewal, SUSPICION_LIFETIME, SuspectOutcome,
     },
 };
-use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 /// A node's handle on the shared ledger and on the membership beside it.
 pub struct ClusterNode {
@@ -305,7 +305,7 @@ async fn strangers_do_not_vote(nodes: Nodes) {
 }
 
 /// Has each of the first two nodes hold one job and some events; gives the first one's job.
-async fn hold_work(nodes: &Nodes) -> (Arc<World>, Arc<World>, crate::ledger::MediaJob) {
+async fn hold_work(nodes: &Nodes) -> (Arc<World>, Arc<World>, tessera_ports::ledger::MediaJob) {
     let (one, other) = (World::new(Arc::clone(&nodes[0].ledger)), World::new(Arc::clone(&nodes[1].ledger)));
     let users = one.users(2).await;
     one.queue(users[0]).await;
@@ -320,7 +320,7 @@ async fn hold_work(nodes: &Nodes) -> (Arc<World>, Arc<World>, crate::ledger::Med
     (one, other, job)
 }
 
-async fn takes_up(world: &World, nodes: &Nodes, job: &crate::ledger::MediaJob) {
+async fn takes_up(world: &World, nodes: &Nodes, job: &tessera_ports::ledger::MediaJob) {
     let again = world.claim(10).await;
     let held: Vec<_> = again.iter().map(|again| (again.upload.id, again.attempt)).collect();
     assert_eq!(held, [(job.upload.id, 2)], "the job is due at once, that of the other node is not");

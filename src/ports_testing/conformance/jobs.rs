@@ -4,9 +4,9 @@ use super::{
     report::ledger_checks,
     world::{LEASE_MS, World, at_once, sorted},
 };
-use crate::ledger::{FinishJobOutcome, JobCounts, JobState, MediaJob};
 use std::{collections::HashSet, future::Future, sync::Arc};
 use tessera_domain::{PostId, UploadId, event::Event, post::Post, upload::UploadStatus};
+use tessera_ports::ledger::{FinishJobOutcome, JobCounts, JobState, MediaJob};
 
 ledger_checks!(
     a_claimed_job_is_handed_out_once,

@@ -1,9 +1,9 @@
 //! The object store from the outside: presigned PUTs, the right one and every wrong one.
 
 use super::report::Report;
-use crate::{ObjectStore, object_store::PresignedPut};
 use bytes::Bytes;
 use std::{future::Future, sync::Arc, time::Duration};
+use tessera_ports::{ObjectStore, object_store::PresignedPut};
 
 const KEY: &str = "uploads/7/1773489600000/0190a1b2-0000-7000-8000-000000000001.jpg";
 const OTHER_KEY: &str = "uploads/8/1773489600000/0190a1b2-0000-7000-8000-000000000001.jpg";
@@ -108,7 +108,7 @@ where
     P: Fn(String, Vec<(String, String)>, Bytes) -> PutFut,
     PutFut: Future<Output = u16>,
 {
-    let before = crate::clock::now();
+    let before = tessera_ports::clock::now();
     let signed = sign(&*store, 900).await;
     let valid_ms = signed.expires_at.since_ms(before);
     assert!((890_000..=910_000).contains(&valid_ms), "the URL says when it runs out: in {valid_ms} ms");

@@ -5,7 +5,7 @@
 //! ```ignore
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn keeps_the_ledgers_guarantees() {
-//!     tessera_ports::conformance::ledger(|| async { Arc::new(open_empty().await) as _ }).await;
+//!     tessera_ports_testing::conformance::ledger(|| async { Arc::new(open_empty().await) as _ }).await;
 //! }
 //! ```
 //!
@@ -43,10 +43,10 @@ pub use membership::{CLUSTER_NODES, ClusterNode};
 pub use model::seed_from_environment;
 pub use world::World;
 
-use crate::{HotStore, Ledger, ObjectStore};
 use bytes::Bytes;
 use report::Report;
 use std::{future::Future, sync::Arc};
+use tessera_ports::{HotStore, Ledger, ObjectStore};
 
 /// Checks every guarantee of the ledger's traits. `make` gives a fresh, empty ledger each time.
 ///

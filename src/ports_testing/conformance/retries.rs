@@ -8,17 +8,17 @@ use super::{
     report::ledger_checks,
     world::{LEASE_MS, NO_CELEBRITIES, ROOMY_QUEUE, World, like},
 };
-use crate::{
-    Ledger, StoreResult,
-    faults::{FaultPlan, Faulty},
-    ledger::{FinishJobOutcome, NewUpload, SavedReply},
-};
+use crate::faults::{FaultPlan, Faults, Faulty};
 use std::{future::Future, sync::Arc};
 use tessera_domain::{
     NotificationId, PostId, UserId,
     counters::Counts,
     event::Event,
     notification::{NotificationKind, Signal},
+};
+use tessera_ports::{
+    Ledger, StoreResult,
+    ledger::{FinishJobOutcome, NewUpload, SavedReply},
 };
 
 ledger_checks!(writes_sent_again_take_effect_once);
@@ -39,7 +39,7 @@ async fn again<T, Fut: Future<Output = StoreResult<T>>>(call: impl Fn() -> Fut) 
 
 async fn writes_sent_again_take_effect_once(world: Arc<World>) {
     let plan = FaultPlan { before_rate: 0.25, after_rate: 0.25, ..FaultPlan::quiet(seed_from_environment()) };
-    let faulty = Arc::new(Faulty::new(Arc::clone(&world.ledger), plan));
+    let faulty = Arc::new(Faulty::new(Arc::clone(&world.ledger), Faults::new(plan)));
     let stormy = World::new(Arc::clone(&faulty) as _);
     let mut users = Vec::new();
     for _ in 0..8 {
@@ -54,9 +54,9 @@ async fn writes_sent_again_take_effect_once(world: Arc<World>) {
     for user in &users[1..] {
         engage(&stormy, *user, users[0], posts[0]).await;
     }
-    let injected = faulty.injected();
+    let injected = faulty.decorator().injected();
     assert!(injected.before > 0 && injected.after > 0, "the storm blew: {injected:?}");
-    faulty.set_enabled(false);
+    faulty.decorator().set_enabled(false);
     compare(&stormy, &users, &posts).await;
 }
 
