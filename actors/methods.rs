@@ -63,7 +63,7 @@ methods! {
             20 => Apply,
         }
         InboxActor {
-            30 => Record,
+            31 => Record,
         }
         VisualShardActor {
             40 => Search,

@@ -5,12 +5,18 @@ use crate::testing::{Ground, at_once, soon};
 use std::cell::Cell;
 use tessera_domain::{
     PostId, UserId,
+    counters::CounterOperation,
     notification::{NotificationKind, Signal},
 };
 
 #[test]
 fn signals_are_recorded_once_in_order_with_ids_of_their_own() {
-    let like = |actor| Signal { kind: NotificationKind::Like, post_id: Some(PostId(1)), actor_id: UserId(actor) };
+    let like = |actor| Signal {
+        kind: NotificationKind::Like,
+        post_id: Some(PostId(1)),
+        comment_id: None,
+        actor_id: UserId(actor),
+    };
     let ids = Cell::new(100);
     let next_id = || {
         ids.set(ids.get() + 1);
@@ -29,10 +35,12 @@ async fn signals_of_many_callers_become_one_notification() {
     let users = ground.world.users(41).await;
     let author = users[0];
     let post_id = ground.world.post(author).await;
+    let likes: Vec<_> = users[1..].iter().map(|user_id| CounterOperation::Like { user_id: *user_id }).collect();
+    ground.world.apply(post_id, 0, &likes).await;
     let settings = InboxSettings::default();
     let args = InboxArgs { ledger: ground.ledger.clone(), next_id: ground.next_id(), settings };
     let inboxes = InboxRef::new(ground.region(args, super::region_settings()));
-    let signal = |actor_id| Signal { kind: NotificationKind::Like, post_id: Some(post_id), actor_id };
+    let signal = |actor_id| Signal { kind: NotificationKind::Like, post_id: Some(post_id), comment_id: None, actor_id };
     // Every signal twice, as after a redelivery.
     let calls = users[1..].iter().chain(&users[1..]).map(|actor_id| {
         let (inboxes, signal) = (inboxes.clone(), signal(*actor_id));

@@ -10,6 +10,7 @@ use crate::{
     timeline::TimelineRef,
     visual_search::VisualSearchRef,
 };
+use futures::future::try_join_all;
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::Deadline;
 use tessera_domain::{
@@ -17,7 +18,7 @@ use tessera_domain::{
     counters::ShardCounts,
     event::Event,
     media::MediaRecord,
-    notification::{NotificationKind, Signal},
+    notification::{AuthorComment, MAX_TOLD_COMMENTERS, signals_of},
     post::PostRef,
     user::User,
 };
@@ -72,14 +73,14 @@ impl EventHandler {
                 let post = PostRef { post_id: *post_id, author_id: *author_id };
                 self.post_deleted(post, media, original_key, deadline).await
             }
-            Event::Engaged { post_id, author_id, liked_by, unlikes, commented_by } => {
-                let post = PostRef { post_id: *post_id, author_id: *author_id };
-                self.engaged(post, liked_by, *unlikes, commented_by, deadline).await
+            Event::Engaged { post_id, author_id, liked_by, unlikes, commented_by, .. } => {
+                self.notify(event, deadline).await?;
+                let weight = liked_by.len() as f64 - f64::from(*unlikes) + COMMENT_WEIGHT * commented_by.len() as f64;
+                self.engaged(PostRef { post_id: *post_id, author_id: *author_id }, weight).await
             }
             Event::Followed { follower_id, followee_id } => {
                 self.graph_changed(*follower_id, *followee_id, deadline).await?;
-                let signal = Signal { kind: NotificationKind::Follow, post_id: None, actor_id: *follower_id };
-                self.inboxes.record(*followee_id, vec![signal], deadline).await
+                self.notify(event, deadline).await
             }
             Event::Unfollowed { follower_id, followee_id } => {
                 self.graph_changed(*follower_id, *followee_id, deadline).await
@@ -148,24 +149,23 @@ impl EventHandler {
         Ok(())
     }
 
-    async fn engaged(
-        &self,
-        post: PostRef,
-        liked_by: &[UserId],
-        unlikes: u32,
-        commented_by: &[UserId],
-        deadline: Deadline,
-    ) -> Result<(), ActorError> {
-        let likes = liked_by.iter().map(|actor| (NotificationKind::Like, *actor));
-        let comments = commented_by.iter().map(|actor| (NotificationKind::Comment, *actor));
-        // Nobody is told of what they did themselves.
-        let foreign = likes.chain(comments).filter(|(_, actor_id)| *actor_id != post.author_id);
-        let signals: Vec<Signal> =
-            foreign.map(|(kind, actor_id)| Signal { kind, post_id: Some(post.post_id), actor_id }).collect();
-        self.inboxes.record(post.author_id, signals, deadline).await?;
+    /// Tells whom the event concerns. Inboxes know what they were told.
+    async fn notify(&self, event: &Event, deadline: Deadline) -> Result<(), ActorError> {
+        if let Some((user_id, signals)) = signals_of(event) {
+            self.inboxes.record(user_id, signals, deadline).await?;
+        }
+        for comment in AuthorComment::all_of(event) {
+            let AuthorComment { post_id, comment_id, author_id } = comment;
+            let told = self.ledger.commenters(post_id, comment_id, author_id, MAX_TOLD_COMMENTERS).await?;
+            let record = |user_id| self.inboxes.record(user_id, vec![comment.signal()], deadline);
+            try_join_all(told.into_iter().map(record)).await?;
+        }
+        Ok(())
+    }
+
+    async fn engaged(&self, post: PostRef, weight: f64) -> Result<(), ActorError> {
         self.mirror_counts(post.post_id).await?;
         // Last, because it is not idempotent: an event that is tried again counts once all the same.
-        let weight = liked_by.len() as f64 - f64::from(unlikes) + COMMENT_WEIGHT * commented_by.len() as f64;
         if weight != 0.0 && self.author(post.author_id).await?.is_some_and(|author| !author.private) {
             self.popular.engaged(post, weight, clock::now());
         }

@@ -1,6 +1,6 @@
 //! What happened, as the outbox carries it. Delivered at least once; handlers are idempotent.
 
-use crate::{PostId, UserId, media::MediaRecord};
+use crate::{CommentId, PostId, UserId, media::MediaRecord};
 use serde::{Deserialize, Serialize};
 
 /// A fact that other parts must hear of. Written in the transaction that made it true.
@@ -28,6 +28,9 @@ pub enum Event {
         /// How many took their like back.
         unlikes: u32,
         commented_by: Vec<UserId>,
+        /// The comments, one for each of `commented_by`. Missing where an older program wrote the event.
+        #[serde(default)]
+        comment_ids: Vec<CommentId>,
     },
     /// One account follows another.
     Followed { follower_id: UserId, followee_id: UserId },

@@ -97,6 +97,71 @@ async fn ones_own_deeds_and_those_of_blocked_people_do_not_ring() {
     assert_eq!(found["actor_count"], 1);
 }
 
+/// The inbox as it is shown: `(kind, post, text, read)` of each, and how many are unread.
+async fn inbox(person: &Person) -> (Vec<(Value, Value, Value, Value)>, u64) {
+    let page = person.get("/v1/notifications").await.expect("a page");
+    let item =
+        |item: &Value| (item["kind"].clone(), item["post_id"].clone(), item["text"].clone(), item["read"].clone());
+    let items: Vec<_> = page["items"].as_array().expect("items").iter().map(item).collect();
+    let unread = page["unread_count"].as_u64().expect("a count");
+    assert_eq!(unread, items.iter().filter(|(.., read)| *read == false).count() as u64, "as many as are shown: {page}");
+    (items, unread)
+}
+
+#[tokio::test]
+async fn every_comment_rings_and_the_authors_rings_those_who_commented_before() {
+    let node = Node::start(&[]);
+    let api = node.api();
+    let (author, ada, bob) = (api.sign_up("author").await, api.sign_up("ada").await, api.sign_up("bob").await);
+    let post_id = author.post_picture(1, "").await.post_id;
+    let comments = format!("/v1/posts/{post_id}/comments");
+    let say = |person: &Person, text: &str| {
+        let (person, comments, body) = (person.clone(), comments.clone(), json!({ "text": text }));
+        async move { person.post(&comments, body).await.expect("commented") }
+    };
+    for text in ["one", "two", "three"] {
+        say(&ada, text).await;
+        let found = notified(&author, "comment", 1).await;
+        assert_eq!(found["text"], "ada commented on your post");
+        let read = author.post("/v1/notifications/read", json!({ "up_to": found["id"] })).await.expect("read");
+        assert_eq!(read["unread_count"], 0, "each comment is one that was not read before");
+    }
+    say(&author, "thank you").await;
+    say(&bob, "four").await;
+    let reply = notified(&ada, "comment", 1).await;
+    assert_eq!((&reply["text"], &reply["post_id"]), (&json!("author also commented on their post"), &json!(post_id)));
+    notified(&author, "comment", 1).await;
+    assert_eq!(inbox(&bob).await, (Vec::new(), 0), "who comments later is not told of what came before");
+}
+
+#[tokio::test]
+async fn what_is_gone_or_blocked_is_neither_shown_nor_unread() {
+    let node = Node::start(&[]);
+    let api = node.api();
+    let (author, ada) = (api.sign_up("author").await, api.sign_up("ada").await);
+    let (first, second) = (author.post_picture(1, "").await.post_id, author.post_picture(2, "").await.post_id);
+    let like = |post_id: &str| format!("/v1/posts/{post_id}/likes");
+    ada.post_empty(&like(&first)).await.expect("liked");
+    let commented = ada.post(&format!("/v1/posts/{second}/comments"), json!({ "text": "nice" })).await;
+    let comment_id = commented.expect("commented")["id"].as_str().expect("an id").to_owned();
+    ada.follow(&author).await;
+    notified(&author, "like", 1).await;
+    notified(&author, "comment", 1).await;
+    notified(&author, "follow", 1).await;
+    assert_eq!(inbox(&author).await.1, 3);
+
+    ada.delete(&like(&first)).await.expect("unliked");
+    assert_eq!(inbox(&author).await.1, 2, "a like that was withdrawn");
+    ada.post_empty(&like(&first)).await.expect("liked");
+    assert_eq!(inbox(&author).await.1, 3, "it stands again and rings no second time");
+    author.delete(&format!("/v1/posts/{first}")).await.expect("deleted");
+    assert_eq!(inbox(&author).await.1, 2, "a deleted post");
+    ada.delete(&format!("/v1/comments/{comment_id}")).await.expect("deleted");
+    assert_eq!(inbox(&author).await.1, 1, "a deleted comment");
+    author.put(&format!("/v1/users/{}/block", ada.id)).await.expect("blocks");
+    assert_eq!(inbox(&author).await, (Vec::new(), 0), "no badge over an empty list");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_loses_no_notification_and_rings_no_second_time() {
     let mut node = Node::start(&[]);

@@ -48,7 +48,7 @@ pub struct Batch {
     hours: BTreeMap<Timestamp, i64>,
     liked_by: Vec<UserId>,
     unlikes: u32,
-    commented_by: Vec<UserId>,
+    comments: Vec<(CommentId, UserId)>,
 }
 
 impl Batch {
@@ -63,7 +63,7 @@ impl Batch {
             hours: BTreeMap::new(),
             liked_by: Vec::new(),
             unlikes: 0,
-            commented_by: Vec::new(),
+            comments: Vec::new(),
         }
     }
 
@@ -97,9 +97,9 @@ impl Batch {
     }
 
     /// Accounts for a new comment.
-    pub fn add_comment(&mut self, user_id: UserId) {
+    pub fn add_comment(&mut self, id: CommentId, user_id: UserId) {
         self.count(self.counted, 0, 1);
-        self.commented_by.push(user_id);
+        self.comments.push((id, user_id));
         self.outcomes.push(CounterOutcome::Applied);
     }
 
@@ -143,13 +143,14 @@ impl Batch {
 
     /// What is told of the batch, if it did anything.
     pub fn event(&self) -> Option<Event> {
-        let happened = !self.liked_by.is_empty() || self.unlikes > 0 || !self.commented_by.is_empty();
+        let happened = !self.liked_by.is_empty() || self.unlikes > 0 || !self.comments.is_empty();
         happened.then(|| Event::Engaged {
             post_id: self.post_id,
             author_id: self.author_id,
             liked_by: self.liked_by.clone(),
             unlikes: self.unlikes,
-            commented_by: self.commented_by.clone(),
+            commented_by: self.comments.iter().map(|(_, user_id)| *user_id).collect(),
+            comment_ids: self.comments.iter().map(|(id, _)| *id).collect(),
         })
     }
 
@@ -198,7 +199,7 @@ mod tests {
         let mut batch = batch();
         batch.like(vec![UserId(1)], [UserId(1)]);
         batch.unlike(vec![UserId(1)], [(UserId(1), NOW)]);
-        batch.add_comment(UserId(2));
+        batch.add_comment(CommentId(5), UserId(2));
         batch.delete_comment(NOW);
         assert_eq!(batch.moved().collect::<Vec<_>>(), [(3, 0, 0)], "its row's version grows all the same");
         assert_eq!(batch.hours().count(), 0);

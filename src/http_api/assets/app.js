@@ -132,7 +132,9 @@ function notificationWords(notification) {
   const actors = notification.actors ?? [];
   const others = Math.max(0, notification.actor_count - 1);
   const who = nameOf(actors[0]) + (others ? ` and ${plural(others, "other", "others")}` : "");
-  const did = { like: "liked your photo", comment: "commented on your photo", follow: others ? "follow you" : "follows you" };
+  const own = notification.text.endsWith("your post");
+  const comment = own ? "commented on your photo" : "also commented on their photo";
+  const did = { like: "liked your photo", comment, follow: others ? "follow you" : "follows you" };
   return { actor: actors[0], words: `${who} ${did[notification.kind]}` };
 }
 

@@ -20,10 +20,11 @@ pub(super) struct NotificationBody {
     /// The notification's id.
     #[schema(value_type = String, example = "175928847299117063")]
     id: NotificationId,
-    /// `like`, `comment` or `follow`.
+    /// `like`, `comment` or `follow`; also a `comment` of an author on their post, where the caller has commented
+    /// before.
     #[schema(value_type = String, example = "like")]
     kind: NotificationKind,
-    /// On which of the caller's posts; missing for a follow.
+    /// On which post; missing for a follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     post_id: Option<PostId>,
@@ -65,11 +66,11 @@ pub(super) struct NotificationsBody {
     items: Vec<NotificationBody>,
     /// Send it as `cursor` to get the next page; null at the end of the list.
     next_cursor: Option<String>,
-    /// How many are unread in all.
+    /// How many of the list are unread, of the newest thousand.
     unread_count: u64,
 }
 
-/// What others did that concerns the caller, newest first.
+/// What others did that concerns the caller and stands, newest first.
 #[utoipa::path(get, path = "/v1/notifications", tag = "notifications", params(PageQuery),
     responses((status = 200, description = "A page of notifications", body = NotificationsBody)))]
 pub(super) async fn list_notifications(

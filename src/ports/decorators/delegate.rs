@@ -131,12 +131,13 @@ decorated!(EngagementLedger {
     fn liked_by(user_id: UserId, ids: &[PostId]) -> Vec<PostId>;
     fn likers(post_id: PostId, after: Option<i64>, limit: usize) -> Vec<LikeRow>;
     fn comments(post_id: PostId, after: Option<CommentId>, limit: usize) -> Vec<Comment>;
+    fn commenters(post_id: PostId, before: CommentId, except: UserId, limit: usize) -> Vec<UserId>;
     fn comment(id: CommentId) -> Option<Comment>;
     fn engagement_hours(since: Timestamp, limit: usize) -> Vec<EngagementHour>;
 });
 
 decorated!(NotificationLedger {
-    fn record_signals(user_id: UserId, signals: &[(Signal, NotificationId)], now: Timestamp) -> Vec<Notification>;
+    fn record_signals(user_id: UserId, signals: &[(Signal, NotificationId)], now: Timestamp) -> Vec<NotificationId>;
     fn notifications(user_id: UserId, after: Option<NotificationPosition>, limit: usize) -> Vec<Notification>;
     fn mark_read(user_id: UserId, up_to: NotificationId) -> u64;
     fn unread_count(user_id: UserId) -> u64;

@@ -38,6 +38,9 @@ pub struct EngagementHour {
     pub engagements: u64,
 }
 
+/// How many comments are looked at for who wrote them.
+pub const SEARCHED_COMMENTS: usize = 1_000;
+
 #[async_trait]
 pub trait EngagementLedger: Send + Sync + 'static {
     /// Applies operations in order in one transaction: the unique `(post, user)` decides who counts, the
@@ -64,6 +67,16 @@ pub trait EngagementLedger: Send + Sync + 'static {
 
     /// Comments of a post, oldest first, after `after`.
     async fn comments(&self, post_id: PostId, after: Option<CommentId>, limit: usize) -> StoreResult<Vec<Comment>>;
+
+    /// Who wrote the comments on a post that came before `before`, the latest first, each once and `except` left out;
+    /// of the latest [`SEARCHED_COMMENTS`].
+    async fn commenters(
+        &self,
+        post_id: PostId,
+        before: CommentId,
+        except: UserId,
+        limit: usize,
+    ) -> StoreResult<Vec<UserId>>;
 
     /// One comment, unless it was deleted.
     async fn comment(&self, id: CommentId) -> StoreResult<Option<Comment>>;

@@ -15,17 +15,17 @@ pub type NotificationPosition = (Timestamp, NotificationId);
 pub trait NotificationLedger: Send + Sync + 'static {
     /// Adds signals to a user's inbox, each with the id that a notification newly opened for it gets.
     ///
-    /// A signal that was recorded before (same user, kind, post and actor) is ignored, so redelivery is
-    /// harmless. A new one joins the unread notification of its kind and post, or opens one.
-    /// Returns the notifications that changed.
+    /// A signal that was recorded before for this user is ignored, so redelivery is harmless. A new one joins the
+    /// unread notification of its kind and post, or opens one. Returns which notifications changed.
     async fn record_signals(
         &self,
         user_id: UserId,
         signals: &[(Signal, NotificationId)],
         now: Timestamp,
-    ) -> StoreResult<Vec<Notification>>;
+    ) -> StoreResult<Vec<NotificationId>>;
 
-    /// A user's notifications, newest first, after `after`.
+    /// A user's notifications, newest first, after `after`, each with what of it stands. Those of which nothing does
+    /// ([`Notification::is_shown`]) come along, so that a reader gets behind them however many there are.
     async fn notifications(
         &self,
         user_id: UserId,
@@ -33,10 +33,10 @@ pub trait NotificationLedger: Send + Sync + 'static {
         limit: usize,
     ) -> StoreResult<Vec<Notification>>;
 
-    /// Marks as read `up_to` and all that stand after it in the list (those that changed no later than it
-    /// did); returns how many changed. Nothing where `up_to` is not this user's.
+    /// Marks as read `up_to` and all that come after it in the list (those that changed no later than it did), shown or
+    /// not; returns how many changed. Nothing where `up_to` is not this user's.
     async fn mark_read(&self, user_id: UserId, up_to: NotificationId) -> StoreResult<u64>;
 
-    /// How many notifications are unread.
+    /// How many of the newest [`MAX_PAGE`](super::MAX_PAGE) unread notifications are shown.
     async fn unread_count(&self, user_id: UserId) -> StoreResult<u64>;
 }

@@ -179,15 +179,27 @@ async fn one_event_tells_all_that_was_new(world: Arc<World>) {
     let (post_id, author_id, users) = post_and_users(&world, 4).await;
     world.apply(post_id, 0, &[like(users[0]), like(users[3])]).await;
     let told = world.events().await;
-    let expected =
-        Event::Engaged { post_id, author_id, liked_by: vec![users[0], users[3]], unlikes: 0, commented_by: Vec::new() };
+    let expected = Event::Engaged {
+        post_id,
+        author_id,
+        liked_by: vec![users[0], users[3]],
+        unlikes: 0,
+        commented_by: Vec::new(),
+        comment_ids: Vec::new(),
+    };
     assert_eq!(told, [expected], "one event for two likes, in order");
 
-    let (_, comment) = world.comment(users[2], None);
+    let (comment_id, comment) = world.comment(users[2], None);
     world.apply(post_id, 1, &[like(users[1]), like(users[0]), unlike(users[3]), comment, unlike(users[2])]).await;
     let told = world.events().await;
-    let expected =
-        Event::Engaged { post_id, author_id, liked_by: vec![users[1]], unlikes: 1, commented_by: vec![users[2]] };
+    let expected = Event::Engaged {
+        post_id,
+        author_id,
+        liked_by: vec![users[1]],
+        unlikes: 1,
+        commented_by: vec![users[2]],
+        comment_ids: vec![comment_id],
+    };
     assert_eq!(told, [expected], "one event per batch, with what was new and nothing else");
 
     world.apply(post_id, 2, &[like(users[1]), unlike(users[3])]).await;

@@ -54,7 +54,7 @@ async fn no_id_lies_after_the_floor(world: Arc<World>) {
     assert!(floor().await >= comment_id.created_at(), "a comment's id");
     world.advance(HOUR_MS);
     let (actor_id, id) = (world.user().await, NotificationId(world.id()));
-    let signal = Signal { kind: NotificationKind::Follow, post_id: None, actor_id };
+    let signal = Signal { kind: NotificationKind::Follow, post_id: None, comment_id: None, actor_id };
     world.ledger.record_signals(user, &[(signal, id)], world.now()).await.expect("record_signals");
     assert!(floor().await >= id.created_at(), "a notification's id");
 }

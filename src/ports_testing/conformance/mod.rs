@@ -25,6 +25,8 @@ mod jobs;
 mod maintenance;
 mod membership;
 mod model;
+mod notification_model;
+mod notification_standing;
 mod notifications;
 mod object_store;
 mod object_store_puts;
@@ -75,6 +77,8 @@ where
     engagement::run(&make, &mut report).await;
     races::run(&make, &mut report).await;
     notifications::run(&make, &mut report).await;
+    notification_standing::run(&make, &mut report).await;
+    notification_model::run(&make, &mut report).await;
     outbox::run(&make, &mut report).await;
     ads::run(&make, &mut report).await;
     maintenance::run(&make, &mut report).await;

@@ -2,14 +2,15 @@
 
 use super::{
     report::ledger_checks,
-    world::{World, at_once},
+    world::{self, World, at_once},
 };
 use std::{collections::HashSet, future::Future, sync::Arc};
 use tessera_domain::{
     NotificationId, PostId, UserId,
+    counters::CounterOperation,
     notification::{NAMED_ACTORS, Notification, NotificationKind, Signal},
 };
-use tessera_ports::ledger::NotificationPosition;
+use tessera_ports::ledger::{MAX_PAGE, NotificationPosition};
 
 ledger_checks!(
     signals_of_one_kind_and_post_coalesce,
@@ -20,32 +21,55 @@ ledger_checks!(
     a_read_notification_is_closed,
     marking_read_goes_by_list_order,
     an_inbox_pages_without_gaps_or_duplicates,
+    every_comment_is_told,
+    commenters_come_once_the_latest_first,
+    marking_read_ends_however_many_are_unread,
 );
 
-fn signal(kind: NotificationKind, post_id: Option<PostId>, actor: u64) -> Signal {
-    Signal { kind, post_id, actor_id: UserId(actor) }
+pub(super) fn signal(kind: NotificationKind, post_id: Option<PostId>, actor: u64) -> Signal {
+    Signal { kind, post_id, comment_id: None, actor_id: UserId(actor) }
 }
 
-fn like(post: u64, actor: u64) -> Signal {
+pub(super) fn like(post: u64, actor: u64) -> Signal {
     signal(NotificationKind::Like, Some(PostId(post)), actor)
 }
 
-/// Records signals, each with a fresh id, and gives what changed.
-async fn record(world: &World, user_id: UserId, signals: &[Signal]) -> Vec<Notification> {
+/// Does what signals tell of, and records them, each with a fresh id; gives what changed.
+pub(super) async fn record(world: &World, user_id: UserId, signals: &[Signal]) -> Vec<Notification> {
+    for signal in signals {
+        happen(world, user_id, signal).await;
+    }
     let with_ids: Vec<_> = signals.iter().map(|signal| (*signal, NotificationId(world.id()))).collect();
-    world.ledger.record_signals(user_id, &with_ids, world.now()).await.expect("record_signals")
+    let changed = world.ledger.record_signals(user_id, &with_ids, world.now()).await.expect("record_signals");
+    list(world, user_id).await.into_iter().filter(|notification| changed.contains(&notification.id)).collect()
 }
 
-async fn list(world: &World, user_id: UserId) -> Vec<Notification> {
-    world.ledger.notifications(user_id, None, 100).await.expect("notifications")
+async fn happen(world: &World, user_id: UserId, signal: &Signal) {
+    match (signal.kind, signal.post_id) {
+        (NotificationKind::Like, Some(post_id)) => drop(world.apply(post_id, 0, &[world::like(signal.actor_id)]).await),
+        (NotificationKind::Follow, _) => drop(world.follow(signal.actor_id, user_id).await),
+        _ => {}
+    }
 }
 
-async fn unread(world: &World, user_id: UserId) -> u64 {
+/// Comments on a post; gives the signal of it.
+pub(super) async fn comment(world: &World, post_id: PostId, actor_id: UserId) -> Signal {
+    let (comment_id, operation) = world.comment(actor_id, None);
+    world.apply(post_id, 0, &[operation]).await;
+    Signal { kind: NotificationKind::Comment, post_id: Some(post_id), comment_id: Some(comment_id), actor_id }
+}
+
+pub(super) async fn list(world: &World, user_id: UserId) -> Vec<Notification> {
+    let rows = world.ledger.notifications(user_id, None, 100).await.expect("notifications");
+    rows.into_iter().filter(Notification::is_shown).collect()
+}
+
+pub(super) async fn unread(world: &World, user_id: UserId) -> u64 {
     world.ledger.unread_count(user_id).await.expect("unread_count")
 }
 
 /// A recipient, a post of theirs and ids of people who do things.
-async fn stage(world: &Arc<World>, actors: usize) -> (UserId, u64, Vec<u64>) {
+pub(super) async fn stage(world: &Arc<World>, actors: usize) -> (UserId, u64, Vec<u64>) {
     let user_id = world.user().await;
     let post_id = world.post(user_id).await;
     (user_id, post_id.0, world.users(actors).await.iter().map(|actor| actor.0).collect())
@@ -64,6 +88,7 @@ async fn signals_of_one_kind_and_post_coalesce(world: Arc<World>) {
             id: *opened.get_or_insert(changed[0].id),
             kind: NotificationKind::Like,
             post_id: Some(PostId(post)),
+            own_post: true,
             actor_ids: latest,
             actor_count: step as u64 + 1,
             read: false,
@@ -79,9 +104,12 @@ async fn signals_of_one_delivery_coalesce(world: Arc<World>) {
     let (user_id, post, actors) = stage(&world, 3).await;
     let signals: Vec<Signal> = actors.iter().chain(&actors[..1]).map(|actor| like(post, *actor)).collect();
     let with_ids: Vec<_> = signals.iter().map(|signal| (*signal, NotificationId(world.id()))).collect();
+    for signal in &signals {
+        happen(&world, user_id, signal).await;
+    }
     let changed = world.ledger.record_signals(user_id, &with_ids, world.now()).await.expect("record_signals");
-    assert_eq!(changed.len(), 1, "one notification changed, named once");
-    assert_eq!(changed[0].id, with_ids[0].1, "it has the id that came with the signal that opened it");
+    assert_eq!(changed, [with_ids[0].1], "one changed, with the id that came with the signal that opened it");
+    let changed = list(&world, user_id).await;
     assert_eq!(changed[0].actor_count, 3, "an actor given twice counts once");
     let latest: Vec<UserId> = actors.iter().rev().map(|actor| UserId(*actor)).collect();
     assert_eq!(changed[0].actor_ids, latest, "later signals are newer");
@@ -182,7 +210,8 @@ async fn an_inbox_pages_without_gaps_or_duplicates(world: Arc<World>) {
     for step in 0..17u64 {
         // Several have the same time: position is time and id together.
         world.advance(i64::from(step % 4 == 0));
-        opened.push(record(&world, user_id, &[like(1_000 + step, actors[0])]).await.remove(0).id);
+        let post_id = world.post(user_id).await;
+        opened.push(record(&world, user_id, &[like(post_id.0, actors[0])]).await.remove(0).id);
     }
     opened.reverse();
     let (mut seen, mut after): (Vec<NotificationId>, Option<NotificationPosition>) = (Vec::new(), None);
@@ -193,4 +222,61 @@ async fn an_inbox_pages_without_gaps_or_duplicates(world: Arc<World>) {
         seen.extend(page.iter().map(|notification| notification.id));
     }
     assert_eq!(seen, opened, "every notification once, newest first");
+}
+
+async fn every_comment_is_told(world: Arc<World>) {
+    let (user_id, post, actors) = stage(&world, 2).await;
+    let post_id = PostId(post);
+    let first = comment(&world, post_id, UserId(actors[0])).await;
+    let opened = record(&world, user_id, &[first]).await.remove(0);
+    world.advance(1_000);
+    let second = comment(&world, post_id, UserId(actors[0])).await;
+    let grown = record(&world, user_id, &[second]).await.remove(0);
+    let expected = Notification { updated_at: world.now(), ..opened.clone() };
+    assert_eq!(grown, expected, "a second comment joins the unread one, whose author counts once");
+    assert!(record(&world, user_id, &[first, second]).await.is_empty(), "a redelivered comment changes nothing");
+    world.ledger.mark_read(user_id, opened.id).await.expect("mark_read");
+    world.advance(1_000);
+    let third = comment(&world, post_id, UserId(actors[0])).await;
+    let fresh = record(&world, user_id, &[third]).await.remove(0);
+    assert_ne!(fresh.id, opened.id, "after it was read the next comment opens a new one");
+    let other = comment(&world, post_id, UserId(actors[1])).await;
+    let grown = record(&world, user_id, &[other]).await.remove(0);
+    let latest = vec![UserId(actors[1]), UserId(actors[0])];
+    assert_eq!((grown.id, grown.actor_ids, grown.actor_count), (fresh.id, latest, 2), "the latest first");
+    let delete = CounterOperation::DeleteComment { comment_id: third.comment_id.expect("an id"), user_id };
+    world.apply(post_id, 0, &[delete]).await;
+    let left = list(&world, user_id).await;
+    assert_eq!(
+        (&left[0].actor_ids[..], left[0].actor_count),
+        (&[UserId(actors[1])][..], 1),
+        "what was deleted is gone"
+    );
+}
+
+async fn commenters_come_once_the_latest_first(world: Arc<World>) {
+    let (author_id, post, actors) = stage(&world, 3).await;
+    let post_id = PostId(post);
+    let people: Vec<UserId> = actors.iter().map(|actor| UserId(*actor)).collect();
+    for user_id in [people[0], people[1], author_id, people[0]] {
+        comment(&world, post_id, user_id).await;
+    }
+    let last = comment(&world, post_id, author_id).await.comment_id.expect("an id");
+    comment(&world, post_id, people[2]).await;
+    let commenters = async |limit| world.ledger.commenters(post_id, last, author_id, limit).await.expect("commenters");
+    assert_eq!(commenters(10).await, [people[0], people[1]], "those before, each once");
+    assert_eq!(commenters(1).await, [people[0]], "the latest");
+}
+
+async fn marking_read_ends_however_many_are_unread(world: Arc<World>) {
+    let (user_id, post, actors) = stage(&world, 1).await;
+    let count = 2 * MAX_PAGE as u64 + 5;
+    // Of posts that are not there, so none of them is shown.
+    let hidden: Vec<_> = (1..=count).map(|post| (like(post, actors[0]), NotificationId(world.id()))).collect();
+    world.ledger.record_signals(user_id, &hidden, world.now()).await.expect("record_signals");
+    world.advance(1_000);
+    let shown = record(&world, user_id, &[like(post, actors[0])]).await.remove(0);
+    assert_eq!(unread(&world, user_id).await, 1, "only what is shown counts");
+    assert_eq!(world.ledger.mark_read(user_id, shown.id).await.expect("mark_read"), count + 1, "all are read");
+    assert_eq!(unread(&world, user_id).await, 0, "nothing is unread");
 }

@@ -83,7 +83,7 @@ async fn engage(world: &World, user: UserId, author: UserId, post_id: PostId) {
     let (_, comment) = world.comment(user, None);
     let operations = [like(user), comment];
     again(|| world.ledger.apply_counter_batch(post_id, user.0 as u16 % 8, &operations, now)).await;
-    let signal = Signal { kind: NotificationKind::Like, post_id: Some(post_id), actor_id: user };
+    let signal = Signal { kind: NotificationKind::Like, post_id: Some(post_id), comment_id: None, actor_id: user };
     let signals = [(signal, NotificationId(world.id()))];
     again(|| world.ledger.record_signals(author, &signals, now)).await;
     let reply = SavedReply { fingerprint: [0; 32], label: 200, body: user.0.to_le_bytes().to_vec() };

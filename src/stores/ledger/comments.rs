@@ -58,7 +58,7 @@ async fn add_all<S: Scope>(scope: &mut S, batch: &mut Batch, new: &[New<'_>]) ->
     let mut known: Option<Known> = None;
     for comment in new {
         if written.remove(&comment.id) {
-            batch.add_comment(comment.user_id);
+            batch.add_comment(comment.id, comment.user_id);
             continue;
         }
         let known = match &known {

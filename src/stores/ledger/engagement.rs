@@ -17,7 +17,7 @@ use tessera_domain::{
 };
 use tessera_ports::{
     StoreResult,
-    ledger::{CounterBatch, EngagementHour, EngagementLedger, LikeRow},
+    ledger::{CounterBatch, EngagementHour, EngagementLedger, LikeRow, SEARCHED_COMMENTS},
 };
 
 #[async_trait]
@@ -66,6 +66,23 @@ impl<D: Dialect> EngagementLedger for SqlLedger<D> {
         );
         let query = query.bind(post_id).bind(after.map_or(-1, CommentId::to_i64)).bind(limit);
         self.requests.fetch_all(query, CommentRow::into_comment).await
+    }
+
+    async fn commenters(
+        &self,
+        post_id: PostId,
+        before: CommentId,
+        except: UserId,
+        limit: usize,
+    ) -> StoreResult<Vec<UserId>> {
+        let query = sql!(
+            "SELECT author_id FROM (
+                 SELECT author_id, id FROM comments" [index "comments_by_post"] "
+                 WHERE post_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3) AS latest
+             WHERE author_id <> $4 GROUP BY author_id ORDER BY max(id) DESC LIMIT $5"
+        );
+        let query = query.bind(post_id).bind(before).bind(SEARCHED_COMMENTS).bind(except).bind(limit);
+        self.requests.fetch_all(query, user_id).await
     }
 
     async fn comment(&self, id: CommentId) -> StoreResult<Option<Comment>> {

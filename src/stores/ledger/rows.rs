@@ -7,7 +7,7 @@ use tessera_domain::{
     counters::ShardCounts,
     ids::ID_EPOCH_MS,
     media::{MediaDetails, MediaKind, MediaRecord},
-    notification::{Notification, NotificationKind},
+    notification::{NAMED_ACTORS, Notification, NotificationKind},
     post::{Comment, Post, PostRef},
     time::HOUR_MS,
     upload::{Upload, UploadStatus},
@@ -276,7 +276,7 @@ impl CommentRow {
     }
 }
 
-/// A row of `notifications`.
+/// A row of `notifications` with what of it stands.
 #[derive(sqlx_macros::FromRow)]
 pub(crate) struct NotificationRow {
     id: i64,
@@ -286,16 +286,23 @@ pub(crate) struct NotificationRow {
     actor_count: i64,
     is_read: bool,
     updated_at: i64,
+    own_post: bool,
+    standing_ids: List<i64>,
 }
 
 impl NotificationRow {
     pub fn into_notification(self) -> Notification {
+        // Of those who are known it counts who stands, and beyond those it knows nobody.
+        let others = unsigned(self.actor_count).saturating_sub(self.actor_ids.0.len() as u64);
+        let standing = self.standing_ids.0;
+        let actor_count = if standing.is_empty() { 0 } else { standing.len() as u64 + others };
         Notification {
             id: NotificationId::from_i64(self.id),
             kind: self.kind.0,
             post_id: (self.post_id != 0).then(|| PostId::from_i64(self.post_id)),
-            actor_ids: self.actor_ids.0.into_iter().map(UserId::from_i64).collect(),
-            actor_count: unsigned(self.actor_count),
+            own_post: self.own_post,
+            actor_ids: standing.into_iter().take(NAMED_ACTORS).map(UserId::from_i64).collect(),
+            actor_count,
             read: self.is_read,
             updated_at: Timestamp(self.updated_at),
         }
