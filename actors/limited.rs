@@ -1,37 +1,33 @@
-//! Calls to stores that always come back: within a time limit, and as an error where they panic.
+//! Time limits of entities on their stores: what waits for a result must get one, or it would wait for ever.
 
-use futures::FutureExt;
-use std::{panic::AssertUnwindSafe, time::Duration};
-use tessera_ports::{Determinacy, StoreError, StoreResult};
+use std::{ops::Deref, sync::Arc, time::Duration};
+use tessera_ports::{
+    Ledger, StoreResult,
+    decorators::{Decorator, TimeLimit, TimeLimited},
+};
 
-/// Waits for `work` at most `limit`. A time-out and a panic become [`StoreError::Unavailable`] whose write
-/// may have happened: an entity that waits for a result must get one, or it would wait for ever.
-pub(crate) async fn limited<T>(
-    store: &'static str,
-    limit: Duration,
-    work: impl Future<Output = StoreResult<T>>,
-) -> StoreResult<T> {
-    let unknown = |detail| Err(StoreError::Unavailable { store, determinacy: Determinacy::Unknown, detail });
-    match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => unknown("the call panicked".to_owned()),
-        Err(_) => unknown(format!("no answer within {limit:?}")),
+/// The ledger, each of whose calls ends within a limit.
+pub struct LimitedLedger(Arc<dyn Ledger>);
+
+impl LimitedLedger {
+    pub fn new(ledger: &Arc<dyn Ledger>, limit: Duration) -> Self {
+        Self(Arc::new(TimeLimited::new(ledger.clone(), TimeLimit::new("ledger", limit))))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Deref for LimitedLedger {
+    type Target = dyn Ledger;
 
-    #[tokio::test]
-    async fn whatever_the_call_does_there_is_a_result() {
-        let limit = Duration::from_millis(10);
-        assert_eq!(limited("test", limit, async { Ok(7) }).await.ok(), Some(7));
-        let late = limited::<()>("test", limit, std::future::pending()).await.expect_err("late");
-        let panicked = limited::<()>("test", limit, async { panic!("a defect") }).await.expect_err("panicked");
-        for error in [late, panicked] {
-            assert_eq!(error.determinacy(), Determinacy::Unknown);
-            assert!(error.is_transient());
-        }
+    fn deref(&self) -> &Self::Target {
+        &*self.0
     }
+}
+
+/// Several calls, or one with a limit of its own, within a limit.
+pub(crate) async fn limited<T: Send>(
+    store: &'static str,
+    limit: Duration,
+    work: impl Future<Output = StoreResult<T>> + Send,
+) -> StoreResult<T> {
+    TimeLimit::new(store, limit).call("work", work).await
 }

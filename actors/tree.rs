@@ -24,6 +24,7 @@ use crate::{
     counter::{self, CounterActor, CounterArgs, CounterRef, CounterSettings},
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
     inbox::{self, InboxActor, InboxArgs, InboxRef, InboxSettings},
+    limited::LimitedLedger,
     media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings, Scratch},
     outbox::{EventHandler, OutboxRelay, RelayArgs},
     popular::{self, PopularActor, PopularArgs, PopularRef, PopularSettings},
@@ -153,21 +154,22 @@ impl ActorSystem {
         let breakers = args.breakers.child_specs(args.node.clone(), &refs);
         supervisor("breakers", restart::GROUP, breakers, top.clone()).await?;
 
+        let settings = MediaPoolSettings {
+            workers: args.media_workers,
+            limits: args.media_limits.clone(),
+            video_limits: args.video_limits.clone(),
+            ..MediaPoolSettings::default()
+        };
         let media = MediaPool::new(MediaPoolArgs {
             node: args.node.clone(),
-            ledger: args.ledger.clone(),
+            ledger: LimitedLedger::new(&args.ledger, settings.store_limit),
             hot: args.hot.clone(),
             objects: args.objects.clone(),
             video_tools: args.video_tools.clone(),
             scratch: args.scratch.clone(),
             embedder: args.embedder.clone(),
             next_id: args.next_id.clone(),
-            settings: MediaPoolSettings {
-                workers: args.media_workers,
-                limits: args.media_limits.clone(),
-                video_limits: args.video_limits.clone(),
-                ..MediaPoolSettings::default()
-            },
+            settings,
         });
         let pools = pools(&args, &refs, &fanout, &media);
         supervisor("pools", restart::GROUP, pools, top).await?;
@@ -277,11 +279,10 @@ impl Regions<'_> {
             self.args;
         let timelines = TimelineArgs::new(node.clone(), ledger.clone(), hot.clone(), residents);
         let timeline_settings = restart::region(TIMELINE_MAILBOX, *timeline_idle_after, *timeline_memory_bytes);
-        let counters = CounterArgs { ledger: ledger.clone(), hot: hot.clone(), settings: CounterSettings::default() };
-        let inboxes =
-            InboxArgs { ledger: ledger.clone(), next_id: next_id.clone(), settings: InboxSettings::default() };
+        let counters = CounterArgs::new(ledger, hot.clone(), CounterSettings::default());
+        let inboxes = InboxArgs::new(ledger, next_id.clone(), InboxSettings::default());
         let popular = PopularArgs { ledger: ledger.clone(), settings: PopularSettings::default() };
-        let ads = AdsArgs { ledger: ledger.clone(), settings: AdsSettings::default() };
+        let ads = AdsArgs::new(ledger, AdsSettings::default());
         let timelines = self.region::<TimelineActor>(timelines, timeline_settings, Spread::OverNodes);
         let counters = self.region::<CounterActor>(counters, counter::region_settings(), Spread::OverNodes);
         let inboxes = self.region::<InboxActor>(inboxes, inbox::region_settings(), Spread::OverNodes);
@@ -290,10 +291,11 @@ impl Regions<'_> {
         let recommenders = RecommenderArgs { ledger: ledger.clone(), settings: RecommenderSettings::default() };
         let recommenders =
             self.region::<RecommenderActor>(recommenders, recommender::region_settings(), Spread::OverNodes);
+        let settings = VisualSearchSettings { engine: self.args.visual_engine, ..VisualSearchSettings::default() };
         let visual = VisualShardArgs {
-            ledger: ledger.clone(),
+            ledger: LimitedLedger::new(ledger, settings.call_limit),
             objects: self.args.objects.clone(),
-            settings: VisualSearchSettings { engine: self.args.visual_engine, ..VisualSearchSettings::default() },
+            settings,
             maintenance: Arc::new(Semaphore::new(1)),
         };
         let visual = self.region::<VisualShardActor>(visual, visual_search::region_settings(), Spread::OverNodes);
@@ -325,19 +327,21 @@ fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &ClusterFanout, media
         invalidation: refs.invalidation.clone(),
     });
     let relay = RelayArgs { handler, node: args.node.clone() };
+    let settings = UpkeepSettings::default();
     let upkeep = Arc::new(UpkeepArgs {
         node: args.node.clone(),
-        ledger: args.ledger.clone(),
+        ledger: LimitedLedger::new(&args.ledger, settings.call_limit),
         objects: args.objects.clone(),
-        settings: UpkeepSettings::default(),
+        settings,
     });
+    let settings = KeeperSettings::default();
     let keeper = Arc::new(KeeperArgs {
         node: args.node.clone(),
-        ledger: args.ledger.clone(),
+        ledger: LimitedLedger::new(&args.ledger, settings.call_limit),
         objects: args.objects.clone(),
         search: refs.visual.clone(),
         embedder: args.embedder.clone(),
-        settings: KeeperSettings::default(),
+        settings,
     });
     vec![
         media.child_spec(),

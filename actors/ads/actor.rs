@@ -4,7 +4,7 @@ use super::{
     core::{AdsCore, Choice, Question},
     requests::{CampaignsChanged, CandidatesReply, Choose, Flush, Shown, ShownElsewhere},
 };
-use crate::{NodeSingleton, limited::limited};
+use crate::{NodeSingleton, limited::LimitedLedger};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{Entity, EntityContext, Handle, Passivation, Reply};
 use tessera_domain::{Timestamp, UserId};
@@ -45,8 +45,14 @@ impl Default for AdsSettings {
 
 /// What the entity is made of.
 pub struct AdsArgs {
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: LimitedLedger,
     pub settings: AdsSettings,
+}
+
+impl AdsArgs {
+    pub fn new(ledger: &Arc<dyn Ledger>, settings: AdsSettings) -> Self {
+        Self { ledger: LimitedLedger::new(ledger, settings.call_limit), settings }
+    }
 }
 
 /// Whether there is anything to answer from.
@@ -196,8 +202,7 @@ impl AdsActor {
                 self.questions_under_way += 1;
                 let args = self.args.clone();
                 context.spawn(async move {
-                    let work = args.ledger.impressions_of(question.user_id, question.day);
-                    let result = limited("ledger", args.settings.call_limit, work).await;
+                    let result = args.ledger.impressions_of(question.user_id, question.day).await;
                     AdsEvent::ImpressionsRead(question, result, reply)
                 });
             }
@@ -221,10 +226,7 @@ impl AdsActor {
         }
         let (args, now) = (self.args.clone(), clock::now());
         self.core.refresh_began(now);
-        context.spawn(async move {
-            let work = args.ledger.ads(now, true, MAX_PAGE);
-            AdsEvent::Refreshed(now, limited("ledger", args.settings.call_limit, work).await)
-        });
+        context.spawn(async move { AdsEvent::Refreshed(now, args.ledger.ads(now, true, MAX_PAGE).await) });
     }
 
     fn refreshed(&mut self, read_at: Timestamp, result: StoreResult<Vec<AdSpend>>, context: &EntityContext<Self>) {
@@ -266,10 +268,8 @@ impl AdsActor {
     fn flush(&mut self, context: &EntityContext<Self>) {
         let Some(flush) = self.core.flush() else { return };
         let args = self.args.clone();
-        context.spawn(async move {
-            let work = args.ledger.add_impressions(flush.day, &flush.impressions);
-            AdsEvent::Flushed(limited("ledger", args.settings.call_limit, work).await)
-        });
+        context
+            .spawn(async move { AdsEvent::Flushed(args.ledger.add_impressions(flush.day, &flush.impressions).await) });
     }
 
     fn flushed(&mut self, result: StoreResult<()>, context: &EntityContext<Self>) {

@@ -145,7 +145,7 @@ async fn impressions_reach_the_ledger_and_the_cap_holds() {
     let ground = Ground::new().await;
     let users = ground.world.users(2).await;
     let post_id = ground.world.post(users[0]).await;
-    let args = AdsArgs { ledger: ground.ledger.clone(), settings: AdsSettings::default() };
+    let args = AdsArgs::new(&ground.ledger, AdsSettings::default());
     let ads = AdsRef::new(alone(), ground.region(args, super::region_settings()));
     assert!(ads.candidates(users[1], 5, soon()).await.expect("answers").is_empty());
     let now = clock::now();

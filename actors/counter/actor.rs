@@ -4,7 +4,7 @@ use super::requests::{Apply, CounterAnswer};
 use crate::{
     ActorError, CounterKey,
     group_commit::{GroupCommit, GroupCommitLimits, Step},
-    limited::limited,
+    limited::LimitedLedger,
 };
 use std::{
     sync::Arc,
@@ -12,7 +12,11 @@ use std::{
 };
 use tessera_cluster::{AskError, Entity, EntityContext, Handle, Passivation, Reply};
 use tessera_domain::counters::CounterOperation;
-use tessera_ports::{HotStore, Ledger, StoreResult, clock, ledger::CounterBatch};
+use tessera_ports::{
+    HotStore, Ledger, StoreResult, clock,
+    decorators::{TimeLimit, TimeLimited},
+    ledger::CounterBatch,
+};
 
 /// A counter's timing and bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +47,16 @@ impl Default for CounterSettings {
 
 /// What all counters share.
 pub struct CounterArgs {
-    pub ledger: Arc<dyn Ledger>,
-    pub hot: Arc<dyn HotStore>,
+    pub ledger: LimitedLedger,
+    pub hot: TimeLimited<dyn HotStore>,
     pub settings: CounterSettings,
+}
+
+impl CounterArgs {
+    pub fn new(ledger: &Arc<dyn Ledger>, hot: Arc<dyn HotStore>, settings: CounterSettings) -> Self {
+        let hot = TimeLimited::new(hot, TimeLimit::new("hot store", settings.mirror_limit));
+        Self { ledger: LimitedLedger::new(ledger, settings.commit_limit), hot, settings }
+    }
 }
 
 type AnswerPort = Reply<Result<CounterAnswer, ActorError>>;
@@ -126,13 +137,12 @@ impl CounterActor {
 async fn commit(args: Arc<CounterArgs>, key: CounterKey, batch: Vec<Waiter>) -> CounterEvent {
     let (operations, replies): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|waiter| (waiter.operation, waiter.reply)).unzip();
-    let work = args.ledger.apply_counter_batch(key.post_id, key.shard, &operations, clock::now());
-    let result = limited("ledger", args.settings.commit_limit, work).await;
+    let result = args.ledger.apply_counter_batch(key.post_id, key.shard, &operations, clock::now()).await;
     if let Ok(batch) = &result
         && !batch.rows.is_empty()
     {
         let mirror = args.hot.update_counts(key.post_id, &batch.rows);
-        if let Err(error) = limited("hot store", args.settings.mirror_limit, mirror).await {
+        if let Err(error) = mirror.await {
             tracing::debug!(post_id = %key.post_id, %error, "the counter's mirror lags until its next fill");
         }
     }

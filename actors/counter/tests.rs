@@ -43,7 +43,7 @@ fn like(user_id: UserId) -> CounterOperation {
 }
 
 async fn counters(ground: &Ground, ledger: Arc<dyn Ledger>) -> CounterRef {
-    let args = CounterArgs { ledger, hot: ground.hot.clone(), settings: CounterSettings::default() };
+    let args = CounterArgs::new(&ledger, ground.hot.clone(), CounterSettings::default());
     CounterRef::new(ground.region(args, super::region_settings()))
 }
 

@@ -4,7 +4,7 @@ use super::{core, requests::Record};
 use crate::{
     ActorError, NextId, UserKey,
     group_commit::{GroupCommit, GroupCommitLimits, Step},
-    limited::limited,
+    limited::LimitedLedger,
 };
 use std::{
     sync::Arc,
@@ -40,10 +40,16 @@ impl Default for InboxSettings {
 
 /// What all inboxes share.
 pub struct InboxArgs {
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: LimitedLedger,
     /// Ids for new notifications.
     pub next_id: NextId,
     pub settings: InboxSettings,
+}
+
+impl InboxArgs {
+    pub fn new(ledger: &Arc<dyn Ledger>, next_id: NextId, settings: InboxSettings) -> Self {
+        Self { ledger: LimitedLedger::new(ledger, settings.commit_limit), next_id, settings }
+    }
 }
 
 struct Waiter {
@@ -127,8 +133,7 @@ async fn record(args: Arc<InboxArgs>, user_id: UserId, batch: Vec<Waiter>) -> In
 
 async fn record_all(args: &InboxArgs, user_id: UserId, signals: impl Iterator<Item = Signal>) -> StoreResult<()> {
     for chunk in core::chunks(signals, args.settings.batch_signals, || (args.next_id)()) {
-        let work = args.ledger.record_signals(user_id, &chunk, clock::now());
-        limited("ledger", args.settings.commit_limit, work).await?;
+        args.ledger.record_signals(user_id, &chunk, clock::now()).await?;
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ async fn signals_of_many_callers_become_one_notification() {
     let likes: Vec<_> = users[1..].iter().map(|user_id| CounterOperation::Like { user_id: *user_id }).collect();
     ground.world.apply(post_id, 0, &likes).await;
     let settings = InboxSettings::default();
-    let args = InboxArgs { ledger: ground.ledger.clone(), next_id: ground.next_id(), settings };
+    let args = InboxArgs::new(&ground.ledger, ground.next_id(), settings);
     let inboxes = InboxRef::new(ground.region(args, super::region_settings()));
     let signal = |actor_id| Signal { kind: NotificationKind::Like, post_id: Some(post_id), comment_id: None, actor_id };
     // Every signal twice, as after a redelivery.

@@ -130,8 +130,7 @@ impl FeederState {
         let (args, myself) = (self.args.clone(), myself.clone());
         tokio::spawn(async move {
             let lease_ms = args.settings.lease.as_millis() as i64;
-            let work = args.ledger.claim_jobs(jobs, videos, lease_ms, clock::now());
-            let result = limited("ledger", args.settings.store_limit, work).await;
+            let result = args.ledger.claim_jobs(jobs, videos, lease_ms, clock::now()).await;
             let _ = myself.cast(FeederMessage::Claimed(result));
         });
     }
@@ -225,10 +224,9 @@ async fn prolong(args: &MediaPoolArgs, key: JobKey, cancel: &CancelFlag) {
 }
 
 async fn release(args: &MediaPoolArgs, keys: Vec<JobKey>) -> usize {
-    let calls = keys.into_iter().map(|key| async move {
-        let work = args.ledger.release_job(key.upload_id, key.lease_token, clock::now(), None);
-        limited("ledger", args.settings.store_limit, work).await
-    });
+    let calls = keys
+        .into_iter()
+        .map(|key| async move { args.ledger.release_job(key.upload_id, key.lease_token, clock::now(), None).await });
     join_all(calls).await.into_iter().filter(|result| matches!(result, Ok(true))).count()
 }
 
@@ -236,8 +234,7 @@ async fn fail_lost(args: &MediaPoolArgs, key: JobKey, attempt: u32) {
     let now = clock::now();
     let retry_at = now.plus_ms(retry_delay_ms(key.upload_id, attempt));
     let reason = "The file could not be processed.";
-    let work = args.ledger.fail_job(key.upload_id, key.lease_token, reason, Some(retry_at), now);
-    if let Err(error) = limited("ledger", args.settings.store_limit, work).await {
+    if let Err(error) = args.ledger.fail_job(key.upload_id, key.lease_token, reason, Some(retry_at), now).await {
         tracing::warn!(upload_id = %key.upload_id, %error, "cannot record a lost attempt; its lease will run out");
     }
 }

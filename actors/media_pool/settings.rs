@@ -1,6 +1,7 @@
 //! What a media pool is made of.
 
 use super::scratch::Scratch;
+use crate::limited::LimitedLedger;
 use crate::{NextId, visual_search::Embedder};
 use std::{
     sync::{
@@ -14,7 +15,7 @@ use tessera_media::{
     Limits,
     video::{VideoLimits, VideoTools},
 };
-use tessera_ports::{HotStore, Ledger, ObjectStore};
+use tessera_ports::{HotStore, ObjectStore};
 use tokio::sync::Semaphore;
 
 /// Size, timing and bounds of a media pool.
@@ -55,7 +56,7 @@ impl Default for MediaPoolSettings {
 pub struct MediaPoolArgs {
     /// This node in its cluster.
     pub node: Arc<ClusterNode>,
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: LimitedLedger,
     pub hot: Arc<dyn HotStore>,
     pub objects: Arc<dyn ObjectStore>,
     /// `ffmpeg` and its fences, or what of them this machine lacks: then videos are left to the other nodes.

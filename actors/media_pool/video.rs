@@ -129,7 +129,7 @@ async fn cancel_when_called_off(tools: &WorkerTools, id: UploadId, cancel: &Canc
     loop {
         tokio::time::sleep(CALLED_OFF_INTERVAL).await;
         // A ledger that fails says nothing.
-        let upload = limited("ledger", tools.args.settings.store_limit, tools.args.ledger.upload(id)).await;
+        let upload = tools.args.ledger.upload(id).await;
         if matches!(upload, Ok(Some(upload)) if upload.status != UploadStatus::Processing) {
             cancel.cancel();
             return future::pending().await;

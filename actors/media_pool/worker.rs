@@ -125,7 +125,7 @@ async fn publish(
 /// called the upload off has done so, and where its job is dead an operator may have it tried again.
 async fn delete_made(tools: &WorkerTools, upload: &Upload, keys: &[String]) {
     let MediaPoolArgs { ledger, objects, settings, .. } = &*tools.args;
-    let now = limited("ledger", settings.store_limit, ledger.upload(upload.id)).await;
+    let now = ledger.upload(upload.id).await;
     if !matches!(now, Ok(Some(now)) if now.status == UploadStatus::Failed) {
         return;
     }
@@ -140,14 +140,13 @@ async fn finish(
     media: MediaRecord,
     embedding: Option<Embedding>,
 ) -> Result<PostId, Failure> {
-    let MediaPoolArgs { ledger, next_id, settings, .. } = &*tools.args;
+    let MediaPoolArgs { ledger, next_id, .. } = &*tools.args;
     let upload = &job.upload;
     let hashtags = hashtags(&upload.caption);
     let finished = FinishedMedia { post_id: PostId(next_id()), media, hashtags, embedding, now: clock::now() };
     let mut tries = 1;
     loop {
-        let work = ledger.finish_job(upload.id, job.lease_token, finished.clone());
-        match limited("ledger", settings.store_limit, work).await {
+        match ledger.finish_job(upload.id, job.lease_token, finished.clone()).await {
             Ok(FinishJobOutcome::Posted(post_id)) => return Ok(post_id),
             Ok(FinishJobOutcome::LeaseLost) => return Err(Failure::LeaseLost),
             // Idempotent by upload, hence safe to send again whatever happened.
@@ -161,22 +160,20 @@ async fn finish(
 /// Tells the ledger of a failed attempt, after which the job waits for so long or is dead; false where the lease was
 /// lost.
 async fn fail(tools: &WorkerTools, job: &MediaJob, reason: &str, delay_ms: Option<i64>) -> StoreResult<bool> {
-    let MediaPoolArgs { ledger, settings, .. } = &*tools.args;
+    let MediaPoolArgs { ledger, .. } = &*tools.args;
     let now = clock::now();
     let retry_at = delay_ms.map(|delay_ms| now.plus_ms(delay_ms));
-    let work = ledger.fail_job(job.upload.id, job.lease_token, reason, retry_at, now);
-    limited("ledger", settings.store_limit, work).await
+    ledger.fail_job(job.upload.id, job.lease_token, reason, retry_at, now).await
 }
 
 /// Gives a job back unspent, to be tried again when the store may be back; a very old one is dead.
 async fn put_off(tools: &WorkerTools, job: &MediaJob, reason: &str) -> StoreResult<bool> {
-    let MediaPoolArgs { ledger, settings, .. } = &*tools.args;
+    let MediaPoolArgs { ledger, .. } = &*tools.args;
     let (id, now) = (job.upload.id, clock::now());
     let Some(delay_ms) = outage_delay_ms(id, now.since_ms(job.queued_at)) else {
         return fail(tools, job, reason, None).await;
     };
-    let work = ledger.release_job(id, job.lease_token, now.plus_ms(delay_ms), Some(reason));
-    limited("ledger", settings.store_limit, work).await
+    ledger.release_job(id, job.lease_token, now.plus_ms(delay_ms), Some(reason)).await
 }
 
 /// Refuses a file for good; its original goes, as nothing will read it again.

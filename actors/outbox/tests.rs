@@ -1,6 +1,7 @@
 //! The relay over the embedded stores.
 
 use super::{EventHandler, OutboxRelay, RelayArgs};
+use crate::limited::LimitedLedger;
 use crate::{
     breaker::{BreakerPolicy, Breakers},
     broadcast::{ClusterFanout, Invalidation},
@@ -65,12 +66,13 @@ fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
     let timelines = TimelineArgs::new(alone(), ledger.clone(), hot.clone(), residents.clone());
     let timelines = TimelineRef::new(ground.region::<TimelineActor>(timelines, settings()));
     let lanes = FanoutArgs { timelines: timelines.clone(), residents };
-    let inboxes = InboxArgs { ledger: ledger.clone(), next_id: ground.next_id(), settings: InboxSettings::default() };
+    let inboxes = InboxArgs::new(&ledger, ground.next_id(), InboxSettings::default());
     let popular = PopularArgs { ledger: ledger.clone(), settings: PopularSettings::default() };
+    let index_settings = VisualSearchSettings::default();
     let visual = VisualShardArgs {
-        ledger: ledger.clone(),
+        ledger: LimitedLedger::new(&ledger, index_settings.call_limit),
         objects: objects.clone(),
-        settings: VisualSearchSettings::default(),
+        settings: index_settings,
         maintenance: Arc::new(Semaphore::new(1)),
     };
     let visual = ground.region(visual, visual_search::region_settings());

@@ -1,6 +1,7 @@
 //! The shell of upkeep: a timer, and one round at a time outside the mailbox.
 
 use super::{core::UpkeepCore, message::UpkeepMessage, purge::purge_deleted_posts};
+use crate::limited::LimitedLedger;
 use crate::limited::limited;
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -12,7 +13,7 @@ use tessera_domain::{
     time::DAY_MS,
     upload::{MULTIPART_SECONDS, SWEEP_GRACE_MS, Upload},
 };
-use tessera_ports::{Ledger, ObjectStore, StoreResult, clock};
+use tessera_ports::{ObjectStore, StoreResult, clock};
 
 /// Uploads swept in one transaction.
 const SWEEP_PAGE: usize = 200;
@@ -45,7 +46,7 @@ pub struct UpkeepArgs {
     /// This node in its cluster.
     pub node: Arc<ClusterNode>,
     /// What is kept in order.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: LimitedLedger,
     /// Where the files of uploads lie.
     pub objects: Arc<dyn ObjectStore>,
     pub settings: UpkeepSettings,
@@ -139,13 +140,13 @@ async fn round(args: &UpkeepArgs, lists_parts: bool) {
             Err(error) => tracing::warn!(%error, "cannot throw away old uploads in parts; trying again"),
         }
     }
-    match purge_deleted_posts(&*args.ledger, limit, |_| ()).await {
+    match purge_deleted_posts(&*args.ledger, |_| ()).await {
         Ok(0) => {}
         Ok(rows) => tracing::info!(rows, "purged what deleted posts left behind"),
         Err(error) => tracing::warn!(%error, "cannot purge what deleted posts left behind; trying again"),
     }
     let before = clock::now().plus_ms(-REPLY_LIFETIME_MS);
-    match limited("ledger", limit, args.ledger.purge_expired(before)).await {
+    match args.ledger.purge_expired(before).await {
         Ok(rows) => tracing::debug!(rows, "purged saved replies and sessions"),
         Err(error) => tracing::warn!(%error, "cannot purge saved replies and sessions; trying again"),
     }
@@ -156,8 +157,7 @@ async fn sweep(args: &UpkeepArgs) -> StoreResult<usize> {
     let expired_before = clock::now().plus_ms(-SWEEP_GRACE_MS);
     let mut swept = 0;
     for _ in 0..SWEEP_PAGES {
-        let work = args.ledger.sweep_uploads(expired_before, SWEEP_PAGE);
-        let page = limited("ledger", args.settings.call_limit, work).await?.len();
+        let page = args.ledger.sweep_uploads(expired_before, SWEEP_PAGE).await?.len();
         swept += page;
         if page < SWEEP_PAGE {
             break;
@@ -169,10 +169,9 @@ async fn sweep(args: &UpkeepArgs) -> StoreResult<usize> {
 /// Deletes the objects of uploads that are over, page by page. The ledger names them until their deletion is known to
 /// it, whichever node dies on the way.
 async fn clear(args: &UpkeepArgs) -> StoreResult<usize> {
-    let limit = args.settings.call_limit;
     let mut cleared = 0;
     for _ in 0..SWEEP_PAGES {
-        let page = limited("ledger", limit, args.ledger.ended_uploads(clock::now(), SWEEP_PAGE)).await?;
+        let page = args.ledger.ended_uploads(clock::now(), SWEEP_PAGE).await?;
         let outcomes: Vec<StoreResult<UploadId>> = stream::iter(page)
             .map(|upload| async move { delete_objects(args, &upload).await.map(|()| upload.id) })
             .buffer_unordered(UPLOADS_AT_ONCE)
@@ -186,7 +185,7 @@ async fn clear(args: &UpkeepArgs) -> StoreResult<usize> {
             }
         }
         if !done.is_empty() {
-            limited("ledger", limit, args.ledger.objects_deleted(&done)).await?;
+            args.ledger.objects_deleted(&done).await?;
         }
         cleared += done.len();
         match failure {

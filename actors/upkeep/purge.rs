@@ -1,6 +1,5 @@
 //! Deletes what deleted posts left behind, step by step.
 
-use crate::limited::limited;
 use std::time::{Duration, Instant};
 use tessera_ports::{Ledger, StoreResult};
 
@@ -12,15 +11,11 @@ const PURGE_STEPS: usize = 1_000;
 /// Deletes what deleted posts left behind until nothing is left or the round is full; returns how many rows went. Rests
 /// after each step as long as it took, so that others get at least half of the ledger's time. `watch` is told how long
 /// each took.
-pub async fn purge_deleted_posts(
-    ledger: &dyn Ledger,
-    call_limit: Duration,
-    mut watch: impl FnMut(Duration),
-) -> StoreResult<u64> {
+pub async fn purge_deleted_posts(ledger: &dyn Ledger, mut watch: impl FnMut(Duration)) -> StoreResult<u64> {
     let mut purged = 0;
     for _ in 0..PURGE_STEPS {
         let began = Instant::now();
-        let step = limited("ledger", call_limit, ledger.purge_deleted_post(PURGE_ROWS)).await?;
+        let step = ledger.purge_deleted_post(PURGE_ROWS).await?;
         let took = began.elapsed();
         watch(took);
         match step {

@@ -1,6 +1,7 @@
 //! The core of upkeep, and a round over real stores.
 
 use super::{PURGE_ROWS, Upkeep, UpkeepArgs, UpkeepSettings, core::UpkeepCore};
+use crate::limited::LimitedLedger;
 use crate::testing::{Ground, alone, eventually};
 use std::sync::Arc;
 use tessera_domain::{UserId, counters::CounterOperation, media::media_folder, time::HOUR_MS, upload::UploadStatus};
@@ -32,7 +33,12 @@ async fn objects_of_forgotten_uploads_and_late_ones_of_cancelled_uploads_go() {
     }
     let objects = Arc::new(objects);
     let settings = UpkeepSettings::default();
-    let args = UpkeepArgs { node: alone(), ledger: ground.ledger.clone(), objects: objects.clone(), settings };
+    let args = UpkeepArgs {
+        node: alone(),
+        ledger: LimitedLedger::new(&ground.ledger, settings.call_limit),
+        objects: objects.clone(),
+        settings,
+    };
     Upkeep::start(Arc::new(args), ground.root.get_cell()).await.expect("upkeep starts");
     for key in [&forgotten.object_key, &called_off.object_key, &made_of_it] {
         eventually("the object goes", || async { objects.head(key).await.expect("head").is_none().then_some(()) })
@@ -56,7 +62,12 @@ async fn what_a_deleted_post_left_behind_goes() {
     ground.world.apply(post_id, 0, &likes).await;
     ground.ledger.delete_post(post_id, author, ground.world.now()).await.expect("delete_post");
     let settings = UpkeepSettings::default();
-    let args = UpkeepArgs { node: alone(), ledger: ground.ledger.clone(), objects: Arc::new(objects), settings };
+    let args = UpkeepArgs {
+        node: alone(),
+        ledger: LimitedLedger::new(&ground.ledger, settings.call_limit),
+        objects: Arc::new(objects),
+        settings,
+    };
     Upkeep::start(Arc::new(args), ground.root.get_cell()).await.expect("upkeep starts");
     // A step of no rows tells only whether anything is left.
     let left = || async { ground.ledger.purge_deleted_post(0).await.expect("purge_deleted_post") };

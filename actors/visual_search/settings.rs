@@ -1,10 +1,11 @@
 //! What shards of the visual index are called and made of.
 
+use crate::limited::LimitedLedger;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::EntityKey;
 use tessera_domain::hash::stable_hash_u64;
-use tessera_ports::{Ledger, ObjectStore};
+use tessera_ports::ObjectStore;
 use tessera_visual::index::Engine;
 use tokio::sync::Semaphore;
 
@@ -54,7 +55,7 @@ impl Default for VisualSearchSettings {
 
 /// What shards are made of.
 pub struct VisualShardArgs {
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: LimitedLedger,
     pub objects: Arc<dyn ObjectStore>,
     /// Timing, and what indexes are made with.
     pub settings: VisualSearchSettings,

@@ -24,7 +24,10 @@ use tessera_domain::{
     counters::{COUNTER_SHARDS, CounterOperation},
     post::PostRef,
 };
-use tessera_ports::{Ledger, StoreError};
+use tessera_ports::{
+    Ledger, StoreError,
+    decorators::{TimeLimit, TimeLimited},
+};
 use tokio::task::JoinSet;
 use tracing::{
     Event, Subscriber,
@@ -170,6 +173,7 @@ impl World<'_> {
         let started = Instant::now();
         self.ledger.delete_post(post.post_id, post.author_id, clock::now()).await.map_err(failure)?;
         let answered = started.elapsed();
+        let ledger = TimeLimited::new(self.ledger.clone(), TimeLimit::new("ledger", CALL_LIMIT));
         let mut steps = Steps::default();
         let started = Instant::now();
         loop {
@@ -177,7 +181,7 @@ impl World<'_> {
                 steps.count += 1;
                 steps.longest = steps.longest.max(took);
             };
-            purge_deleted_posts(&*self.ledger, CALL_LIMIT, watch).await.map_err(failure)?;
+            purge_deleted_posts(&ledger, watch).await.map_err(failure)?;
             if self.ledger.purge_deleted_post(0).await.map_err(failure)?.is_none() {
                 steps.elapsed = started.elapsed();
                 return Ok((answered, steps));

@@ -1,7 +1,7 @@
 //! How a shard compares itself with the ledger: slot by slot, off the mailbox, one comparison at a time.
 
 use super::{Event, VisualShardActor, VisualShardArgs};
-use crate::{limited::limited, visual_search::reconcile::Step};
+use crate::visual_search::reconcile::Step;
 use std::time::Duration;
 use tessera_cluster::EntityContext;
 use tessera_domain::PostId;
@@ -20,7 +20,7 @@ impl VisualShardActor {
         }
         let args = self.args.clone();
         context.spawn(async move {
-            let models = limited("ledger", args.settings.call_limit, args.ledger.embedding_models()).await;
+            let models = args.ledger.embedding_models().await;
             Event::ModelsListed(models.map(|models| models.into_iter().map(|(model, _)| model).collect()))
         });
     }
@@ -42,10 +42,9 @@ impl VisualShardActor {
             Step::List(model, slot) => {
                 context.spawn(async move { Event::SlotListed(list(&args, &model, slot).await) });
             }
-            Step::Fetch(model, ids) => context.spawn(async move {
-                let work = args.ledger.embeddings(&ids, Some(&model));
-                Event::Fetched(limited("ledger", args.settings.call_limit, work).await)
-            }),
+            Step::Fetch(model, ids) => {
+                context.spawn(async move { Event::Fetched(args.ledger.embeddings(&ids, Some(&model)).await) })
+            }
             Step::Done => {
                 self.reconcile_ended(context);
                 self.maintain(context);
@@ -99,8 +98,7 @@ impl VisualShardActor {
 async fn list(args: &VisualShardArgs, model: &str, slot: u16) -> StoreResult<Vec<PostId>> {
     let mut listed: Vec<PostId> = Vec::new();
     loop {
-        let work = args.ledger.embedded_posts(model, slot, listed.last().copied(), MAX_PAGE);
-        let page = limited("ledger", args.settings.call_limit, work).await?;
+        let page = args.ledger.embedded_posts(model, slot, listed.last().copied(), MAX_PAGE).await?;
         let is_last = page.len() < MAX_PAGE;
         listed.extend(page);
         if is_last {

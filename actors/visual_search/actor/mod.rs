@@ -10,7 +10,7 @@ use super::{
     settings::{VisualShardArgs, VisualShardKey},
     snapshot,
 };
-use crate::{ActorError, limited::limited};
+use crate::ActorError;
 use std::{collections::HashSet, sync::Arc, time::Instant};
 use tessera_cluster::{Entity, EntityContext, Handle, Passivation, Reply};
 use tessera_domain::PostId;
@@ -125,7 +125,7 @@ impl Handle<Learn> for VisualShardActor {
         self.reads += 1;
         let args = self.args.clone();
         context.spawn(async move {
-            let found = limited("ledger", args.settings.call_limit, args.ledger.embeddings(&ids, None)).await;
+            let found = args.ledger.embeddings(&ids, None).await;
             Event::Learned { ids, found, reply }
         });
     }

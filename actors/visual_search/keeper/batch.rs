@@ -81,12 +81,11 @@ pub(super) async fn run(args: &KeeperArgs, embedder: &Embedder, work: Work) -> R
 }
 
 async fn attempt_all(args: &KeeperArgs, embedder: &Embedder, work: Work) -> Result<Batch, BatchError> {
-    let KeeperArgs { ledger, settings: KeeperSettings { batch, call_limit, .. }, .. } = args;
+    let KeeperArgs { ledger, settings: KeeperSettings { batch, .. }, .. } = args;
     let (round, attempts) = match work {
         Work::Again(attempts) => (None, attempts),
         Work::Next(before) => {
-            let listed = ledger.posts_to_embed(embedder.version(), before, *batch);
-            let ids = limited("ledger", *call_limit, listed).await?;
+            let ids = ledger.posts_to_embed(embedder.version(), before, *batch).await?;
             let round = ids.last().map_or(Round::Ended, |last| Round::GoesOn(*last));
             (Some(round), ids.into_iter().map(Attempt::first).collect())
         }
@@ -109,8 +108,7 @@ async fn embed_post(args: &KeeperArgs, embedder: &Embedder, post_id: PostId) -> 
         Err(outcome) => return outcome,
     };
     let written = [(post_id, embedding)];
-    let put = args.ledger.put_embeddings(&written);
-    if let Err(error) = limited("ledger", args.settings.call_limit, put).await {
+    if let Err(error) = args.ledger.put_embeddings(&written).await {
         return of_store(post_id, &error);
     }
     if let Err(error) = args.search.learn(post_id, Deadline::after(LEARN_TIMEOUT)).await {
@@ -124,8 +122,7 @@ async fn make_embedding(args: &KeeperArgs, embedder: &Embedder, post_id: PostId)
     let KeeperArgs { ledger, objects, settings: KeeperSettings { call_limit, .. }, .. } = args;
     let place = embedder.place().map_err(of_picture)?;
     let asked = [post_id];
-    let posts =
-        limited("ledger", *call_limit, ledger.posts(&asked)).await.map_err(|error| of_store(post_id, &error))?;
+    let posts = ledger.posts(&asked).await.map_err(|error| of_store(post_id, &error))?;
     let post = posts.first().ok_or(Outcome::Gone)?;
     let key = variant_key(post.author_id, post.media.upload_id, Variant::Medium);
     let read = limited("object store", *call_limit, objects.get(&key, MAX_VARIANT_BYTES));
@@ -165,11 +162,10 @@ async fn drop_superseded(args: &KeeperArgs, embedder: &Embedder) {
 }
 
 async fn drop_pages(args: &KeeperArgs, embedder: &Embedder) -> StoreResult<u64> {
-    let KeeperArgs { ledger, settings, .. } = args;
+    let KeeperArgs { ledger, .. } = args;
     let mut dropped = 0;
     loop {
-        let work = ledger.drop_superseded_embeddings(embedder.version(), DROP_PAGE);
-        let page = limited("ledger", settings.call_limit, work).await?;
+        let page = ledger.drop_superseded_embeddings(embedder.version(), DROP_PAGE).await?;
         dropped += page;
         if page < DROP_PAGE as u64 {
             return Ok(dropped);

@@ -15,11 +15,12 @@ use self::{
     set_aside::{Attempt, SetAside},
 };
 use super::{Embedder, VisualSearchRef};
+use crate::limited::LimitedLedger;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{ChildSpec, ClusterNode};
 use tessera_domain::PostId;
-use tessera_ports::{Ledger, ObjectStore};
+use tessera_ports::ObjectStore;
 use tokio::time::Instant;
 
 /// Timing of the keeper.
@@ -53,7 +54,7 @@ impl Default for KeeperSettings {
 pub struct KeeperArgs {
     /// This node in its cluster.
     pub node: Arc<ClusterNode>,
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: LimitedLedger,
     /// Where the pictures lie.
     pub objects: Arc<dyn ObjectStore>,
     pub search: VisualSearchRef,

@@ -2,6 +2,7 @@
 //! whatever is wrong with some of them.
 
 use super::*;
+use crate::limited::LimitedLedger;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tessera_cluster::{Supervisor, SupervisorArgs};
 use tessera_domain::{
@@ -73,7 +74,7 @@ async fn keep(ground: &Ground, objects: Arc<dyn ObjectStore>, embedder: Embedder
     };
     let args = KeeperArgs {
         node: alone(),
-        ledger: ground.ledger.clone(),
+        ledger: LimitedLedger::new(&ground.ledger, settings.call_limit),
         objects,
         search: search.clone(),
         embedder: Some(embedder),

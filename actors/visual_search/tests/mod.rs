@@ -5,6 +5,7 @@ mod keeper;
 mod rebuilding;
 
 use super::*;
+use crate::limited::LimitedLedger;
 use crate::{
     breaker::{BreakerPolicy, Breakers},
     testing::{Ground, alone, eventually, soon},
@@ -43,6 +44,7 @@ fn start_over(ground: &Ground, ledger: Arc<dyn Ledger>, objects: Arc<dyn ObjectS
         snapshot_interval: Duration::from_millis(200),
         ..VisualSearchSettings::default()
     };
+    let ledger = LimitedLedger::new(&ledger, settings.call_limit);
     let args = VisualShardArgs { ledger, objects, settings, maintenance: Arc::new(Semaphore::new(1)) };
     let breaker = Breakers::new(BreakerPolicy::default(), 0).visual_index;
     VisualSearchRef::new(alone(), ground.region(args, region_settings()), shards, breaker)

@@ -3,7 +3,7 @@
 use super::{Decorated, Decorator};
 use crate::{Determinacy, StoreError, StoreResult};
 use futures::FutureExt;
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
 /// An adapter each of whose calls comes back in time.
 pub type TimeLimited<P> = Decorated<P, TimeLimit>;
@@ -16,10 +16,10 @@ pub struct TimeLimit {
     limit: Duration,
 }
 
-impl<P: ?Sized> TimeLimited<P> {
+impl TimeLimit {
     /// `store` is what errors call the adapter.
-    pub fn within(limit: Duration, store: &'static str, inner: Arc<P>) -> Self {
-        Self::new(inner, TimeLimit { store, limit })
+    pub fn new(store: &'static str, limit: Duration) -> Self {
+        Self { store, limit }
     }
 }
 
@@ -45,7 +45,7 @@ mod tests {
 
     #[tokio::test]
     async fn whatever_the_call_does_there_is_a_result() {
-        let limit = TimeLimit { store: "test", limit: Duration::from_millis(10) };
+        let limit = TimeLimit::new("test", Duration::from_millis(10));
         assert_eq!(limit.call("", async { Ok(7) }).await.ok(), Some(7));
         let late = limit.call::<()>("", std::future::pending()).await.expect_err("late");
         let panicked = limit.call::<()>("", async { panic!("a defect") }).await.expect_err("panicked");

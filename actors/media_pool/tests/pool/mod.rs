@@ -2,6 +2,7 @@
 
 mod embedding;
 
+use crate::limited::LimitedLedger;
 use crate::{
     media_pool::{MediaPool, MediaPoolArgs, MediaPoolSettings, Scratch},
     testing::{Ground, alone, eventually},
@@ -166,16 +167,17 @@ impl Studio {
                 ids()
             })
         };
+        let settings = MediaPoolSettings { workers: 2, ..MediaPoolSettings::default() };
         let pool = MediaPool::new(MediaPoolArgs {
             node: alone(),
-            ledger: ground.ledger.clone(),
+            ledger: LimitedLedger::new(&ground.ledger, settings.store_limit),
             hot: ground.hot.clone(),
             objects: objects.clone(),
             video_tools: VideoTools::find(),
             scratch: Scratch::new(ground.folder.path().join("scratch")),
             embedder,
             next_id,
-            settings: MediaPoolSettings { workers: 2, ..MediaPoolSettings::default() },
+            settings,
         });
         Self { ground, objects, trap, pool, _server: server }
     }
