@@ -19,7 +19,7 @@
 use crate::{
     NextId,
     ads::{self, AdsActor, AdsArgs, AdsRef, AdsSettings},
-    breaker::Breakers,
+    breaker::{Breakers, GuardedObjects, ObjectsGuard},
     broadcast::{ClusterFanout, Invalidation},
     counter::{self, CounterActor, CounterArgs, CounterRef, CounterSettings},
     fanout::{CacheInvalidation, FanoutActor, FanoutArgs, FanoutRef},
@@ -314,10 +314,11 @@ impl Regions<'_> {
 }
 
 fn pools(args: &ActorSystemArgs, refs: &ActorRefs, fanout: &ClusterFanout, media: &MediaPool) -> Vec<ChildSpec> {
+    let guard = ObjectsGuard::new(args.breakers.objects.clone());
     let handler = Arc::new(EventHandler {
         ledger: args.ledger.clone(),
         hot: args.hot.clone(),
-        objects: args.objects.clone(),
+        objects: Arc::new(GuardedObjects::new(args.objects.clone(), guard)),
         cdn: args.cdn.clone(),
         timelines: refs.timelines.clone(),
         fanout: fanout.clone(),

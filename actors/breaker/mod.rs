@@ -32,7 +32,7 @@ mod wards;
 
 pub use breakers::{BreakerPolicy, Breakers};
 pub use fault::{BreakerError, Fault};
-pub use guarded::{GuardedCaches, GuardedObjects};
+pub use guarded::{GuardedCaches, GuardedObjects, ObjectsGuard};
 pub use sabotage::Sabotage;
 pub use shared::BreakerRef;
 pub use stats::{BreakerReport, BreakerStats, WardRestart, WardRestarts};

@@ -16,7 +16,7 @@ use clustering::Clustering;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use stores::open_caches;
 use tessera_actors::{
-    breaker::{Breakers, GuardedCaches, GuardedObjects},
+    breaker::{Breakers, GuardedCaches, GuardedObjects, ObjectsGuard},
     media_pool::Scratch,
     tree::{ActorSystem, ActorSystemArgs},
 };
@@ -57,7 +57,6 @@ impl Node {
         let OpenObjects { store: objects, upload_origin, server: local_s3 } = open_objects(config).await?;
         let cdn_caches = open_caches(config)?;
         let breakers = Breakers::new(config.breakers, cdn_caches.len());
-        let objects = Arc::new(GuardedObjects::new(objects, breakers.objects.clone()));
         let cdn = Arc::new(GuardedCaches::new(breakers.caches.iter().cloned().zip(cdn_caches).collect()));
         let floor = ledger.id_floor().await.map_err(|error| store_failure(&error))?;
         let ids = Arc::new(IdSource::new(config.node_number, floor));
@@ -127,7 +126,7 @@ impl Node {
         let parts = AppParts {
             ledger: ledger.clone(),
             hot,
-            objects,
+            objects: Arc::new(GuardedObjects::new(objects, ObjectsGuard::new(breakers.objects.clone()))),
             ids,
             caches,
             actors: actors_refs,
