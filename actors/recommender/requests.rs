@@ -21,8 +21,9 @@ pub struct GetTaste;
 impl Call for GetTaste {
     type Answer = Result<TasteView, ActorError>;
 
+    /// It does no harm, but the breaker before the recommenders must see what fails.
     fn is_repeatable(&self) -> bool {
-        true
+        false
     }
 }
 

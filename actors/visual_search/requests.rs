@@ -78,8 +78,9 @@ pub struct Search(pub VisualQuery);
 impl Call for Search {
     type Answer = ShardHits;
 
+    /// It does no harm, but the breaker before the shards must see what fails.
     fn is_repeatable(&self) -> bool {
-        true
+        false
     }
 }
 
