@@ -19,10 +19,7 @@ impl VisualShardActor {
             return;
         }
         let args = self.args.clone();
-        context.spawn(async move {
-            let models = args.ledger.embedding_models().await;
-            Event::ModelsListed(models.map(|models| models.into_iter().map(|(model, _)| model).collect()))
-        });
+        context.spawn(async move { Event::ModelsListed(args.ledger.embedding_models().await) });
     }
 
     pub(super) fn models_listed(&mut self, models: StoreResult<Vec<String>>, context: &EntityContext<Self>) {

@@ -13,11 +13,14 @@ use tessera_domain::{
     PostId,
     media::{Variant, variant_key},
 };
-use tessera_ports::{EmbeddingError, StoreError, StoreResult, ledger::Embedding};
+use tessera_ports::{
+    EmbeddingError, StoreError, StoreResult,
+    ledger::{EMBEDDING_SLOTS, Embedding, PostRange, PostsToEmbed},
+};
 
 /// The largest variant that is read, in bytes.
 const MAX_VARIANT_BYTES: u64 = 8 * 1024 * 1024;
-/// Old embeddings dropped in one transaction.
+/// Old embeddings looked at, and dropped, in one transaction.
 const DROP_PAGE: usize = 1_000;
 /// How long a shard may take to learn of a new embedding; else it finds it by itself.
 const LEARN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,8 +30,8 @@ const LEARN_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) enum Work {
     /// Posts that were set aside.
     Again(Vec<Attempt>),
-    /// The round's next posts: the newest ones before this one.
-    Next(Option<PostId>),
+    /// The round's next posts: the newest ones of what is left of it.
+    Next(PostRange),
 }
 
 /// How a batch ended.
@@ -84,19 +87,20 @@ async fn attempt_all(args: &KeeperArgs, embedder: &Embedder, work: Work) -> Resu
     let KeeperArgs { ledger, settings: KeeperSettings { batch, .. }, .. } = args;
     let (round, attempts) = match work {
         Work::Again(attempts) => (None, attempts),
-        Work::Next(before) => {
-            let ids = ledger.posts_to_embed(embedder.version(), before, *batch).await?;
-            let round = ids.last().map_or(Round::Ended, |last| Round::GoesOn(*last));
-            (Some(round), ids.into_iter().map(Attempt::first).collect())
+        Work::Next(range) => {
+            let found = ledger.posts_to_embed(embedder.version(), range, *batch).await?;
+            let PostsToEmbed { posts, looked_up_to } = found;
+            let round = looked_up_to.map_or(Round::Ended, Round::GoesOn);
+            (Some(round), posts.into_iter().map(Attempt::first).collect())
         }
     };
-    if matches!(round, Some(Round::Ended)) {
-        drop_superseded(args, embedder).await;
-    }
     let mut outcomes = Vec::with_capacity(attempts.len());
     for attempt in attempts {
         let outcome = AssertUnwindSafe(embed_post(args, embedder, attempt.post_id)).catch_unwind().await;
         outcomes.push((attempt, outcome.unwrap_or_else(|_| Outcome::Failed("it panicked".to_owned()))));
+    }
+    if matches!(round, Some(Round::Ended)) {
+        drop_superseded(args, embedder).await;
     }
     Ok(Batch { round, outcomes })
 }
@@ -162,13 +166,19 @@ async fn drop_superseded(args: &KeeperArgs, embedder: &Embedder) {
 }
 
 async fn drop_pages(args: &KeeperArgs, embedder: &Embedder) -> StoreResult<u64> {
-    let KeeperArgs { ledger, .. } = args;
+    let ledger = &args.ledger;
     let mut dropped = 0;
-    loop {
-        let page = ledger.drop_superseded_embeddings(embedder.version(), DROP_PAGE).await?;
-        dropped += page;
-        if page < DROP_PAGE as u64 {
-            return Ok(dropped);
+    let models = ledger.embedding_models().await?;
+    for model in models.iter().filter(|model| *model != embedder.version()) {
+        for slot in 0..EMBEDDING_SLOTS {
+            let mut after = None;
+            loop {
+                let page = ledger.embedded_posts(model, slot, after, DROP_PAGE).await?;
+                let Some(last) = page.last() else { break };
+                after = Some(*last);
+                dropped += ledger.drop_superseded_embeddings(model, embedder.version(), &page).await?;
+            }
         }
     }
+    Ok(dropped)
 }

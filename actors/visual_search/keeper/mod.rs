@@ -4,8 +4,11 @@
 //! Posts lack its embedding after the model was changed, or where their picture could not be embedded when it was
 //! processed. They are embedded from their medium variant, newest first, slowly. What may pass (a store that is away,
 //! callers that take all places of the model) sets the post aside, to be tried again soon, while the others go on; a
-//! picture that cannot be embedded is tried again in the next round only. At the end of a round, what other models made
-//! of posts that have a new embedding is dropped.
+//! picture that cannot be embedded is tried again in the next full round only. At the end of a round, what other models
+//! made of posts that have a new embedding is dropped.
+//!
+//! A full round looks at all posts, a bounded number at a time, when the keeper begins and once a day. The rounds
+//! between look at what was written since the round before.
 
 mod batch;
 mod set_aside;
@@ -19,9 +22,12 @@ use crate::limited::LimitedLedger;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
 use tessera_cluster::{ChildSpec, ClusterNode};
-use tessera_domain::PostId;
-use tessera_ports::ObjectStore;
+use tessera_domain::{PostId, Timestamp, time::HOUR_MS};
+use tessera_ports::{ObjectStore, clock, ledger::PostRange};
 use tokio::time::Instant;
+
+/// How long after its id was made a post is written at the latest, as clocks of nodes differ.
+const WRITTEN_LATE_MS: i64 = HOUR_MS;
 
 /// Timing of the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +36,10 @@ pub struct KeeperSettings {
     pub interval: Duration,
     /// Posts embedded at a time.
     pub batch: usize,
-    /// The pause between two rounds over all posts.
+    /// The pause between two rounds.
     pub round_interval: Duration,
+    /// The pause between two rounds over all posts.
+    pub full_round_interval: Duration,
     /// The pause before a post that was set aside is tried again; it doubles a few times.
     pub retry_pause: Duration,
     /// How long one call of a store may take.
@@ -44,6 +52,7 @@ impl Default for KeeperSettings {
             interval: Duration::from_secs(1),
             batch: 4,
             round_interval: Duration::from_secs(600),
+            full_round_interval: Duration::from_secs(24 * 3_600),
             retry_pause: Duration::from_secs(2),
             call_limit: Duration::from_secs(10),
         }
@@ -78,9 +87,13 @@ pub struct VisualKeeper;
 pub struct KeeperState {
     args: Arc<KeeperArgs>,
     busy: bool,
-    before: Option<PostId>,
+    /// What is left of the round.
+    range: PostRange,
+    round_began: Timestamp,
+    /// When the next full round is due.
+    full_round_at: Instant,
     set_aside: SetAside,
-    /// Posts that were left to the next round.
+    /// Posts that were left to the next full round.
     failed: usize,
     rest_until: Option<Instant>,
 }
@@ -110,7 +123,16 @@ impl Actor for VisualKeeper {
         myself.cast(KeeperMessage::Due)?;
         myself.send_interval(args.settings.interval, || KeeperMessage::Due);
         let set_aside = SetAside::new(args.settings.retry_pause);
-        Ok(KeeperState { args, busy: false, before: None, set_aside, failed: 0, rest_until: None })
+        Ok(KeeperState {
+            args,
+            busy: false,
+            range: PostRange::ALL,
+            round_began: clock::now(),
+            full_round_at: Instant::now(),
+            set_aside,
+            failed: 0,
+            rest_until: None,
+        })
     }
 
     async fn handle(
@@ -152,7 +174,22 @@ impl KeeperState {
             return Some(Work::Again(again));
         }
         let rests = self.rest_until.is_some_and(|until| now < until);
-        (!rests && self.set_aside.has_room()).then_some(Work::Next(self.before))
+        if rests || !self.set_aside.has_room() {
+            return None;
+        }
+        if self.range.before.is_none() {
+            self.round_began = clock::now();
+        }
+        Some(Work::Next(self.range))
+    }
+
+    /// All posts, or those that may have been written since the round that ends now began.
+    fn next_round(&mut self, now: Instant) -> PostRange {
+        if self.range.after.is_none() {
+            self.full_round_at = now + self.args.settings.full_round_interval;
+        }
+        let since = PostId::first_at(self.round_began.plus_ms(-WRITTEN_LATE_MS));
+        PostRange { after: (now < self.full_round_at).then_some(since), before: None }
     }
 
     fn batch_ended(&mut self, result: Result<Batch, BatchError>) {
@@ -168,13 +205,13 @@ impl KeeperState {
         outcomes.into_iter().for_each(|(attempt, outcome)| self.post_ended(attempt, outcome, now));
         match round {
             None => {}
-            Some(Round::GoesOn(before)) => self.before = Some(before),
+            Some(Round::GoesOn(before)) => self.range.before = Some(before),
             Some(Round::Ended) => {
                 if self.failed > 0 {
                     tracing::info!(failed = self.failed, "pictures of some posts cannot be embedded");
                 }
                 self.failed = 0;
-                self.before = None;
+                self.range = self.next_round(now);
                 self.rest_until = Some(now + self.args.settings.round_interval);
             }
         }
@@ -191,7 +228,7 @@ impl KeeperState {
                     tracing::debug!(%post, reason, "a post's picture was not embedded; trying again soon");
                 } else {
                     self.failed += 1;
-                    tracing::warn!(%post, reason, "a post's picture was not embedded; it waits for the next round");
+                    tracing::warn!(%post, reason, "a post's picture was not embedded; the next full round tries again");
                 }
             }
             Outcome::Hopeless(reason) => {

@@ -143,7 +143,8 @@ async fn what_no_message_told_comes_with_the_next_comparison() {
         )
         .await
         .expect("put");
-    ground.ledger.drop_superseded_embeddings("test model 2", 100).await.expect("drop");
+    let all: Vec<PostId> = old.iter().chain([&late]).copied().collect();
+    ground.ledger.drop_superseded_embeddings(MODEL, "test model 2", &all).await.expect("drop");
     eventually("the old model's index is gone", async || {
         found(&search, &query(MODEL, 1, 50)).await.is_empty().then_some(())
     })

@@ -115,9 +115,9 @@ decorated!(EmbeddingLedger {
     fn put_embeddings(embeddings: &[(PostId, Embedding)]) -> u64;
     fn embeddings(ids: &[PostId], model: Option<&str>) -> Vec<PostEmbedding>;
     fn embedded_posts(model: &str, slot: u16, after: Option<PostId>, limit: usize) -> Vec<PostId>;
-    fn posts_to_embed(model: &str, before: Option<PostId>, limit: usize) -> Vec<PostId>;
-    fn embedding_models() -> Vec<(String, u64)>;
-    fn drop_superseded_embeddings(model: &str, limit: usize) -> u64;
+    fn posts_to_embed(model: &str, range: PostRange, limit: usize) -> PostsToEmbed;
+    fn embedding_models() -> Vec<String>;
+    fn drop_superseded_embeddings(model: &str, successor: &str, ids: &[PostId]) -> u64;
 });
 
 decorated!(EngagementLedger {

@@ -8,6 +8,9 @@ use tessera_domain::{PostId, Timestamp, UserId, post::PostRef};
 pub const MAX_FOLLOWED_HASHTAGS: usize = 500;
 /// Posts of a hashtag are counted up to this many.
 pub const COUNTED_HASHTAG_POSTS: usize = 1_000;
+/// How many uses of hashtags are counted by the hour, the latest; stands in the statement as well, so that it is
+/// planned for it.
+pub const COUNTED_HASHTAG_USES: usize = 50_000;
 /// The most accounts that are compared for one search.
 pub const SEARCHED_ACCOUNTS: usize = 2_000;
 /// The most hashtags that are compared for one search.
@@ -52,7 +55,8 @@ pub trait DiscoveryLedger: Send + Sync + 'static {
     /// not public.
     async fn public_hashtag_posts(&self, tags: &[String], after: PostId, limit: usize) -> StoreResult<Vec<PostRef>>;
 
-    /// Use of hashtags in posts of public accounts since `since`, most used first.
+    /// Use of hashtags in posts of public accounts since `since`, most used first; of the latest
+    /// [`COUNTED_HASHTAG_USES`].
     async fn hashtag_hours(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<HashtagHour>>;
 
     /// Makes an account follow a hashtag. Idempotent.

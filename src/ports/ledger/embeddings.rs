@@ -1,5 +1,6 @@
 //! Embeddings: what a model made of each post's picture.
 
+use super::PostRange;
 use crate::StoreResult;
 use async_trait::async_trait;
 use tessera_domain::{PostId, hash::stable_hash_u64, post::PostRef};
@@ -13,6 +14,18 @@ const SLOT_SEED: u64 = 0x5107;
 /// The slot of a post's embeddings, below [`EMBEDDING_SLOTS`]. It is stored, hence never computed otherwise.
 pub fn embedding_slot(post_id: PostId) -> u16 {
     (stable_hash_u64(post_id.0, SLOT_SEED) % u64::from(EMBEDDING_SLOTS)) as u16
+}
+
+/// The most posts that one call looks at for those that lack an embedding.
+pub const SEARCHED_POSTS: usize = 5_000;
+
+/// What was found of the posts of a range that lack an embedding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostsToEmbed {
+    /// Newest first.
+    pub posts: Vec<PostId>,
+    /// The oldest post that was looked at, where the range goes on behind it.
+    pub looked_up_to: Option<PostId>,
 }
 
 /// What a model made of a picture.
@@ -53,13 +66,12 @@ pub trait EmbeddingLedger: Send + Sync + 'static {
         limit: usize,
     ) -> StoreResult<Vec<PostId>>;
 
-    /// Posts before `before` that have no embedding by `model`, newest first.
-    async fn posts_to_embed(&self, model: &str, before: Option<PostId>, limit: usize) -> StoreResult<Vec<PostId>>;
+    /// Up to `limit` posts of a range that have no embedding by `model`, of its newest [`SEARCHED_POSTS`].
+    async fn posts_to_embed(&self, model: &str, range: PostRange, limit: usize) -> StoreResult<PostsToEmbed>;
 
-    /// How many embeddings there are by each model that has any, in any order.
-    async fn embedding_models(&self) -> StoreResult<Vec<(String, u64)>>;
+    /// The models that have made any embedding that is there, in any order.
+    async fn embedding_models(&self) -> StoreResult<Vec<String>>;
 
-    /// Drops up to `limit` embeddings by other models than `model`, of posts that have one by it; returns how many
-    /// went.
-    async fn drop_superseded_embeddings(&self, model: &str, limit: usize) -> StoreResult<u64>;
+    /// Drops the embeddings by `model` of those of `ids` that have one by `successor`; returns how many went.
+    async fn drop_superseded_embeddings(&self, model: &str, successor: &str, ids: &[PostId]) -> StoreResult<u64>;
 }

@@ -38,6 +38,10 @@ pub struct EngagementHour {
     pub engagements: u64,
 }
 
+/// How many counts of a post and hour (and counter shard, where they are apart) are looked at for the strongest;
+/// stands in the statement as well, so that it is planned for it.
+pub const STRONGEST_HOURS: usize = 8_000;
+
 /// How many comments are looked at for who wrote them.
 pub const SEARCHED_COMMENTS: usize = 1_000;
 
@@ -82,6 +86,7 @@ pub trait EngagementLedger: Send + Sync + 'static {
     async fn comment(&self, id: CommentId) -> StoreResult<Option<Comment>>;
 
     /// Likes and comments that stand (were not taken back) on posts of public accounts, by post and hour, from
-    /// the hour that `since` falls into on, strongest first.
+    /// the hour that `since` falls into on, strongest first; of the [`STRONGEST_HOURS`] counts of the highest
+    /// magnitude.
     async fn engagement_hours(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<EngagementHour>>;
 }

@@ -18,6 +18,10 @@ pub enum ChangePostOutcome {
     Forbidden,
 }
 
+/// How many posts are looked at for those of public accounts; stands in the statement as well, so that it is planned
+/// for it.
+pub const SEARCHED_PUBLIC_POSTS: usize = 50_000;
+
 /// Posts newer than one and older than another, neither of the two included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PostRange {
@@ -89,6 +93,7 @@ pub trait PostLedger: Send + Sync + 'static {
     /// nothing is missed when the pulling ends.)
     async fn timeline_posts(&self, user_id: UserId, range: PostRange, limit: usize) -> StoreResult<Vec<PostRef>>;
 
-    /// The newest posts of public accounts after `after`, newest first.
+    /// The newest posts of public accounts after `after`, newest first; of the newest [`SEARCHED_PUBLIC_POSTS`]
+    /// posts, so that many private ones in a row make the list short and not the search long.
     async fn public_posts(&self, after: PostId, limit: usize) -> StoreResult<Vec<PostRef>>;
 }

@@ -7,7 +7,7 @@ use super::{
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tessera_domain::{PostId, UserId, post::PostRef};
 use tessera_ports::ledger::{
-    EMBEDDING_SLOTS, Embedding, FinishJobOutcome, FinishedMedia, PostEmbedding, embedding_slot,
+    EMBEDDING_SLOTS, Embedding, FinishJobOutcome, FinishedMedia, PostEmbedding, PostRange, PostsToEmbed, embedding_slot,
 };
 
 ledger_checks!(
@@ -83,7 +83,7 @@ async fn embeddings_of_two_models_stand_side_by_side(world: Arc<World>) {
     assert!(read(&world, id, Some("third")).await.is_empty(), "none of a model that made none");
     let mut models = world.ledger.embedding_models().await.expect("embedding_models");
     models.sort();
-    assert_eq!(models, [("first".to_owned(), 1), ("second".to_owned(), 1)], "each model with its count");
+    assert_eq!(models, ["first", "second"], "each model that made one");
 }
 
 async fn a_second_embedding_by_a_model_replaces_the_first(world: Arc<World>) {
@@ -116,7 +116,7 @@ async fn a_deletion_takes_the_embeddings_along(world: Arc<World>) {
     put(&world, &[(id, embedding("second", 2))]).await;
     world.ledger.delete_post(id, author, world.now()).await.expect("delete_post");
     assert!(read(&world, id, None).await.is_empty(), "neither is left");
-    assert!(world.ledger.embedding_models().await.expect("embedding_models").is_empty(), "nor counted");
+    assert!(world.ledger.embedding_models().await.expect("embedding_models").is_empty(), "nor is its model in use");
     let listed = world.ledger.embedded_posts("first", embedding_slot(id), None, 10).await.expect("embedded_posts");
     assert!(listed.is_empty(), "nor listed");
 }
@@ -165,19 +165,30 @@ async fn posts_without_an_embedding_come_newest_first(world: Arc<World>) {
     let posts = world.posts(world.user().await, 5).await;
     put(&world, &[(posts[1], embedding("first", 1)), (posts[3], embedding("second", 1))]).await;
     let missing =
-        async |model, before, limit| world.ledger.posts_to_embed(model, before, limit).await.expect("posts_to_embed");
-    assert_eq!(missing("first", None, 10).await, [posts[4], posts[3], posts[2], posts[0]], "all but the embedded one");
-    assert_eq!(missing("first", None, 2).await, [posts[4], posts[3]], "as many as asked for");
-    assert_eq!(missing("first", Some(posts[3]), 2).await, [posts[2], posts[0]], "before the last one");
-    assert_eq!(missing("unheard of", None, 10).await.len(), 5, "all, by a model that made none");
+        async |model, range, limit| world.ledger.posts_to_embed(model, range, limit).await.expect("posts_to_embed");
+    let found = |posts: &[PostId], looked_up_to| PostsToEmbed { posts: posts.to_vec(), looked_up_to };
+    let before = |id| PostRange { after: None, before: Some(id) };
+    let all = found(&[posts[4], posts[3], posts[2], posts[0]], None);
+    assert_eq!(missing("first", PostRange::ALL, 10).await, all, "all but the embedded one");
+    let some = found(&[posts[4], posts[3]], Some(posts[3]));
+    assert_eq!(missing("first", PostRange::ALL, 2).await, some, "as many as asked for, and how far they go");
+    assert_eq!(missing("first", before(posts[3]), 3).await, found(&[posts[2], posts[0]], None), "before the last one");
+    let range = PostRange { after: Some(posts[1]), before: Some(posts[4]) };
+    assert_eq!(missing("first", range, 10).await, found(&[posts[3], posts[2]], None), "those of a range");
+    assert_eq!(missing("unheard of", PostRange::ALL, 10).await.posts.len(), 5, "all, by a model that made none");
 }
 
 async fn superseded_embeddings_can_be_dropped(world: Arc<World>) {
     let posts = world.posts(world.user().await, 4).await;
     let by = |model, posts: &[PostId]| posts.iter().map(|id| (*id, embedding(model, id.0))).collect::<Vec<_>>();
     put(&world, &[by("first", &posts), by("second", &posts[1..])].concat()).await;
-    let drop = async || world.ledger.drop_superseded_embeddings("second", 2).await.expect("drop_superseded_embeddings");
-    assert_eq!([drop().await, drop().await, drop().await], [2, 1, 0], "as many as asked for, then the rest, then none");
+    let drop = async |model, ids| {
+        let dropped = world.ledger.drop_superseded_embeddings(model, "second", ids).await;
+        dropped.expect("drop_superseded_embeddings")
+    };
+    assert_eq!(drop("second", &posts).await, 0, "none is its own successor");
+    let dropped = [drop("first", &posts[..2]).await, drop("first", &posts).await, drop("first", &posts).await];
+    assert_eq!(dropped, [1, 2, 0], "of those asked for, then the rest, then none");
     assert_eq!(read(&world, posts[0], None).await.len(), 1, "what the new model has not embedded keeps the old one");
     for id in &posts[1..] {
         assert_eq!(read(&world, *id, None).await, [embedding("second", id.0)], "the others have the new one only");

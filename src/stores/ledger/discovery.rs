@@ -1,6 +1,6 @@
 //! Hashtags, and search by the words of names.
 
-use super::{Dialect, Pool, Scope, SqlLedger, rows::*};
+use super::{Dialect, Pool, Scope, SqlLedger, Statement, rows::*};
 use async_trait::async_trait;
 use tessera_domain::{PostId, Timestamp, UserId, post::PostRef, text::search_words};
 use tessera_ports::{
@@ -56,15 +56,7 @@ impl<D: Dialect> DiscoveryLedger for SqlLedger<D> {
     }
 
     async fn hashtag_hours(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<HashtagHour>> {
-        let query = sql!(
-            "SELECT t.tag, p.id / $3 AS hour, count(DISTINCT p.author_id) AS authors
-             FROM posts p " [join] " users u ON u.id = p.author_id CROSS JOIN "
-             {sqlite: "post_hashtags t ON t.post_id = p.id", postgres: "unnest(p.hashtags) AS t (tag)"} "
-             WHERE p.id >= $1 AND NOT u.private AND u.deleted_at IS NULL
-             GROUP BY t.tag, hour ORDER BY authors DESC, t.tag LIMIT $2"
-        );
-        let query = query.bind(PostId::first_at(since)).bind(limit).bind(hour_of_ids());
-        self.requests.fetch_all(query, hashtag_hour).await
+        self.requests.fetch_all(hashtag_hours(since, limit), hashtag_hour).await
     }
 
     async fn follow_hashtag(&self, user_id: UserId, tag: &str, now: Timestamp) -> StoreResult<FollowHashtagOutcome> {
@@ -124,6 +116,18 @@ impl<D: Dialect> DiscoveryLedger for SqlLedger<D> {
         let query = query.bind(first).bind(LAST_CHARACTER).bind(SEARCHED_ACCOUNTS).bind(others).bind(limit);
         self.requests.fetch_all(query, user_id).await
     }
+}
+
+/// How many used which hashtag in which hour, of the latest uses.
+pub(super) fn hashtag_hours(since: Timestamp, limit: usize) -> Statement {
+    let query = sql!(
+        "SELECT t.tag, p.id / $3 AS hour, count(DISTINCT p.author_id) AS authors
+         FROM (SELECT post_id, tag FROM post_hashtags WHERE post_id >= $1 ORDER BY post_id DESC LIMIT 50000) AS t
+         " [join] " posts p ON p.id = t.post_id " [join] " users u ON u.id = p.author_id
+         WHERE NOT u.private AND u.deleted_at IS NULL
+         GROUP BY t.tag, hour ORDER BY authors DESC, t.tag LIMIT $2"
+    );
+    query.bind(PostId::first_at(since)).bind(limit).bind(hour_of_ids())
 }
 
 async fn follow_hashtag<S: Scope>(

@@ -5,7 +5,7 @@
 //! post wait for each other only where they like for the same user, or move the same counter shard: at the end,
 //! just before the commit.
 
-use super::{Dialect, Pool, Scope, SqlLedger, comments, rows::*};
+use super::{Dialect, Pool, Scope, SqlLedger, Statement, comments, rows::*};
 use async_trait::async_trait;
 use tessera_domain::{
     CommentId, PostId, Timestamp, UserId,
@@ -94,23 +94,42 @@ impl<D: Dialect> EngagementLedger for SqlLedger<D> {
     }
 
     async fn engagement_hours(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<EngagementHour>> {
-        let query = sql!(
-            "SELECT p.id, p.author_id, e.hour, e.engagements FROM "
-            {sqlite: "engagement_hours e ", postgres: "(
-                 SELECT hour, post_id, sum(engagements)::bigint AS engagements FROM engagement_hours
-                 WHERE hour >= $1 GROUP BY hour, post_id) AS e "}
-            [join] " posts p ON p.id = e.post_id " [join] " users u ON u.id = p.author_id
-             WHERE e.hour >= $1 AND e.engagements > 0 AND NOT u.private AND u.deleted_at IS NULL
-             ORDER BY e.engagements DESC, p.id DESC LIMIT $2"
-        );
         let hour = |(post_id, author_id, hour, engagements)| EngagementHour {
             post: post_ref((post_id, author_id)),
             hour: Timestamp(hour),
             engagements: unsigned(engagements),
         };
-        self.requests.fetch_all(query.bind(hour_of(since)).bind(limit), hour).await
+        self.requests.fetch_all(strongest_hours(since, limit), hour).await
     }
 }
+
+/// The strongest posts and hours, found by the magnitude of their counts: from the highest to the lowest, the newest
+/// hours first. Each counter shard of Postgres has a count of its own; a post that is among the strongest has one
+/// that is.
+pub(super) fn strongest_hours(since: Timestamp, limit: usize) -> Statement {
+    let query = sql!(
+        "SELECT p.id, p.author_id, s.hour, s.engagements FROM (
+             SELECT hour, post_id, (
+                 SELECT CAST(sum(e.engagements) AS BIGINT) FROM engagement_hours e
+                 WHERE e.hour = found.hour AND e.post_id = found.post_id) AS engagements
+             FROM (SELECT DISTINCT hour, post_id FROM (
+                 SELECT m.key, h.hour, h.post_id FROM " [list "$3" as "m"] " CROSS JOIN "
+                 {sqlite: "
+                 engagement_hours h INDEXED BY engagement_hours_by_magnitude ON h.magnitude = m.value AND h.hour >= $1",
+                 postgres: "LATERAL (
+                     SELECT hour, post_id FROM engagement_hours WHERE magnitude = m.value AND hour >= $1
+                     ORDER BY hour DESC LIMIT 8000) AS h
+                 ORDER BY m.key"} "
+                 LIMIT 8000) AS strongest) AS found) AS s
+         " [join] " posts p ON p.id = s.post_id " [join] " users u ON u.id = p.author_id
+         WHERE s.engagements > 0 AND NOT u.private AND u.deleted_at IS NULL
+         ORDER BY s.engagements DESC, p.id DESC LIMIT $2"
+    );
+    query.bind(hour_of(since)).bind(limit).bind((1..=HIGHEST_MAGNITUDE).rev().collect::<Vec<i64>>())
+}
+
+/// The magnitude of all counts from 2^15 on; stands in the migration that computes them.
+const HIGHEST_MAGNITUDE: i64 = 16;
 
 /// A batch that is asked for.
 struct Target {

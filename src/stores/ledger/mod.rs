@@ -32,6 +32,8 @@ mod uploads;
 mod writes;
 
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod tests;
 
 use dialect::{Dialect, Pool, Row, Scope, Snapshot};

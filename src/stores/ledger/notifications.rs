@@ -3,7 +3,7 @@
 //! What of a notification stands is decided when it is read, from the likes, comments, follows, posts and blocks as
 //! they are then: so nothing need be taken back when one of those goes, and what is shown and what is counted agree.
 
-use super::{Dialect, Pool, Scope, SqlLedger, rows::*};
+use super::{Dialect, Pool, Scope, SqlLedger, Statement, rows::*};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, HashSet};
 use tessera_domain::{
@@ -66,23 +66,7 @@ impl<D: Dialect> NotificationLedger for SqlLedger<D> {
         after: Option<NotificationPosition>,
         limit: usize,
     ) -> StoreResult<Vec<Notification>> {
-        let query = around_standing!(
-            [
-                "SELECT n.id, n.kind, n.post_id, n.actor_ids, n.actor_count, n.is_read, n.updated_at,
-                 coalesce(p.author_id = n.user_id, false) AS own_post,
-                 coalesce((SELECT " {sqlite: "json_group_array", postgres: "array_agg"} "(actor_id ORDER BY place)
-                  FROM (SELECT told.actor_id, min(told.place) AS place"
-            ] [
-                " GROUP BY told.actor_id) AS standing), " {sqlite: "'[]'", postgres: "'{}'"} ") AS standing_ids
-                 FROM (SELECT * FROM notifications" [index "notifications_by_time"] "
-                       WHERE user_id = $1 AND (updated_at, id) < ($2, $3)
-                       ORDER BY updated_at DESC, id DESC LIMIT $4) AS n LEFT JOIN posts p ON p.id = n.post_id
-                 ORDER BY n.updated_at DESC, n.id DESC"
-            ]
-        );
-        let (updated_at, id) = after.map_or((i64::MAX, i64::MAX), |(time, id)| (time.0, id.to_i64()));
-        let query = query.bind(user_id).bind(updated_at).bind(id).bind(limit);
-        self.requests.fetch_all(query, NotificationRow::into_notification).await
+        self.requests.fetch_all(listed(user_id, after, limit), NotificationRow::into_notification).await
     }
 
     async fn mark_read(&self, user_id: UserId, up_to: NotificationId) -> StoreResult<u64> {
@@ -105,19 +89,43 @@ impl<D: Dialect> NotificationLedger for SqlLedger<D> {
     }
 
     async fn unread_count(&self, user_id: UserId) -> StoreResult<u64> {
-        let query = around_standing!(
-            [
-                "SELECT count(*) FROM (
-                     SELECT * FROM notifications" [index "notifications_unread_by_time"] "
-                     WHERE user_id = $1 AND " [not "is_read"] " ORDER BY updated_at DESC, id DESC LIMIT $2) AS n
-                 LEFT JOIN posts p ON p.id = n.post_id
-                 WHERE EXISTS (SELECT 1"
-            ] [")"]
-        );
-        let query = query.bind(user_id).bind(MAX_PAGE);
-        let count = self.requests.fetch_optional(query, |(count,): (i64,)| unsigned(count)).await?;
+        let count = self.requests.fetch_optional(unread(user_id), |(count,): (i64,)| unsigned(count)).await?;
         Ok(count.unwrap_or(0))
     }
+}
+
+/// A page of an inbox, with what stands.
+pub(super) fn listed(user_id: UserId, after: Option<NotificationPosition>, limit: usize) -> Statement {
+    let query = around_standing!(
+        [
+            "SELECT n.id, n.kind, n.post_id, n.actor_ids, n.actor_count, n.is_read, n.updated_at,
+             coalesce(p.author_id = n.user_id, false) AS own_post,
+             coalesce((SELECT " {sqlite: "json_group_array", postgres: "array_agg"} "(actor_id ORDER BY place)
+              FROM (SELECT told.actor_id, min(told.place) AS place"
+        ] [
+            " GROUP BY told.actor_id) AS standing), " {sqlite: "'[]'", postgres: "'{}'"} ") AS standing_ids
+             FROM (SELECT * FROM notifications" [index "notifications_by_time"] "
+                   WHERE user_id = $1 AND (updated_at, id) < ($2, $3)
+                   ORDER BY updated_at DESC, id DESC LIMIT $4) AS n LEFT JOIN posts p ON p.id = n.post_id
+             ORDER BY n.updated_at DESC, n.id DESC"
+        ]
+    );
+    let (updated_at, id) = after.map_or((i64::MAX, i64::MAX), |(time, id)| (time.0, id.to_i64()));
+    query.bind(user_id).bind(updated_at).bind(id).bind(limit)
+}
+
+/// How many of the newest that are unread have anything that stands.
+pub(super) fn unread(user_id: UserId) -> Statement {
+    let query = around_standing!(
+        [
+            "SELECT count(*) FROM (
+                 SELECT * FROM notifications" [index "notifications_unread_by_time"] "
+                 WHERE user_id = $1 AND " [not "is_read"] " ORDER BY updated_at DESC, id DESC LIMIT $2) AS n
+             LEFT JOIN posts p ON p.id = n.post_id
+             WHERE EXISTS (SELECT 1"
+        ] [")"]
+    );
+    query.bind(user_id).bind(MAX_PAGE)
 }
 
 /// New signals of one kind and post.

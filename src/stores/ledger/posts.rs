@@ -81,12 +81,21 @@ impl<D: Dialect> PostLedger for SqlLedger<D> {
     }
 
     async fn public_posts(&self, after: PostId, limit: usize) -> StoreResult<Vec<PostRef>> {
-        let query = sql!(
-            "SELECT p.id, p.author_id FROM posts p " [join] " users u ON u.id = p.author_id
-             WHERE p.id > $1 AND NOT u.private AND u.deleted_at IS NULL ORDER BY p.id DESC LIMIT $2"
-        );
-        self.requests.fetch_all(query.bind(after).bind(limit), post_ref).await
+        self.requests.fetch_all(public_posts(after, limit), post_ref).await
     }
+}
+
+/// Read in the order of the inner query and no further than to the last post that is wanted: Postgres knows that it is
+/// in order, SQLite would sort all of them where it is asked for one.
+pub(super) fn public_posts(after: PostId, limit: usize) -> Statement {
+    let query = sql!(
+        "SELECT p.id, p.author_id
+         FROM (SELECT id, author_id FROM posts WHERE id > $1 ORDER BY id DESC LIMIT 50000) AS p
+         WHERE (SELECT true FROM users u WHERE u.id = p.author_id AND NOT u.private AND u.deleted_at IS NULL)
+             IS NOT NULL"
+        {sqlite: "", postgres: " ORDER BY p.id DESC"} " LIMIT $2"
+    );
+    query.bind(after).bind(limit)
 }
 
 /// Binds what both reads of [`timeline_posts`] have in common.

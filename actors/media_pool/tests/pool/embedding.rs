@@ -3,7 +3,7 @@
 use super::*;
 use tessera_domain::{PostId, image::RgbImage};
 use tessera_media::Limits;
-use tessera_ports::{EmbeddingError, EmbeddingModel};
+use tessera_ports::{EmbeddingError, EmbeddingModel, ledger::PostRange};
 
 const MODEL: &str = "test model";
 
@@ -45,7 +45,7 @@ async fn a_photo_that_the_model_fails_at_becomes_a_post_that_still_has_to_be_emb
     }
     let embedded = ledger.embeddings(&posts, Some(MODEL)).await.expect("embeddings");
     assert_eq!(embedded.iter().map(|found| found.post.post_id).collect::<Vec<_>>(), [posts[2]]);
-    let left = ledger.posts_to_embed(MODEL, None, 10).await.expect("posts_to_embed");
+    let left = ledger.posts_to_embed(MODEL, PostRange::ALL, 10).await.expect("posts_to_embed").posts;
     assert_eq!(left, [posts[1], posts[0]], "the keeper of the visual index finds them");
     assert_eq!(studio.pool.stats().failed, 0, "it cost no job an attempt");
 }
