@@ -25,6 +25,23 @@ pub fn clean(field: &'static str, text: &str, max_chars: usize) -> Result<String
     Ok(text.to_owned())
 }
 
+/// Whether a character controls the direction of text (`Bidi_Control` of Unicode): such can make the text around them
+/// read otherwise than it stands.
+pub fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a character leaves ink by itself. White space, controls and what Unicode lets programs ignore
+/// (`Default_Ignorable_Code_Point`) do not, nor does the Braille pattern without dots.
+pub fn is_visible(c: char) -> bool {
+    let ignorable = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    !(ignorable || c.is_whitespace() || c.is_control() || c == '\u{2800}')
+}
+
 /// A cleaned comment; empty ones are refused.
 pub fn comment(text: &str) -> Result<String, Invalid> {
     let text = clean("text", text, MAX_COMMENT_CHARS)?;

@@ -10,6 +10,9 @@ pub const MAX_BIO_CHARS: usize = 300;
 /// Password length in bytes: at least, at most. The upper bound keeps hashing bounded.
 pub const PASSWORD_BYTES: (usize, usize) = (8, 256);
 
+/// Length of a user name, in characters: at least, at most.
+pub const USERNAME_CHARS: (usize, usize) = (3, 30);
+
 /// A user name: 3 to 30 of `a-z`, `0-9`, `_` and `.`, unique whatever its case was.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -20,7 +23,8 @@ impl Username {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let name = text.trim().to_ascii_lowercase();
         let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
-        if !(3..=30).contains(&name.len()) || !name.chars().all(good) {
+        let (least, most) = USERNAME_CHARS;
+        if !(least..=most).contains(&name.len()) || !name.chars().all(good) {
             return Err(Invalid::new("username", "must be 3 to 30 letters a to z, digits, underscores or full stops"));
         }
         if name.starts_with('.') || name.ends_with('.') || name.chars().all(|c| c.is_ascii_digit()) {
@@ -49,11 +53,18 @@ pub fn check_password(password: &str) -> Result<(), Invalid> {
     }
 }
 
-/// A cleaned display name; an empty one is refused.
+/// A cleaned display name. It stands beside others on one line, so it can be seen and neither breaks nor turns that line.
 pub fn display_name(name: &str) -> Result<String, Invalid> {
-    let name = text::clean("display_name", name, MAX_DISPLAY_NAME_CHARS)?;
-    if name.is_empty() || name.contains('\n') {
-        return Err(Invalid::new("display_name", "must not be empty or hold line breaks"));
+    const FIELD: &str = "display_name";
+    let name = text::clean(FIELD, name, MAX_DISPLAY_NAME_CHARS)?;
+    if !name.chars().any(text::is_visible) {
+        return Err(Invalid::new(FIELD, "must hold a visible character"));
+    }
+    if name.contains(['\n', '\r', '\u{2028}', '\u{2029}']) {
+        return Err(Invalid::new(FIELD, "must not hold line breaks"));
+    }
+    if name.chars().any(text::turns_direction) {
+        return Err(Invalid::new(FIELD, "must not hold characters that change the direction of text"));
     }
     Ok(name)
 }
@@ -140,6 +151,21 @@ mod tests {
         assert_eq!(Username::parse(" Ada_L ").expect("valid").as_str(), "ada_l");
         for bad in ["ab", "a b c", "ünal", ".abc", "abc.", "12345", &"a".repeat(31), "a/b", "<b>x"] {
             assert!(Username::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_display_name_can_be_seen_and_keeps_to_its_place() {
+        // The joiner holds an emoji together, and right-to-left letters need no controls.
+        for good in [" Ada L. ", "👩\u{200d}🚀", "עדה לאבלייס", "a\u{a0}b"] {
+            assert_eq!(display_name(good).as_deref(), Ok(good.trim()));
+        }
+        for unseen in ["", " \u{3000}\t", "\u{200b}\u{200d}\u{feff}", "\u{2800}", "\u{3164}", "\u{2060}\u{fe0f}"] {
+            let refused = display_name(unseen).expect_err(unseen);
+            assert_eq!((refused.field, &*refused.reason), ("display_name", "must hold a visible character"));
+        }
+        for bad in ["a\nb", "a\rb", "a\u{2028}b", "ada\u{202e}nimda", "a\u{2066}b", "a\u{61c}b", "a\u{200f}b"] {
+            assert!(display_name(bad).is_err(), "{bad:?}");
         }
     }
 }

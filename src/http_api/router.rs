@@ -54,13 +54,14 @@ pub fn router(app: Arc<App>, settings: EdgeSettings) -> Router {
     guarded(router, &state).with_state(state)
 }
 
-/// Puts the guards around routes; the last one added is the outermost.
+/// Puts the guards around routes; the last one added is the outermost. What has no handler stays outside the keys of
+/// idempotency: it is refused as what it is, whatever key it brings.
 pub(crate) fn guarded(router: Router<EdgeState>, state: &EdgeState) -> Router<EdgeState> {
     router
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
         .layer(from_fn_with_state(state.clone(), replay_or_run))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(state.clone(), limit_rate))
         .layer(from_fn_with_state(state.clone(), identify))
         .layer(from_fn_with_state(state.clone(), admit))

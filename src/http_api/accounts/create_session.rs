@@ -15,7 +15,7 @@ pub(super) struct LogIn {
     #[schema(example = "ada")]
     username: String,
     /// The password.
-    #[schema(format = Password)]
+    #[schema(format = Password, max_length = 256)]
     password: String,
 }
 

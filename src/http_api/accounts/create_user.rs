@@ -12,12 +12,13 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(super) struct SignUp {
     /// 3 to 30 of a to z, 0 to 9, underscores and full stops; unique whatever its case.
-    #[schema(example = "ada")]
+    #[schema(example = "ada", min_length = 3, max_length = 30, pattern = "^[A-Za-z0-9_][A-Za-z0-9_.]*[A-Za-z0-9_]$")]
     username: String,
     /// 8 to 256 bytes.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
-    /// Name to show; the user name, where missing.
+    /// Name to show, at most 60 characters, on one line, of which one can be seen; the user name, where missing.
+    #[schema(min_length = 1, max_length = 60)]
     display_name: Option<String>,
 }
 

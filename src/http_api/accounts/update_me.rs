@@ -14,9 +14,11 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfilePatch {
-    /// New name to show, at most 60 characters.
+    /// New name to show, at most 60 characters, on one line, of which one can be seen.
+    #[schema(min_length = 1, max_length = 60)]
     display_name: Option<String>,
     /// New biography, at most 300 characters.
+    #[schema(max_length = 300)]
     bio: Option<String>,
     /// Whether only followers see the posts.
     private: Option<bool>,

@@ -25,7 +25,7 @@ pub(super) struct EventsQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
     /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 256)]
     cursor: Option<Cursor>,
 }
 

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewComment {
     /// 1 to 1,000 characters.
+    #[schema(min_length = 1, max_length = 1_000)]
     text: String,
 }
 

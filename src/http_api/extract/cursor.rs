@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 /// Longest cursor that is looked at, in bytes.
-const MAX_CURSOR_BYTES: usize = 256;
+pub(crate) const MAX_CURSOR_BYTES: usize = 256;
 
 /// Which list a cursor belongs to; a cursor of one list is refused by every other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

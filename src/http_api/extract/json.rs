@@ -17,7 +17,7 @@ pub const MAX_JSON_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
 
-/// A JSON body that may be missing altogether; then every field has its default.
+/// A JSON body that may be missing altogether, or null; then every field has its default.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionalJson<T>(pub T);
 
@@ -43,6 +43,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
         let bytes = read(request, state).await?;
         match (bytes.is_empty(), is_json) {
             (true, _) => Ok(Self(T::default())),
+            (false, true) if bytes.trim_ascii() == b"null" => Ok(Self(T::default())),
             (false, true) => parse(&bytes).map(Self),
             (false, false) => {
                 let words = "the body must be sent as application/json";

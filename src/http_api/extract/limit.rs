@@ -38,7 +38,7 @@ pub struct PageQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     pub limit: Limit,
     /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 256)]
     pub cursor: Option<Cursor>,
 }
 

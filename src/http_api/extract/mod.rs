@@ -8,6 +8,8 @@ mod path;
 mod query;
 
 pub use caller::Caller;
+#[cfg(test)]
+pub(crate) use cursor::MAX_CURSOR_BYTES;
 pub use cursor::{Cursor, CursorKind};
 pub use json::{Json, MAX_JSON_BYTES, OptionalJson};
 pub use limit::{Limit, PageQuery};

@@ -24,7 +24,7 @@ pub(super) struct FeedQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
     /// The `next_cursor` of the page before. Without it a new feed is opened.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 256)]
     cursor: Option<Cursor>,
     /// So many posts that the caller may see below the top of the feed that was opened last; not together with
     /// `cursor`.

@@ -12,7 +12,7 @@ const CURSOR: CursorKind = CursorKind("hashtag_posts");
 
 /// A hashtag's posts, newest first. A hashtag that nobody used has none.
 #[utoipa::path(get, path = "/v1/hashtags/{tag}/posts", tag = "discovery",
-    params(("tag" = String, Path, description = "The hashtag, without `#`"), PageQuery),
+    params(("tag" = String, Path, description = "The hashtag, without `#`", min_length = 1, max_length = 100), PageQuery),
     responses((status = 200, description = "A page of posts", body = ListBody<PostBody>)))]
 pub(super) async fn list_hashtag_posts(
     State(state): State<EdgeState>,

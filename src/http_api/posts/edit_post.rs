@@ -16,8 +16,10 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(super) struct PostPatch {
     /// New caption, at most 2,200 characters; its hashtags become the post's.
+    #[schema(max_length = 2_200)]
     caption: Option<String>,
     /// New alternative text, at most 1,500 characters.
+    #[schema(max_length = 1_500)]
     alt_text: Option<String>,
 }
 

@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Query)]
 pub(super) struct SearchQuery {
     /// What was typed so far, at most 100 characters; `@…` finds accounts alone, `#…` hashtags alone.
+    #[param(min_length = 1, max_length = 100)]
     q: String,
     /// Accounts, and hashtags, at most.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]

@@ -60,6 +60,18 @@ async fn a_sign_up_is_repeated_without_storing_its_token() {
 }
 
 #[tokio::test]
+async fn a_used_key_does_not_hide_that_a_path_takes_another_method() {
+    let edge = Edge::start().await;
+    let (_, ada) = edge.person("ada").await;
+    assert_eq!(post(&edge, "/v1/uploads", &ada, "key-1", upload()).await.status, 201);
+    for (method, path) in [(Method::PATCH, "/v1/uploads"), (Method::POST, "/v1/me")] {
+        let request = request(method, path, &ada, &[("idempotency-key", "key-1")], Some(upload()));
+        edge.send(request).await.is_problem(405, "method_not_allowed");
+    }
+    post(&edge, "/v1/nothing", &ada, "key-1", upload()).await.is_problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn of_two_at_once_one_runs() {
     let edge = Edge::start().await;
     let (_, ada) = edge.person("ada").await;

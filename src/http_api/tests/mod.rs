@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod bounds;
 mod discovery;
 mod engagement;
 mod feed;

@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(super) struct Completion {
     /// At most 2,200 characters; hashtags are found in it.
+    #[schema(max_length = 2_200)]
     caption: Option<String>,
     /// What a screen reader says of the picture, at most 1,500 characters.
+    #[schema(max_length = 1_500)]
     alt_text: Option<String>,
 }
 

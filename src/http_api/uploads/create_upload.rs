@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUpload {
     /// The file's name; only for the client's own use.
-    #[schema(example = "sunset.jpg")]
+    #[schema(example = "sunset.jpg", min_length = 1, max_length = 255)]
     filename: String,
     /// Exact size in bytes.
     #[schema(example = 2_485_760)]

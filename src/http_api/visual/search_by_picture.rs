@@ -13,7 +13,10 @@ use bytes::Bytes;
 use http::header;
 use serde::Deserialize;
 use tessera_app::visual::{Crop, QueryPicture};
-use utoipa::IntoParams;
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+};
 
 /// Largest picture to search with, in bytes; uploads may be larger, because those do not pass through memory whole.
 const MAX_PICTURE_BYTES: u64 = 20 * 1024 * 1024;
@@ -40,6 +43,18 @@ pub(super) struct PictureQuery {
     h: Option<f64>,
 }
 
+/// What the body is, for the document: bytes as they are.
+struct PictureFile;
+
+impl PartialSchema for PictureFile {
+    fn schema() -> RefOr<Schema> {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).into()
+    }
+}
+
+impl ToSchema for PictureFile {}
+
 impl PictureQuery {
     fn crop(&self) -> EdgeResult<Option<Crop>> {
         match (self.x, self.y, self.w, self.h) {
@@ -55,7 +70,7 @@ impl PictureQuery {
 /// The body is a JPEG, PNG, WebP, GIF or AVIF of at most 20 MiB, under its content type. `x`, `y`, `w` and `h` choose a
 /// part of it. It is looked at and not kept.
 #[utoipa::path(post, path = "/v1/search/visual", tag = "discovery", params(PictureQuery),
-    request_body(content = Vec<u8>, content_type = "image/*", description = "The picture"),
+    request_body(content = inline(PictureFile), content_type = "image/*", description = "The picture"),
     responses((status = 200, description = "Posts that look alike", body = SimilarPostsBody)))]
 pub(super) async fn search_by_picture(
     State(state): State<EdgeState>,
