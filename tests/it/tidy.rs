@@ -104,6 +104,51 @@ fn functions_are_where_their_document_says() {
     assert_none(&missing, "files of docs/functions.md that are not there");
 }
 
+/// A setting that is declared and not read would be accepted and do nothing.
+#[test]
+fn every_setting_is_read() {
+    let folder = Path::new("src/node/config");
+    let configuration: String =
+        sources().into_iter().filter(|(path, _)| path.starts_with(folder)).map(|(_, text)| text).collect();
+    let settings = settings(&document("cluster.toml"));
+    assert!(settings.len() > 50, "the settings were read: {}", settings.len());
+    let unread = settings.into_iter().filter(|(section, key)| {
+        // `[http] listen` is `self.http.listen`, or `self.listen` where the section's own type is read.
+        let own_type = format!("impl Raw{} {{", capitalised(section));
+        let own = configuration.split(&own_type).skip(1).filter_map(|rest| rest.split("\n}\n").next());
+        let last = section.rsplit('.').next().unwrap_or_default();
+        let whole = if last.is_empty() { format!("self.{key}") } else { format!("self.{last}.{key}") };
+        let mut own = own.map(|body| body.to_owned());
+        !mentions(&configuration, &whole) && !own.any(|body| mentions(&body, &format!("self.{key}")))
+    });
+    let unread: Vec<String> = unread.map(|(section, key)| format!("{section}.{key}")).collect();
+    assert_none(&unread, "settings of cluster.toml that nothing reads");
+}
+
+/// The sections and keys of a TOML file that has one of them a line.
+fn settings(text: &str) -> Vec<(String, String)> {
+    let (mut section, mut found) = (String::new(), Vec::new());
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = name.to_owned();
+        } else if let Some((key, _)) = line.split_once('=') {
+            found.push((section.clone(), key.trim().to_owned()));
+        }
+    }
+    found
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Whether a text has a path of fields, and not as a part of a longer one.
+fn mentions(text: &str, path: &str) -> bool {
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    text.match_indices(path).any(|(at, _)| ends(&text[at + path.len()..]))
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod bounds;
+mod compatibility;
 mod discovery;
 mod engagement;
 mod feed;

@@ -18,6 +18,17 @@ fn the_documented_defaults_are_a_whole_configuration() {
     load(Some(&file), std::iter::empty(), &[]).expect("the file can be given as it is");
 }
 
+/// Whoever has a copy of the released file, with whatever it sets, can go on with it.
+#[test]
+fn the_released_settings_are_still_taken() {
+    let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/released/cluster.toml");
+    let config = load(Some(&released), std::iter::empty(), &[]).expect("the released file as it stands");
+    // Defaults may change, but the file says all of its own.
+    assert_eq!((config.max_queued_jobs, config.visual_shards), (10_000, 1));
+    let environment = CLUSTER.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(load(Some(&released), environment.into_iter(), &[]).expect("a node of a cluster").visual_shards, 8);
+}
+
 #[test]
 fn later_layers_win() {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
