@@ -23,6 +23,7 @@ mod hashtags;
 mod media;
 mod notifications;
 mod openapi;
+mod places;
 mod posts;
 pub mod present;
 pub mod problem;

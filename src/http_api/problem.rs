@@ -56,6 +56,7 @@ pub mod kinds {
         FORBIDDEN = FORBIDDEN, "forbidden", "This is not allowed";
         NOT_FOUND = NOT_FOUND, "not_found", "There is no such thing";
         METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not take this method";
+        REQUEST_TIMEOUT = REQUEST_TIMEOUT, "request_timeout", "The request took too long to arrive";
         CONFLICT = CONFLICT, "conflict", "The request contradicts what is there";
         DUPLICATE_LIKE = CONFLICT, "duplicate_like", "The post is liked already";
         USERNAME_TAKEN = CONFLICT, "username_taken", "The username is taken";
@@ -236,7 +237,8 @@ impl IntoResponse for Problem {
             // Whole seconds, rounded up: a client that waits so long is early for nothing.
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1_000).max(1) as u64));
         }
-        if matches!(kind.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE) {
+        let unread = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE, StatusCode::REQUEST_TIMEOUT];
+        if unread.contains(&kind.status) {
             // Answered before the body was read, which ends the connection: a client that is not told would send its
             // next request into the end.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

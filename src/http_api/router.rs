@@ -4,7 +4,9 @@ use crate::{
     EdgeSettings, EdgeState, Problem, accounts, engagement,
     extract::MAX_JSON_BYTES,
     feed, graph,
-    guard::{admit, catch_panics, identify, in_context, limit_rate, replay_or_run},
+    guard::{
+        admit, catch_panics, compress_text, cors, identify, in_context, limit_rate, refuse_encodings, replay_or_run,
+    },
     hashtags, media, notifications,
     openapi::{DocumentHead, add_idempotency_keys, add_problems},
     posts,
@@ -19,6 +21,7 @@ use axum::{
 use http::{Method, Uri};
 use std::sync::Arc;
 use tessera_app::App;
+use tower::util::option_layer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -62,10 +65,13 @@ pub(crate) fn guarded(router: Router<EdgeState>, state: &EdgeState) -> Router<Ed
         .layer(from_fn_with_state(state.clone(), replay_or_run))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(refuse_encodings))
         .layer(from_fn_with_state(state.clone(), limit_rate))
         .layer(from_fn_with_state(state.clone(), identify))
         .layer(from_fn_with_state(state.clone(), admit))
         .layer(catch_panics())
+        .layer(option_layer(cors(&state.settings.cors_origins)))
+        .layer(compress_text())
         .layer(from_fn(in_context))
 }
 

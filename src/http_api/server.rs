@@ -1,16 +1,20 @@
 //! The HTTP server under a router: HTTP/1.1 and HTTP/2 on one port, every wait and every size bounded.
 
-use crate::guard::PeerAddress;
-use axum::Router;
+use crate::{
+    guard::PeerAddress,
+    places::{Place, Places},
+};
+use axum::{Router, body::Body};
+use http_body_util::BodyExt;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -19,11 +23,13 @@ use tower::ServiceExt;
 
 /// What every HTTP/2 connection begins with (RFC 9113, 3.4).
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long a client without a request under way may take to hear that its connection ends.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Bounds of a listener.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// Most connections at once; further ones wait in the kernel's queue.
+    /// Most connections at once; for a further one the longest idle ones end, and where none idles it waits.
     pub max_connections: usize,
     /// Largest head of a request, in bytes. HTTP/1 checks it as it reads on, so up to twice of it may pass.
     pub max_header_bytes: usize,
@@ -56,22 +62,22 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let options = Arc::new(options);
-    let permits = Arc::new(Semaphore::new(options.max_connections));
+    let places = Places::new(options.max_connections);
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
         while connections.try_join_next().is_some() {}
-        let (permit, stream, peer) = tokio::select! {
+        let (place, stream, peer) = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &permits) => accepted,
+            accepted = accept(&listener, &places) => accepted,
         };
-        let connection = Connection { router: router.clone(), options: options.clone(), stopping: stopping.clone() };
+        let (router, options, stopping) = (router.clone(), options.clone(), stopping.clone());
+        let connection = Connection { router, options, stopping, place: Arc::new(place) };
         connections.spawn(async move {
             if let Err(error) = connection.serve(stream, peer).await {
                 tracing::debug!(%peer, %error, "connection ended");
             }
-            drop(permit);
         });
     }
     drop(listener);
@@ -84,14 +90,11 @@ pub async fn serve(
 }
 
 /// The next connection, once there is room for it. Errors of `accept` (too many open files and the like) pass.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
-    let permit = permits.clone().acquire_owned().await.ok();
+async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (Place, TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (permit, stream, peer),
+            // Only now is it sure that somebody needs the place.
+            Ok((stream, peer)) => return (places.take().await, stream, peer),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(Duration::from_millis(50)).await;
@@ -104,6 +107,7 @@ struct Connection {
     router: Router,
     options: Arc<ServeOptions>,
     stopping: watch::Receiver<bool>,
+    place: Arc<Place>,
 }
 
 impl Connection {
@@ -115,22 +119,46 @@ impl Connection {
         stream.set_nodelay(true)?;
         let http2 = tokio::select! {
             protocol = speaks_http2(&stream, self.options.header_read_timeout) => protocol?,
+            () = self.place.is_needed() => return Ok(()),
             _ = self.stopping.wait_for(|stopping| *stopping) => return Ok(()),
         };
-        let router = self.router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+        let (router, place) = (self.router.clone(), self.place.clone());
+        let service = tower::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let mut request = request.map(Body::new);
             request.extensions_mut().insert(PeerAddress(peer));
-            request.map(axum::body::Body::new)
+            let (router, busy) = (router.clone(), place.request());
+            async move {
+                let response = router.oneshot(request).await?;
+                // Goes with the body, which ends with the last of it sent.
+                Ok::<_, Infallible>(response.map(|body| {
+                    body.map_err(move |error| {
+                        let _ = &busy;
+                        error
+                    })
+                }))
+            }
         });
         let builder = builder(&self.options, http2);
         // Without a limit on writes a client that never reads would hold its connection, and the object that is being
         // streamed to it, for ever.
         let mut stream = Box::pin(TimeoutWriter::new(stream));
         stream.as_mut().set_timeout_pinned(Some(self.options.write_stall_timeout));
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         tokio::pin!(connection);
-        tokio::select! {
+        let stopping = tokio::select! {
             result = connection.as_mut() => return result,
-            _ = self.stopping.wait_for(|stopping| *stopping) => connection.as_mut().graceful_shutdown(),
+            _ = self.stopping.wait_for(|stopping| *stopping) => true,
+            () = self.place.is_needed() => false,
+            // HTTP/1 sees to it itself: an idle connection waits for a head.
+            () = self.place.idles_for(self.options.header_read_timeout), if http2 => false,
+        };
+        connection.as_mut().graceful_shutdown();
+        while !stopping && !*self.stopping.borrow() {
+            tokio::select! {
+                result = connection.as_mut() => return result,
+                // Some clients never answer. A request that came in between is served to its end.
+                () = sleep(GOODBYE) => if self.place.is_idle() { return Ok(()) },
+            }
         }
         connection.await
     }

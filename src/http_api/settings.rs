@@ -77,6 +77,8 @@ pub struct EdgeSettings {
     /// Believe `X-Forwarded-For`. Only right behind a proxy that sets it.
     pub trust_forwarded: bool,
     pub rates: RateSettings,
+    /// Pages of which other origins may use the API; `*` stands for all.
+    pub cors_origins: Vec<String>,
     /// Past it a request is answered 503.
     pub request_timeout: Duration,
     /// Requests served at the same time; past it they are refused as overloaded.
@@ -94,6 +96,7 @@ impl Default for EdgeSettings {
             upload_origin: None,
             trust_forwarded: false,
             rates: RateSettings::default(),
+            cors_origins: Vec::new(),
             request_timeout: Duration::from_secs(15),
             max_concurrent_requests: 4_096,
             gate: ServingGate::default(),

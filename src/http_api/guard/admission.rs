@@ -1,13 +1,15 @@
 //! Admission: so many requests at once, and none for longer than the time-out.
 
-use crate::{EdgeState, Problem};
+use super::watched_body::Awaited;
+use crate::{EdgeState, Problem, problem::kinds};
 use axum::{
     extract::{Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-/// Serves the request if the node may serve and there is room, and answers 503 when it takes too long. A body that
+/// Serves the request if the node may serve and there is room, and answers when it takes too long: 503, or 408 where it
+/// was the client that was waited for. A body that
 /// streams on after the handler returned is bounded by its connection, not by this.
 pub(crate) async fn admit(State(state): State<EdgeState>, request: Request, next: Next) -> Response {
     if !state.settings.gate.is_open() {
@@ -17,8 +19,15 @@ pub(crate) async fn admit(State(state): State<EdgeState>, request: Request, next
         return Problem::overloaded("overloaded: requests at the edge").into_response();
     };
     let limit = state.settings.request_timeout;
-    match tokio::time::timeout(limit, next.run(request)).await {
+    let body = Awaited::default();
+    let running = next.run(request.map(|unread| body.watch(unread)));
+    tokio::pin!(running);
+    match tokio::time::timeout(limit, &mut running).await {
         Ok(response) => response,
+        Err(_) if body.is_awaited() => {
+            let words = format!("the body did not arrive within {} ms", limit.as_millis());
+            Problem::new(kinds::REQUEST_TIMEOUT, words).into_response()
+        }
         Err(_) => Problem::unavailable(format!("no answer within {} ms", limit.as_millis())).into_response(),
     }
 }

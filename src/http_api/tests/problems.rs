@@ -3,9 +3,10 @@
 use super::support::{Edge, request, send};
 use crate::{problem::kinds, router::guarded};
 use axum::{Router, body::Body, routing::get};
+use futures::{StreamExt, stream};
 use http::{Method, Request};
 use serde_json::json;
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 #[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
@@ -109,6 +110,83 @@ async fn slow_requests_and_too_many_are_refused() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_arrive_is_the_client_s_fault() {
+    let edge = Edge::start_with(|settings, _| settings.request_timeout = Duration::from_millis(100)).await;
+    let (_, token) = edge.person("ada").await;
+    // Through the keys of idempotency and into a handler: both read it.
+    for key in ["", "key-1"] {
+        let begun = stream::iter([Ok::<_, Infallible>("{\"filename\":")]).chain(stream::pending());
+        let mut asked = request(Method::POST, "/v1/uploads", &token, &[("content-type", "application/json")], None);
+        if !key.is_empty() {
+            asked.headers_mut().insert("idempotency-key", key.parse().expect("a key"));
+        }
+        let reply = edge.send(asked.map(|_| Body::from_stream(begun))).await;
+        reply.is_problem(408, "request_timeout");
+        assert_eq!(reply.header("connection"), "close");
+    }
+}
+
+#[tokio::test]
+async fn bodies_in_codings_are_refused() {
+    let edge = Edge::start().await;
+    let body = json!({ "username": "ada", "password": "long enough" });
+    let sent =
+        |coding| edge.send(request(Method::POST, "/v1/users", "", &[("content-encoding", coding)], Some(body.clone())));
+    let refused = sent("gzip").await;
+    let problem = refused.is_problem(415, "unsupported_media_type");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Content-Encoding")), "{problem}");
+    assert_eq!(refused.header("accept-encoding"), "identity");
+    assert_eq!(sent("Identity").await.status, 201);
+}
+
+#[tokio::test]
+async fn text_is_compressed_for_who_takes_it() {
+    let edge = Edge::start().await;
+    let get = |path, taken| edge.send(request(Method::GET, path, "", &[("accept-encoding", taken)], None));
+    for path in ["/openapi.json", "/assets/app.js"] {
+        let (plain, packed) = (get(path, "identity").await, get(path, "br, gzip").await);
+        assert_eq!((plain.header("content-encoding"), packed.header("content-encoding")), ("", "gzip"), "{path}");
+        assert!(packed.bytes.len() * 2 < plain.bytes.len() && packed.bytes.starts_with(&[0x1f, 0x8b]));
+        assert!(packed.header("vary").contains("accept-encoding"));
+    }
+    // Short ones would gain nothing.
+    assert_eq!(get("/v1/me", "gzip").await.header("content-encoding"), "");
+}
+
+#[tokio::test]
+async fn pages_of_named_origins_may_call() {
+    const APP: &str = "https://app.example";
+    let edge = Edge::start_with(|settings, _| settings.cors_origins = vec![APP.to_owned()]).await;
+    let (_, token) = edge.person("ada").await;
+    let ask = async |edge: &Edge, path, origin| {
+        let headers = [("origin", origin), ("access-control-request-method", "PATCH")];
+        let preflight = edge.send(request(Method::OPTIONS, path, "", &headers, None)).await;
+        let call = edge.send(request(Method::GET, path, &token, &headers[..1], None)).await;
+        (preflight, call)
+    };
+    let (preflight, call) = ask(&edge, "/v1/me", APP).await;
+    assert_eq!((preflight.status.as_u16(), call.status.as_u16()), (200, 200));
+    for reply in [&preflight, &call] {
+        assert_eq!(reply.header("access-control-allow-origin"), APP);
+    }
+    assert!(preflight.header("access-control-allow-methods").contains("PATCH"));
+    assert!(preflight.header("access-control-allow-headers").contains("authorization"));
+    assert!(call.header("access-control-expose-headers").contains("x-request-id"));
+    // So may they read refusals.
+    let refused = edge.send(request(Method::GET, "/v1/me", "", &[("origin", APP)], None)).await;
+    refused.is_problem(401, "unauthenticated");
+    assert_eq!(refused.header("access-control-allow-origin"), APP);
+
+    for (path, origin) in [("/v1/me", "https://other.example"), ("/", APP)] {
+        let (preflight, call) = ask(&edge, path, origin).await;
+        assert_eq!([preflight, call].map(|reply| reply.header("access-control-allow-origin").to_owned()), ["", ""]);
+    }
+    let (preflight, call) = ask(&Edge::start().await, "/v1/me", APP).await;
+    preflight.is_problem(405, "method_not_allowed");
+    assert_eq!(call.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
 async fn every_reply_says_how_to_treat_it() {
     let edge = Edge::start().await;
     let (_, token) = edge.person("ada").await;
@@ -126,6 +204,7 @@ fn the_table_of_problems_is_the_contract() {
         ("validation_failed", 422),
         ("malformed_request", 400),
         ("unauthenticated", 401),
+        ("request_timeout", 408),
         ("forbidden", 403),
         ("not_found", 404),
         ("duplicate_like", 409),

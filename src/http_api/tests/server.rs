@@ -71,6 +71,69 @@ async fn silent_and_slow_connections_are_closed() {
     server.task.await.expect("stopped");
 }
 
+/// An HTTP/2 connection whose client sends nothing but what it must.
+async fn idle_http2(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("connection");
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00").await.expect("sent");
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).await.expect("frame");
+    stream
+}
+
+/// Answers pings, which keep a connection alive, for as long as the server lets it.
+async fn answer_pings(mut stream: TcpStream) {
+    const PING: u8 = 6;
+    const ACKNOWLEDGED: u8 = 1;
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        if stream.read_exact(&mut payload).await.is_err() {
+            return;
+        }
+        if (head[3], head[4]) == (PING, 0) {
+            head[4] = ACKNOWLEDGED;
+            let _ = stream.write_all(&[&head[..], &payload].concat()).await;
+        }
+    }
+}
+
+/// An HTTP/1 connection that has had its reply.
+async fn idle_http1(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("connection");
+    stream.write_all(b"GET /v1/me HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    let mut first = [0; 2_048];
+    assert!(stream.read(&mut first).await.expect("reply") > 0);
+    stream
+}
+
+#[tokio::test]
+async fn idle_connections_make_room_for_those_that_ask() {
+    let server = start(ServeOptions { max_connections: 3, ..ServeOptions::default() }).await;
+    let silent = TcpStream::connect(server.address).await.expect("connection");
+    let held = (silent, idle_http2(server.address).await, idle_http1(server.address).await);
+    // Far earlier than any time-out of idle connections would make room.
+    for _ in 0..3 {
+        let get = b"GET /v1/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        assert!(exchange(server.address, get).await.starts_with("HTTP/1.1 401"));
+        drop(TcpStream::connect(server.address).await.expect("connection"));
+    }
+    drop(held);
+    server.stop.send(()).expect("running");
+    server.task.await.expect("stopped");
+}
+
+#[tokio::test]
+async fn idle_connections_end_by_themselves() {
+    let server =
+        start(ServeOptions { header_read_timeout: Duration::from_millis(200), ..ServeOptions::default() }).await;
+    let mut rest = Vec::new();
+    let (mut http1, http2) = (idle_http1(server.address).await, idle_http2(server.address).await);
+    let ends = async { tokio::join!(http1.read_to_end(&mut rest), answer_pings(http2)) };
+    assert!(tokio::time::timeout(Duration::from_secs(10), ends).await.is_ok(), "a connection stays open");
+    server.stop.send(()).expect("running");
+    server.task.await.expect("stopped");
+}
+
 #[tokio::test]
 async fn stopping_does_not_wait_for_idle_connections() {
     let server = start(ServeOptions::default()).await;

@@ -76,7 +76,9 @@ pub(super) fn serve(name: &str, headers: &HeaderMap, settings: &EdgeSettings) ->
     let headers = response.headers_mut();
     // A new version of the program has new files under the same names, so the browser asks each time.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let dynamic = [(header::ETAG, asset.etag.clone()), (header::CONTENT_SECURITY_POLICY, security_policy(settings))];
+    // Weak, because the same tag stands for the file and for its compressed form.
+    let etag = format!("W/{}", asset.etag);
+    let dynamic = [(header::ETAG, etag), (header::CONTENT_SECURITY_POLICY, security_policy(settings))];
     for (name, value) in dynamic {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

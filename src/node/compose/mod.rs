@@ -163,6 +163,7 @@ pub fn edge_settings(config: &Config, public_url: String, node: &Node, demo_peop
         public_url,
         trust_forwarded: config.http.trust_forwarded,
         rates: RateSettings { enabled: config.limits_enabled, ..RateSettings::default() },
+        cors_origins: config.http.cors_origins.clone(),
         request_timeout: config.http.request_timeout,
         max_concurrent_requests: config.http.max_concurrent_requests,
         gate: node

@@ -38,6 +38,17 @@ pub(super) fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> 
     text.parse().map_err(|_| ConfigError(format!("{key}: expected address:port, as in 127.0.0.1:8080, found {text:?}")))
 }
 
+/// An origin as browsers write it, or `*`.
+pub(super) fn origin(key: &str, text: String) -> Result<String, ConfigError> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host =
+        |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@*".contains(&byte));
+    match text == "*" || (host.is_some_and(is_host) && !text.bytes().any(|byte| byte.is_ascii_uppercase())) {
+        true => Ok(text),
+        false => fail(format!("{key}: expected origins as in https://app.example:8443, or *, found {text:?}")),
+    }
+}
+
 /// A URL that others are told; empty: none.
 pub(super) fn public_url(key: &str, text: String) -> Result<Option<String>, ConfigError> {
     if text.is_empty() {

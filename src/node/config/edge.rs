@@ -2,7 +2,7 @@
 
 use super::{
     ConfigError,
-    check::{address, at_least_one, public_url},
+    check::{address, at_least_one, origin, public_url},
     mode::Mode,
     secret::Secret,
 };
@@ -15,6 +15,7 @@ pub(super) struct RawHttp {
     listen: String,
     public_url: String,
     trust_forwarded: bool,
+    cors_origins: Vec<String>,
     request_timeout_ms: u64,
     max_concurrent_requests: usize,
     drain_timeout_ms: u64,
@@ -35,6 +36,8 @@ pub struct HttpConfig {
     /// How browsers reach it; `None`: by the listener's address.
     pub public_url: Option<String>,
     pub trust_forwarded: bool,
+    /// Pages of which other origins may use the API.
+    pub cors_origins: Vec<String>,
     /// The longest a request may take.
     pub request_timeout: Duration,
     /// Requests at the same time.
@@ -64,6 +67,11 @@ impl RawHttp {
             listen: address("http.listen", &self.listen)?,
             public_url: public_url("http.public_url", self.public_url)?,
             trust_forwarded: self.trust_forwarded,
+            cors_origins: self
+                .cors_origins
+                .into_iter()
+                .map(|text| origin("http.cors_origins", text))
+                .collect::<Result<_, _>>()?,
             request_timeout: Duration::from_millis(self.request_timeout_ms),
             max_concurrent_requests: self.max_concurrent_requests,
             drain_timeout: Duration::from_millis(self.drain_timeout_ms),

@@ -50,6 +50,11 @@ fn mistakes_are_named_and_the_nearest_setting_is_offered() {
     check("http.lisen=1", &["http.lisen", "did you mean \"http.listen\""]);
     check("celebrity_treshold=1", &["did you mean \"feed.celebrity_threshold\""]);
     check("http.listen=8080", &["http.listen", "address:port"]);
+    check("http.cors_origins=[\"https://app.example/\"]", &["http.cors_origins", "https://app.example:8443"]);
+    check("http.cors_origins=[\"app.example\"]", &["http.cors_origins", "\"app.example\""]);
+    check("http.cors_origins=https://app.example", &["http.cors_origins", "array"]);
+    let origins = "http.cors_origins=[\"https://app.example\", \"http://localhost:5173\"]";
+    assert_eq!(with(&[origins]).expect("two origins").http.cors_origins.len(), 2);
     check("chaos=perhaps", &["chaos", "boolean"]);
     check("uploads.max_bytes=-1", &["uploads.max_bytes", "not be negative"]);
     check("log.level=loud", &["log.level", "\"loud\"", "warn"]);
