@@ -62,14 +62,14 @@ impl GuardedCaches {
 
 #[async_trait]
 impl Cdn for GuardedCaches {
-    async fn purge(&self, paths: &[String]) -> StoreResult<()> {
+    async fn purge(&self, paths: &[String]) -> StoreResult<u64> {
         let deadline = Deadline::after(PURGE_TIMEOUT);
         let purges = self.caches.iter().map(|(breaker, cache)| async move {
             let purged = breaker.call(deadline, cache.purge(paths)).await;
             purged.map_err(|error| store_error("CDN", error))
         });
         // All of them, whatever becomes of the first.
-        join_all(purges).await.into_iter().collect()
+        join_all(purges).await.into_iter().sum()
     }
 }
 

@@ -142,9 +142,9 @@ impl EventHandler {
         let deleted = limited("object store", OBJECTS_TIMEOUT, self.objects.delete(&keys)).await;
         // After the objects, or a reader in between would fill the cache again. It is told also where the object store
         // failed, which may last; then the whole is tried again.
-        self.cdn.purge(&paths_of(post.author_id, media)).await?;
+        let in_caches = self.cdn.purge(&paths_of(post.author_id, media)).await?;
         deleted?;
-        let removed = in_memory + in_hot_store? + in_timelines;
+        let removed = in_memory + in_hot_store? + in_timelines + in_caches;
         tracing::debug!(post = %post.post_id, removed, "invalidated a deleted post");
         Ok(())
     }

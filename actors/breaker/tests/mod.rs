@@ -214,9 +214,9 @@ struct Cache {
 
 #[async_trait]
 impl Cdn for Cache {
-    async fn purge(&self, _: &[String]) -> StoreResult<()> {
+    async fn purge(&self, _: &[String]) -> StoreResult<u64> {
         self.purges.fetch_add(1, Ordering::SeqCst);
-        if self.away { Err(unwell()) } else { Ok(()) }
+        if self.away { Err(unwell()) } else { Ok(1) }
     }
 }
 

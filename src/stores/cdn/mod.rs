@@ -66,12 +66,13 @@ impl HttpPurgeCdn {
         Ok(Self { client, endpoints, concurrency: options.concurrency })
     }
 
-    async fn purge_one(client: Client, url: String) -> StoreResult<()> {
+    /// Whether there was a copy.
+    async fn purge_one(client: Client, url: String) -> StoreResult<bool> {
         let method = Method::from_bytes(b"PURGE").map_err(|error| unavailable(error.to_string()))?;
         let answer = client.request(method, &url).send().await;
         let status = answer.map_err(|error| unavailable(causes(&error)))?.status();
         if status.is_success() || status == StatusCode::NOT_FOUND {
-            return Ok(());
+            return Ok(status != StatusCode::NOT_FOUND);
         }
         Err(unavailable(format!("{status} is the answer to a purge of {url}")))
     }
@@ -79,19 +80,19 @@ impl HttpPurgeCdn {
 
 #[async_trait]
 impl Cdn for HttpPurgeCdn {
-    async fn purge(&self, paths: &[String]) -> StoreResult<()> {
+    async fn purge(&self, paths: &[String]) -> StoreResult<u64> {
         if let Some(path) = paths.iter().find(|path| !path.starts_with('/')) {
             return Err(StoreError::Refused { store: STORE, detail: format!("{path:?} is no path") });
         }
         let url = |endpoint| paths.iter().map(move |path| format!("{endpoint}{path}"));
         let urls: Vec<String> = self.endpoints.iter().flat_map(url).collect();
         // All of them, whatever becomes of the first: a cache that is away does not keep others from being told.
-        let outcomes: Vec<StoreResult<()>> = stream::iter(urls)
+        let outcomes: Vec<StoreResult<bool>> = stream::iter(urls)
             .map(|url| Self::purge_one(self.client.clone(), url))
             .buffer_unordered(self.concurrency)
             .collect()
             .await;
-        outcomes.into_iter().collect()
+        outcomes.into_iter().map(|purged| purged.map(u64::from)).sum()
     }
 }
 

@@ -197,7 +197,9 @@ async fn a_server_that_refuses_or_hangs_is_an_error_in_time() {
         CdnOptions { timeout: Duration::from_millis(300), ..CdnOptions::new(format!("http://127.0.0.1:{port}")) };
     let cdn = HttpPurgeCdn::new(options).expect("the options are right");
     let paths: Vec<String> = (0..5).map(|number| format!("/media/{number}")).collect();
-    cdn.purge(&paths).await.expect("404 says that nothing is there");
+    assert_eq!(cdn.purge(&paths).await.expect("404 says that nothing is there"), 0);
+    origin.put(&paths[1], "picture");
+    assert_eq!(cdn.purge(&paths).await.expect("one of them is there"), 1);
     *origin.delay.lock() = Duration::from_secs(5);
     let started = Instant::now();
     cdn.purge(&paths).await.expect_err("it hangs");
