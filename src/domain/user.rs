@@ -53,7 +53,7 @@ pub fn check_password(password: &str) -> Result<(), Invalid> {
     }
 }
 
-/// A cleaned display name. It stands beside others on one line, so it can be seen and neither breaks nor turns that line.
+/// A cleaned display name. It stands beside others on one line: it can be seen, and neither breaks nor turns the line.
 pub fn display_name(name: &str) -> Result<String, Invalid> {
     const FIELD: &str = "display_name";
     let name = text::clean(FIELD, name, MAX_DISPLAY_NAME_CHARS)?;

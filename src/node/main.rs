@@ -11,6 +11,7 @@ mod gauges;
 mod hooks;
 mod maintain;
 mod measured;
+mod private_files;
 mod s3;
 mod serve;
 mod telemetry;
@@ -48,6 +49,13 @@ fn run(cli: Cli) -> Result<(), Failure> {
         let _ = std::io::stdout().write_all(&script);
         return Ok(());
     }
+    let keeps_data = |command: &Command| {
+        use Command::{Demo, Migrate, Rebuild, S3, Serve};
+        matches!(command, Serve(_) | Demo(_) | Migrate(_) | Rebuild { .. } | S3(_))
+    };
+    if keeps_data(&cli.command) {
+        private_files::create_private();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -74,5 +82,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
 fn prepared(settings: cli::Settings) -> Result<Config, Failure> {
     let config = settings.load()?;
     telemetry::start_logging(&config).map_err(Failure::start_up)?;
+    private_files::tighten(&config);
     Ok(config)
 }

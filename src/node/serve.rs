@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     gauges,
     hooks::NodeHooks,
-    telemetry,
+    private_files, telemetry,
 };
 use bytes::Bytes;
 use std::{
@@ -55,6 +55,7 @@ pub struct RunningNode {
 /// Starts a node and its listeners.
 pub async fn start(config: Config, demo_people: Option<Bytes>) -> Result<RunningNode, Failure> {
     telemetry::start_logging(&config).map_err(Failure::start_up)?;
+    private_files::tighten(&config);
     let metrics = telemetry::start_metrics().map_err(Failure::start_up)?;
     let draining = Arc::new(watch::Sender::new(false));
     watch_signals(draining.clone())?;

@@ -1,6 +1,11 @@
 //! The other commands of the binary, against a running node or its stopped data.
 
 use serde_json::{Value, json};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 use tessera_tests::{Ended, Node, run_to_end};
 
 fn ctl(node: &Node, arguments: &[&str]) -> Ended {
@@ -48,6 +53,32 @@ async fn ctl_shows_and_steers_a_running_node() {
     assert_eq!(tokio::task::block_in_place(|| node.exit_code()), Some(0));
     let gone = ctl(&node, &["status"]);
     assert!(gone.code != Some(0) && gone.stderr.contains(&node.admin), "it says who does not answer: {gone:?}");
+}
+
+/// What others than the owner may do with what lies in a folder, by name.
+fn open_to_others(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    let open = entries.filter(|entry| entry.metadata().expect("metadata").permissions().mode() & 0o077 != 0);
+    open.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_keeps_is_its_users_alone() {
+    let mut node = Node::start(&[]);
+    node.api().sign_up("ada").await.post_picture(1, "").await;
+    let folder = node.data_dir().to_owned();
+    assert!(folder.join("ledger.sqlite-wal").exists() && folder.join("objects").exists());
+    assert_eq!(open_to_others(&folder), [""; 0]);
+    assert_eq!(open_to_others(&folder.join("objects")), [""; 0]);
+    // As an earlier version left them.
+    for (name, mode) in [("ledger.sqlite", 0o644), ("objects", 0o755), ("objects-credentials", 0o640)] {
+        fs::set_permissions(folder.join(name), Permissions::from_mode(mode)).expect("changed");
+    }
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("changed");
+    tokio::task::block_in_place(|| node.restart());
+    assert_eq!(open_to_others(&folder), [""; 0]);
+    let mode = fs::metadata(&folder).expect("metadata").permissions().mode();
+    assert_eq!(mode & 0o777, 0o755, "a folder that was there is the operator's");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ const RELEASED: &str = include_str!("../../../tests/fixtures/released/openapi.js
 /// Deeper than bodies are; schemas that name themselves end here.
 const MAX_DEPTH: usize = 16;
 
-/// Who writes the JSON that a schema describes. Clients may go on writing what they wrote, and must find what they read.
+/// Who writes the JSON that a schema describes. Clients may write what they wrote, and must find what they read.
 #[derive(Clone, Copy, PartialEq)]
 enum Writer {
     Client,
