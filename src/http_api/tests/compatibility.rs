@@ -183,7 +183,9 @@ fn whatever_breaks_clients_is_found() {
     };
     let put = |pointer: &str, value: Value| {
         let mut document = today();
-        *document.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is there")) = value;
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        let parent = document.pointer_mut(parent).and_then(Value::as_object_mut);
+        parent.unwrap_or_else(|| panic!("{pointer} is there")).insert(key.to_owned(), value);
         document
     };
     let changes = [

@@ -112,11 +112,10 @@ async fn slow_requests_and_too_many_are_refused() {
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_the_client_s_fault() {
     let edge = Edge::start_with(|settings, _| settings.request_timeout = Duration::from_millis(100)).await;
-    let (_, token) = edge.person("ada").await;
     // Through the keys of idempotency and into a handler: both read it.
     for key in ["", "key-1"] {
-        let begun = stream::iter([Ok::<_, Infallible>("{\"filename\":")]).chain(stream::pending());
-        let mut asked = request(Method::POST, "/v1/uploads", &token, &[("content-type", "application/json")], None);
+        let begun = stream::iter([Ok::<_, Infallible>("{\"username\":")]).chain(stream::pending());
+        let mut asked = request(Method::POST, "/v1/users", "", &[("content-type", "application/json")], None);
         if !key.is_empty() {
             asked.headers_mut().insert("idempotency-key", key.parse().expect("a key"));
         }
