@@ -3,10 +3,11 @@
 //! A signed-in user's replies are kept in the ledger for a day. Replies to people who are not signed in
 //! hold fresh tokens, and tokens are never stored; those stay in memory, bounded and for minutes only.
 
-use crate::{App, AppResult};
+use crate::{AppParts, AppResult, clock};
 use moka::future::Cache;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tessera_domain::UserId;
+use tessera_ports::ledger::ReplyLedger;
 pub use tessera_ports::ledger::SavedReply;
 
 const VOLATILE_TTL: Duration = Duration::from_secs(600);
@@ -20,24 +21,27 @@ pub enum ReplyScope {
     Address(String),
 }
 
-/// The replies that are kept in memory only.
-pub(crate) struct VolatileReplies(Cache<(String, String), SavedReply>);
-
-impl Default for VolatileReplies {
-    fn default() -> Self {
-        Self(Cache::builder().max_capacity(VOLATILE_ENTRIES).time_to_live(VOLATILE_TTL).build())
-    }
+/// Replies kept for idempotency keys.
+pub struct Replies {
+    ledger: Arc<dyn ReplyLedger>,
+    /// Those that are kept in memory only.
+    volatile: Cache<(String, String), SavedReply>,
 }
 
-impl App {
+impl Replies {
+    pub(crate) fn new(parts: &AppParts) -> Self {
+        let volatile = Cache::builder().max_capacity(VOLATILE_ENTRIES).time_to_live(VOLATILE_TTL).build();
+        Self { ledger: parts.ledger.clone(), volatile }
+    }
+
     /// The reply kept under `key`.
     ///
     /// # Errors
     /// Those of the ledger.
     pub async fn saved_reply(&self, scope: &ReplyScope, key: &str) -> AppResult<Option<SavedReply>> {
         match scope {
-            ReplyScope::User(id) => Ok(self.ledger.saved_reply(&id.to_string(), key, self.now()).await?),
-            ReplyScope::Address(address) => Ok(self.volatile_replies.0.get(&(address.clone(), key.to_owned())).await),
+            ReplyScope::User(id) => Ok(self.ledger.saved_reply(&id.to_string(), key, clock::now()).await?),
+            ReplyScope::Address(address) => Ok(self.volatile.get(&(address.clone(), key.to_owned())).await),
         }
     }
 
@@ -47,10 +51,10 @@ impl App {
     /// Those of the ledger.
     pub async fn save_reply(&self, scope: &ReplyScope, key: &str, reply: SavedReply) -> AppResult<()> {
         match scope {
-            ReplyScope::User(id) => Ok(self.ledger.save_reply(&id.to_string(), key, reply, self.now()).await?),
+            ReplyScope::User(id) => Ok(self.ledger.save_reply(&id.to_string(), key, reply, clock::now()).await?),
             ReplyScope::Address(address) => {
                 let place = (address.clone(), key.to_owned());
-                self.volatile_replies.0.entry(place).or_insert(reply).await;
+                self.volatile.entry(place).or_insert(reply).await;
                 Ok(())
             }
         }

@@ -1,7 +1,8 @@
 //! The HTTP edge: it checks who is asking and what they sent, calls a use case and shapes the reply.
 //!
 //! # Adding an endpoint
-//! 1. The use case: a method on `App` in `src/app/<area>/<verb_noun>.rs`.
+//! 1. The use case: a method of the area's service in `src/app/<area>/<verb_noun>.rs`;
+//!    [`tessera_app::App`] has the services.
 //! 2. The endpoint: `src/http_api/<area>/<verb_noun>.rs` with one `async fn` that `#[utoipa::path]` describes.
 //!    Its arguments are [`extract`]'s (`Caller`, `Path`, `Query`, `Json`), its answer is an [`EdgeResult`];
 //!    `?` turns every `AppError` into its problem.

@@ -12,10 +12,10 @@ pub async fn keep_measuring(app: Arc<App>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        for check in app.check_stores().await {
+        for check in app.operators.check_stores().await {
             gauge!("tessera_store_up", "store" => check.store).set(if check.failure.is_none() { 1.0 } else { 0.0 });
         }
-        for shard in app.visual_index().await {
+        for shard in app.operators.visual_index().await {
             let posts: u64 = shard.models.iter().map(|model| model.live).sum();
             let segments: u64 = shard.models.iter().map(|model| model.segments).sum();
             let buffered: u64 = shard.models.iter().map(|model| model.buffered).sum();
@@ -29,7 +29,7 @@ pub async fn keep_measuring(app: Arc<App>) {
             }
         }
         // While the ledger is away the last numbers stand, and tessera_store_up says so.
-        let Ok(backlog) = app.backlog().await else { continue };
+        let Ok(backlog) = app.operators.backlog().await else { continue };
         let jobs = [("queued", backlog.jobs.queued), ("leased", backlog.jobs.leased), ("dead", backlog.jobs.dead)];
         for (state, count) in jobs {
             gauge!("tessera_jobs", "state" => state).set(count as f64);

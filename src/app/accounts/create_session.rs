@@ -1,7 +1,7 @@
 //! Log-in.
 
-use super::tokens;
-use crate::{App, AppError, AppResult};
+use super::{Accounts, tokens};
+use crate::{AppError, AppResult, clock};
 use tessera_domain::{
     UserId,
     user::{User, Username, check_password},
@@ -15,7 +15,7 @@ pub struct SignedIn {
     pub token: String,
 }
 
-impl App {
+impl Accounts {
     /// Opens a session for whoever knows the password.
     ///
     /// # Errors
@@ -41,8 +41,8 @@ impl App {
     /// Opens a session for `user_id`.
     pub(super) async fn open_session(&self, user_id: UserId) -> AppResult<SignedIn> {
         let token = tokens::new_token();
-        let now = self.now();
-        let expires_at = now.plus_ms(self.settings.session_lifetime_ms);
+        let now = clock::now();
+        let expires_at = now.plus_ms(self.session_lifetime_ms);
         self.ledger.create_session(tokens::hash_token(&token), user_id, now, expires_at).await?;
         Ok(SignedIn { user: self.get_me(user_id).await?, token })
     }

@@ -1,11 +1,11 @@
 //! Sign-up.
 
-use super::SignedIn;
-use crate::{App, AppError, AppResult};
+use super::{Accounts, SignedIn};
+use crate::{AppError, AppResult, clock};
 use tessera_domain::user::{self, Username, check_password};
 use tessera_ports::ledger::{CreateUserOutcome, NewUser};
 
-impl App {
+impl Accounts {
     /// Makes an account and opens its first session. Without a display name the user name is shown.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ impl App {
         }
         let password_hash = self.passwords.hash(password).await?;
         let id = self.ids.user();
-        let new = NewUser { id, username, display_name, password_hash, created_at: self.now() };
+        let new = NewUser { id, username, display_name, password_hash, created_at: clock::now() };
         match self.ledger.create_user(new).await? {
             CreateUserOutcome::Created => self.open_session(id).await,
             CreateUserOutcome::UsernameTaken => Err(AppError::UsernameTaken),

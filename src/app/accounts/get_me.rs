@@ -1,9 +1,10 @@
 //! The caller's own account.
 
-use crate::{App, AppError, AppResult};
+use super::Accounts;
+use crate::{AppError, AppResult};
 use tessera_domain::{UserId, user::User};
 
-impl App {
+impl Accounts {
     /// The caller's account.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Somebody's profile as the caller sees it.
 
-use crate::{App, AppError, AppResult};
+use super::Accounts;
+use crate::{AppError, AppResult};
 use std::str::FromStr;
 use tessera_domain::{
     UserId,
@@ -42,7 +43,7 @@ impl Profile {
     }
 }
 
-impl App {
+impl Accounts {
     /// The account that `key` names, as `viewer` sees it.
     ///
     /// # Errors
@@ -60,7 +61,7 @@ impl App {
     /// The account that `key` names, where `viewer` may see its posts and lists.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] as in [`App::get_user`] and where the viewer blocks the account;
+    /// [`AppError::NotFound`] as in [`Accounts::get_user`] and where the viewer blocks the account;
     /// [`AppError::Forbidden`] where it is private and the viewer does not follow it.
     pub async fn get_open_user(&self, viewer: UserId, key: &UserKey) -> AppResult<Profile> {
         let profile = self.get_user(viewer, key).await?;

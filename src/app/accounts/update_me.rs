@@ -1,14 +1,14 @@
 //! Changes to the caller's own profile.
 
-use super::ProfileChange;
-use crate::{App, AppError, AppResult};
+use super::{Accounts, ProfileChange};
+use crate::{AppError, AppResult, outdate::outdate};
 use tessera_actors::broadcast::Outdated;
 use tessera_domain::{
     UserId, text,
     user::{self, MAX_BIO_CHARS, User},
 };
 
-impl App {
+impl Accounts {
     /// Changes the given fields of the caller's profile and leaves the others.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ impl App {
             return self.get_me(user_id).await;
         }
         let changed = self.ledger.update_profile(user_id, change).await?;
-        self.outdate(Outdated::users(&[user_id])).await;
+        outdate(&self.invalidation, Outdated::users(&[user_id])).await;
         changed.ok_or(AppError::Unauthenticated)
     }
 }

@@ -1,7 +1,7 @@
 //! Comment on a post.
 
-use super::CommentView;
-use crate::{App, AppError, AppResult};
+use super::{CommentView, Engagement};
+use crate::{AppError, AppResult};
 use tessera_domain::{
     PostId, UserId,
     counters::{CounterOperation, CounterOutcome},
@@ -26,7 +26,7 @@ pub struct AddedComment {
     pub comment_count: u64,
 }
 
-impl App {
+impl Engagement {
     /// Comments on a post. The same idempotency key gives the same comment again.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl App {
         request: CommentRequest,
     ) -> AppResult<AddedComment> {
         let text = text::comment(&request.text)?;
-        self.open_post(user_id, post_id).await?;
+        self.posts.open_post(user_id, post_id).await?;
         let comment_id = self.ids.comment();
         let operation = CounterOperation::AddComment {
             comment_id,
@@ -50,7 +50,7 @@ impl App {
         let answer = self.count(post_id, user_id, operation).await?;
         let comment = match answer.outcome {
             CounterOutcome::Applied => {
-                self.log_engagement(user_id, post_id, EngagementKind::Comment);
+                self.recommendations.log_engagement(user_id, post_id, EngagementKind::Comment);
                 Comment { id: comment_id, post_id, author_id: user_id, text }
             }
             CounterOutcome::CommentExists(first) => {

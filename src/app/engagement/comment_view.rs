@@ -1,6 +1,7 @@
 //! Comments as somebody sees them.
 
-use crate::{App, AppResult};
+use super::Engagement;
+use crate::AppResult;
 use std::sync::Arc;
 use tessera_domain::{CommentId, UserId, post::Comment, user::User};
 
@@ -11,7 +12,7 @@ pub struct CommentView {
     pub author: Arc<User>,
 }
 
-impl App {
+impl Engagement {
     /// Comments in the order given, each with its id; without a view where the author is blocked either way
     /// or deleted. Who comments on a post speaks to its readers, so a private account's comments are shown.
     pub(super) async fn comment_views(

@@ -1,12 +1,13 @@
 //! Delete a comment.
 
-use crate::{App, AppError, AppResult};
+use super::Engagement;
+use crate::{AppError, AppResult};
 use tessera_domain::{
     CommentId, UserId,
     counters::{CounterOperation, CounterOutcome},
 };
 
-impl App {
+impl Engagement {
     /// Deletes a comment; allowed to who wrote it and to the post's author.
     ///
     /// # Errors
@@ -17,7 +18,7 @@ impl App {
         let operation = CounterOperation::DeleteComment { comment_id, user_id };
         // Whoever wrote a comment may take it back, even where the post is hidden from them by now.
         if comment.author_id != user_id {
-            self.open_post(user_id, comment.post_id).await.map_err(|error| match error {
+            self.posts.open_post(user_id, comment.post_id).await.map_err(|error| match error {
                 AppError::NotFound(_) => AppError::NotFound("comment"),
                 other => other,
             })?;

@@ -1,6 +1,7 @@
 //! Like a post.
 
-use crate::{App, AppError, AppResult};
+use super::Engagement;
+use crate::{AppError, AppResult, clock};
 use tessera_actors::recommender::LikeChanged;
 use tessera_domain::{
     PostId, UserId,
@@ -9,20 +10,20 @@ use tessera_domain::{
     post::PostRef,
 };
 
-impl App {
+impl Engagement {
     /// Likes a post; returns its total of likes.
     ///
     /// # Errors
     /// [`AppError::DuplicateLike`] where the user likes it already; [`AppError::NotFound`] where they may not
     /// see it.
     pub async fn like_post(&self, user_id: UserId, post_id: PostId) -> AppResult<u64> {
-        let post = self.open_post(user_id, post_id).await?;
+        let post = self.posts.open_post(user_id, post_id).await?;
         let answer = self.count(post_id, user_id, CounterOperation::Like { user_id }).await?;
         match answer.outcome {
             CounterOutcome::Applied => {
                 let post = PostRef { post_id, author_id: post.author_id };
-                self.taste_changed(user_id, LikeChanged::Liked { post, at: self.now() }).await;
-                self.log_engagement(user_id, post_id, EngagementKind::Like);
+                self.recommendations.taste_changed(user_id, LikeChanged::Liked { post, at: clock::now() }).await;
+                self.recommendations.log_engagement(user_id, post_id, EngagementKind::Like);
                 Ok(answer.totals.likes)
             }
             CounterOutcome::AlreadyLiked => Err(AppError::DuplicateLike),

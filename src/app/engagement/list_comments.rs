@@ -1,10 +1,10 @@
 //! Comments of a post.
 
-use super::CommentView;
-use crate::{App, AppResult, Page, page::PageFill};
+use super::{CommentView, Engagement};
+use crate::{AppResult, Page, page::PageFill};
 use tessera_domain::{CommentId, PostId, UserId};
 
-impl App {
+impl Engagement {
     /// Comments of a post, oldest first, after the comment `after`. Those of accounts that are blocked either
     /// way are left out.
     ///
@@ -17,7 +17,7 @@ impl App {
         after: Option<CommentId>,
         limit: usize,
     ) -> AppResult<Page<CommentView, CommentId>> {
-        self.open_post(viewer, post_id).await?;
+        self.posts.open_post(viewer, post_id).await?;
         let mut page = PageFill::new(limit, after);
         while let Some((after, count)) = page.wanted() {
             let comments = self.ledger.comments(post_id, after, count).await?;

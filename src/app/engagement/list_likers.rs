@@ -1,13 +1,14 @@
 //! Who likes a post.
 
-use crate::{App, AppResult, Page, page::PageFill};
+use super::Engagement;
+use crate::{AppResult, Page, page::PageFill};
 use std::sync::Arc;
 use tessera_domain::{
     PostId, UserId,
     user::{User, Visibility, visibility},
 };
 
-impl App {
+impl Engagement {
     /// Who likes a post, newest first, after the position `after`. Accounts that are blocked either way, or
     /// private and not followed by the viewer, or deleted are left out; the post's count has them all.
     ///
@@ -20,7 +21,7 @@ impl App {
         after: Option<i64>,
         limit: usize,
     ) -> AppResult<Page<Arc<User>, i64>> {
-        self.open_post(viewer, post_id).await?;
+        self.posts.open_post(viewer, post_id).await?;
         let mut page = PageFill::new(limit, after);
         while let Some((after, count)) = page.wanted() {
             let rows = self.ledger.likers(post_id, after, count).await?;

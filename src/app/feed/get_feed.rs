@@ -1,7 +1,7 @@
 //! A page of the reader's feed.
 
-use super::Degraded;
-use crate::{App, AppResult, hydrate::HydratedPost};
+use super::{Degraded, Feeds};
+use crate::{AppResult, hydrate::HydratedPost};
 use tessera_domain::{
     Invalid, PostId, UserId,
     feed::{FeedCursor, Source},
@@ -82,7 +82,7 @@ pub struct Feed {
     pub degraded: Vec<Degraded>,
 }
 
-impl App {
+impl Feeds {
     /// A page of the reader's feed; what is on it counts as seen in feeds opened later.
     ///
     /// The page is full as long as posts are left that the reader may see. It is stable: new posts do not

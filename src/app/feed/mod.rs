@@ -14,15 +14,15 @@
 //! and named in `degraded`.
 
 mod get_feed;
-mod memory;
 mod ranked;
 mod served;
+mod service;
 mod skeleton;
 mod sources;
 mod walk;
 
 pub use get_feed::{Feed, FeedItem, FeedRequest, FeedStart, MAX_OFFSET};
-pub(crate) use memory::FeedMemory;
+pub use service::Feeds;
 pub use tessera_domain::feed::{Source, SourceKind};
 
 /// A part that a feed was served without.

@@ -1,7 +1,6 @@
 //! The order of followed posts by the ranking model, where the operator wants that (docs/functions.md, section 2).
 
-use super::{Degraded, sources::Sources};
-use crate::App;
+use super::{Degraded, Feeds, sources::Sources};
 use futures::FutureExt;
 use std::{collections::HashSet, time::Duration};
 use tessera_actors::Deadline;
@@ -12,21 +11,21 @@ const RANKING_TIMEOUT: Duration = Duration::from_millis(200);
 /// The newest followed posts that are ranked; older ones follow in order of time.
 const RANKED_POSTS: usize = 300;
 
-impl App {
+impl Feeds {
     /// Followed posts in the order to show them; nothing where they are to be newest first, or where ranking fails,
     /// which is noted in `sources`.
     pub(super) async fn order_of_followed(&self, user_id: UserId, sources: &mut Sources) -> Vec<PostId> {
-        if !self.settings.ranks_followed {
+        if !self.ranks_followed {
             return Vec::new();
         }
         let deadline = Deadline::after(RANKING_TIMEOUT);
         let ranking = async {
-            let pushed = self.actors.timelines.newest_unseen(user_id, RANKED_POSTS, deadline).await?;
+            let pushed = self.timelines.newest_unseen(user_id, RANKED_POSTS, deadline).await?;
             let pulled = sources.pulled.iter().take(RANKED_POSTS);
             let pulled = pulled.map(|post| PostRef { post_id: post.post_id, author_id: post.author_id });
             let mut known = HashSet::new();
             let posts: Vec<PostRef> = pushed.into_iter().chain(pulled).filter(|post| known.insert(*post)).collect();
-            self.rank_followed(user_id, &posts).await
+            self.recommendations.rank_followed(user_id, &posts).await
         };
         match tokio::time::timeout_at(deadline.instant().into(), ranking.boxed()).await {
             Ok(Ok(order)) => return order,

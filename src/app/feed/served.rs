@@ -1,15 +1,14 @@
 //! What follows a served page: posts count as seen, ads as shown.
 
-use super::{Feed, FeedItem, Source};
-use crate::App;
+use super::{Feed, FeedItem, Feeds, Source};
 use tessera_domain::{AdId, PostId, UserId};
 
-impl App {
+impl Feeds {
     /// Tells the timeline and the ads what the reader gets to see. Best effort: what is lost comes once more.
     pub(super) async fn feed_was_served(&self, user_id: UserId, feed: &Feed) {
         let unseen: Vec<PostId> = feed.items.iter().filter(|item| !item.seen).map(FeedItem::post_id).collect();
         if !unseen.is_empty() {
-            self.actors.timelines.served(user_id, unseen);
+            self.timelines.served(user_id, unseen);
         }
         let shown: Vec<PostId> = feed.items.iter().map(FeedItem::post_id).collect();
         if !shown.is_empty() {
@@ -21,7 +20,7 @@ impl App {
             _ => None,
         };
         let ad_ids: Vec<AdId> = feed.items.iter().filter_map(campaign).collect();
-        self.actors.ads.shown(user_id, ad_ids);
+        self.ads.shown(user_id, ad_ids);
     }
 
     /// Keeps which recommended posts the reader gets to see, if theirs are kept.
@@ -29,6 +28,6 @@ impl App {
         let Some(list) = self.recommendation_memory.last(user_id).await else { return };
         let places = feed.items.iter().enumerate().filter(|(_, item)| item.source.reason().is_some());
         let shown: Vec<(u32, PostId)> = places.map(|(place, item)| (place as u32, item.post_id())).collect();
-        self.log_impressions(user_id, &list, &shown);
+        self.recommendations.log_impressions(user_id, &list, &shown);
     }
 }

@@ -1,7 +1,7 @@
 //! The skeleton of a page: the entries it is filled from, before it is known what may be shown of them.
 
-use super::{Degraded, FeedRequest, FeedStart};
-use crate::{App, AppResult};
+use super::{Degraded, FeedRequest, FeedStart, Feeds};
+use crate::AppResult;
 use std::{
     collections::{HashSet, VecDeque},
     time::Duration,
@@ -172,7 +172,7 @@ impl Skeleton {
     }
 }
 
-impl App {
+impl Feeds {
     /// The skeleton of a page: of the reader's timeline, or from the ledger where the timeline does not answer.
     pub(super) async fn feed_skeleton(&self, user_id: UserId, request: &FeedRequest) -> AppResult<Skeleton> {
         let opened = match request.start {
@@ -240,7 +240,7 @@ impl App {
         if let Some(opened) = skeleton.opened {
             let ids = found.iter().map(|candidate| candidate.post_id).collect();
             let deadline = Deadline::after(TIMELINE_TIMEOUT);
-            let Ok(unseen) = self.actors.timelines.unseen(user_id, ids, deadline).await else { return Ok(None) };
+            let Ok(unseen) = self.timelines.unseen(user_id, ids, deadline).await else { return Ok(None) };
             let unseen: HashSet<PostId> = unseen.into_iter().collect();
             found.retain(|candidate| unseen.contains(&candidate.post_id));
             let passed = skeleton.place.oldest_social;
@@ -271,11 +271,11 @@ impl App {
             social_order,
             ads: sources.ads,
             below,
-            ratios: self.settings.feed_ratios,
+            ratios: self.feed_ratios,
             limit: request.limit + SLACK,
             include_seen: request.include_seen,
         };
-        let page = self.actors.timelines.open(user_id, open, Deadline::after(TIMELINE_TIMEOUT)).await?;
+        let page = self.timelines.open(user_id, open, Deadline::after(TIMELINE_TIMEOUT)).await?;
         let opened = Skeleton::opened(page, below.unwrap_or_default(), request.include_seen);
         Ok(Skeleton { degraded: sources.degraded, ..opened })
     }
@@ -314,7 +314,7 @@ impl App {
         limit: usize,
     ) -> Result<Option<FeedPage>, ActorError> {
         let ask = PageRequest { snapshot, position, oldest_social, limit, include_seen: request.include_seen };
-        self.actors.timelines.page(user_id, ask, Deadline::after(TIMELINE_TIMEOUT)).await
+        self.timelines.page(user_id, ask, Deadline::after(TIMELINE_TIMEOUT)).await
     }
 
     /// A feed without the timeline. What was seen is not known here, so posts may come again; recommended ones are
@@ -330,7 +330,7 @@ impl App {
             let sources = Box::pin(self.feed_sources(user_id)).await;
             self.read_older(user_id, &mut skeleton, ABOVE_ALL, request.limit + SLACK).await?;
             let social: Vec<Candidate> = skeleton.upcoming.drain(..).map(|entry| entry.candidate).collect();
-            let (room, ratios) = (social.len() + sources.recommended.len(), self.settings.feed_ratios);
+            let (room, ratios) = (social.len() + sources.recommended.len(), self.feed_ratios);
             let mixed = stitch::stitch(social, sources.recommended, Vec::new(), ratios, user_id.0, room);
             skeleton.upcoming = mixed.into_iter().map(|candidate| FeedEntry { candidate, seen: false }).collect();
             skeleton.degraded.extend(sources.degraded);

@@ -1,8 +1,8 @@
 //! What a new feed is mixed from, besides the timeline.
 
-use super::Degraded;
-use crate::{App, AppError, AppResult, hydrate::RECENT_PER_AUTHOR, recommendations::WantedFor};
-use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Duration};
+use super::{Degraded, Feeds};
+use crate::{AppError, AppResult, clock, hydrate::RECENT_PER_AUTHOR, recommendations::WantedFor};
+use std::{cmp::Reverse, collections::HashSet, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{
     PostId, UserId,
@@ -19,8 +19,6 @@ const EXTRAS_TIMEOUT: Duration = Duration::from_millis(150);
 const PULLED_TIMEOUT: Duration = Duration::from_secs(1);
 /// Posts of the reader's own that are given to the timeline, in case it has not been told of them yet.
 const OWN_POSTS: usize = 50;
-/// Newest public posts that are looked at.
-const NEWEST_PUBLIC: usize = 200;
 /// Ads asked for; a feed of 2,000 places uses a tenth of them at the most.
 const AD_CANDIDATES: usize = 50;
 
@@ -35,12 +33,12 @@ pub(super) struct Sources {
     pub(super) degraded: Vec<Degraded>,
 }
 
-impl App {
+impl Feeds {
     /// All sources side by side, each within its own time.
     pub(super) async fn feed_sources(&self, user_id: UserId) -> Sources {
         let (pulled, recommended, ads) = tokio::join!(
             in_time(Degraded::Celebrities, PULLED_TIMEOUT, self.pulled_posts(user_id)),
-            self.recommended(user_id, WantedFor::Feed),
+            self.recommendations.recommended(user_id, WantedFor::Feed),
             in_time(Degraded::Ads, EXTRAS_TIMEOUT, self.ad_candidates(user_id)),
         );
         let mut sources = Sources::default();
@@ -84,7 +82,7 @@ impl App {
         let pushed = async { Ok::<_, AppError>(self.ledger.timeline_posts(user_id, range, limit).await?) };
         let pulled = async {
             let mut found = Vec::new();
-            let authors = self.ledger.pulled_followees(user_id, self.now()).await?;
+            let authors = self.ledger.pulled_followees(user_id, clock::now()).await?;
             let authors: Vec<UserId> = authors.into_iter().map(|author| author.author_id).collect();
             for authors in authors.chunks(MAX_PAGE) {
                 found.push(self.ledger.recent_posts(authors, Some(before), limit).await?);
@@ -102,7 +100,7 @@ impl App {
 
     /// The newest [`MAX_PAGE`] posts over all followed celebrities, without a gap.
     async fn celebrity_posts(&self, user_id: UserId) -> AppResult<Vec<PostRef>> {
-        let pulled = self.ledger.pulled_followees(user_id, self.now()).await?;
+        let pulled = self.ledger.pulled_followees(user_id, clock::now()).await?;
         let authors: Vec<UserId> = pulled.into_iter().map(|author| author.author_id).collect();
         let mut posts: Vec<PostRef> = Vec::new();
         let mut cut_short: Vec<UserId> = Vec::new();
@@ -124,15 +122,8 @@ impl App {
         Ok(posts)
     }
 
-    /// The newest public posts, at most two seconds old.
-    pub(crate) async fn newest_public_posts(&self) -> AppResult<Arc<[PostRef]>> {
-        let read = async { Ok(self.ledger.public_posts(PostId(0), NEWEST_PUBLIC).await?.into()) };
-        let found = self.feed_memory.newest_public.try_get_with((), read).await;
-        found.map_err(|error: Arc<AppError>| (*error).clone())
-    }
-
     async fn ad_candidates(&self, user_id: UserId) -> AppResult<Vec<Candidate>> {
-        let ads = self.actors.ads.candidates(user_id, AD_CANDIDATES, Deadline::after(EXTRAS_TIMEOUT)).await?;
+        let ads = self.ads.candidates(user_id, AD_CANDIDATES, Deadline::after(EXTRAS_TIMEOUT)).await?;
         let ads = ads.into_iter().filter(|ad| ad.post.author_id != user_id);
         Ok(ads.map(|ad| Candidate::new(ad.post, Source::Ad(ad.ad_id))).collect())
     }

@@ -1,11 +1,11 @@
 //! Walks a skeleton until a page is full.
 
 use super::{
-    Feed, FeedItem, FeedRequest, FeedStart, MAX_OFFSET,
+    Feed, FeedItem, FeedRequest, FeedStart, Feeds, MAX_OFFSET,
     skeleton::{SLACK, Skeleton},
 };
 use crate::{
-    App, AppResult,
+    AppResult,
     hydrate::{Context, HydratedPost},
 };
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ const MAX_LOOKED_AT: usize = 2_000;
 /// Entries looked up at once at the most.
 const MAX_LOOK: usize = 200;
 
-impl App {
+impl Feeds {
     /// Fills a page: drops what the reader may not see or what is gone, and reads on in its place.
     pub(super) async fn walk_feed(
         &self,
@@ -58,12 +58,12 @@ impl App {
             looks = (looks + 1).min(8);
         }
         let mut next = skeleton.next();
-        if let Some(next) = next.as_mut().filter(|_| self.settings.ranks_followed && skeleton.is_among_places()) {
+        if let Some(next) = next.as_mut().filter(|_| self.ranks_followed && skeleton.is_among_places()) {
             // Posts are in no order of time: a feed that is lost continues with whatever is unseen.
             next.oldest_social = PostId(0);
         }
         if let Some(passed) = skeleton.passed_older() {
-            self.actors.timelines.passed_older(user_id, passed);
+            self.timelines.passed_older(user_id, passed);
         }
         Ok(Feed { items, next, caught_up: skeleton.caught_up(), degraded: skeleton.degraded() })
     }

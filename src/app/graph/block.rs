@@ -1,20 +1,21 @@
 //! Block an account.
 
-use crate::{App, AppError, AppResult, accounts::UserKey};
+use super::Graph;
+use crate::{AppError, AppResult, accounts::UserKey, clock};
 use tessera_domain::{Invalid, UserId};
 
-impl App {
+impl Graph {
     /// Blocks the account that `key` names and ends follows both ways. Neither sees anything of the other from
     /// then on. Idempotent.
     ///
     /// # Errors
     /// [`AppError::NotFound`] where there is no such account; [`AppError::Invalid`] for oneself.
     pub async fn block(&self, blocker: UserId, key: &UserKey) -> AppResult<()> {
-        let blocked = self.account_id(key).await?;
+        let blocked = self.accounts.account_id(key).await?;
         if blocked == blocker {
             return Err(Invalid::new("id", "nobody can block themselves").into());
         }
-        if !self.ledger.block(blocker, blocked, self.now(), self.settings.celebrity_rule).await? {
+        if !self.ledger.block(blocker, blocked, clock::now(), self.celebrity_rule).await? {
             return Err(AppError::NotFound("user"));
         }
         self.timeline_follow_changed(blocker, blocked, false).await;

@@ -1,21 +1,22 @@
 //! Follow an account.
 
-use crate::{App, AppError, AppResult, accounts::UserKey};
+use super::Graph;
+use crate::{AppError, AppResult, accounts::UserKey, clock};
 use tessera_domain::{Invalid, UserId};
 use tessera_ports::ledger::{FollowOutcome, MAX_FOLLOWEES};
 
-impl App {
+impl Graph {
     /// Makes `follower` follow the account that `key` names; its posts are in the next feed. Idempotent.
     ///
     /// # Errors
     /// [`AppError::NotFound`] where there is none or one blocks the other; [`AppError::Invalid`] for oneself
     /// and past [`MAX_FOLLOWEES`].
     pub async fn follow(&self, follower: UserId, key: &UserKey) -> AppResult<()> {
-        let followee = self.get_user(follower, key).await?.user.id;
+        let followee = self.accounts.get_user(follower, key).await?.user.id;
         if followee == follower {
             return Err(Invalid::new("id", "nobody can follow themselves").into());
         }
-        match self.ledger.follow(follower, followee, self.now(), self.settings.celebrity_rule).await? {
+        match self.ledger.follow(follower, followee, clock::now(), self.celebrity_rule).await? {
             FollowOutcome::Followed => self.timeline_follow_changed(follower, followee, true).await,
             FollowOutcome::AlreadyFollowing => {}
             FollowOutcome::NotFound => return Err(AppError::NotFound("user")),

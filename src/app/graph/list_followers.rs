@@ -1,14 +1,14 @@
 //! Who follows an account.
 
+use super::Graph;
 use crate::{
-    App, AppResult, Page,
+    AppResult, Page,
     accounts::{Profile, UserKey},
 };
-use std::collections::HashMap;
 use tessera_domain::UserId;
 use tessera_ports::ledger::FollowRow;
 
-impl App {
+impl Graph {
     /// Followers of the account that `key` names, newest first, after the position `after`. Accounts that
     /// were deleted or are blocked either way are left out, so that a page may be shorter than `limit`.
     ///
@@ -22,7 +22,7 @@ impl App {
         after: Option<i64>,
         limit: usize,
     ) -> AppResult<Page<Profile, i64>> {
-        let account = self.get_open_user(viewer, key).await?.user.id;
+        let account = self.accounts.get_open_user(viewer, key).await?.user.id;
         let rows = self.ledger.followers(account, after, limit + 1).await?;
         self.profiles_of_rows(viewer, Page::from_rows(rows, limit, |row| row.position)).await
     }
@@ -34,20 +34,7 @@ impl App {
         page: Page<FollowRow, i64>,
     ) -> AppResult<Page<Profile, i64>> {
         let ids: Vec<UserId> = page.items.iter().map(|row| row.user_id).collect();
-        let profiles = self.profiles(viewer, &ids).await?;
+        let profiles = self.accounts.profiles(viewer, &ids).await?;
         Ok(page.map_items(|_| profiles))
-    }
-
-    /// The accounts with these ids, in this order, as `viewer` sees them; without those that were deleted
-    /// or are blocked either way.
-    pub(crate) async fn profiles(&self, viewer: UserId, ids: &[UserId]) -> AppResult<Vec<Profile>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (users, relationships) = tokio::try_join!(self.ledger.users(ids), self.ledger.relationships(viewer, ids))?;
-        let mut users: HashMap<UserId, _> = users.into_iter().map(|user| (user.id, user)).collect();
-        let pairs = ids.iter().zip(relationships);
-        let profiles = pairs.filter_map(|(id, relationship)| Some(Profile { user: users.remove(id)?, relationship }));
-        Ok(profiles.filter(|p| p.user.deleted_at.is_none() && !p.relationship.is_blocked()).collect())
     }
 }

@@ -1,15 +1,16 @@
 //! Lift a block.
 
-use crate::{App, AppResult, accounts::UserKey};
+use super::Graph;
+use crate::{AppResult, accounts::UserKey};
 use tessera_domain::UserId;
 
-impl App {
+impl Graph {
     /// Lifts the caller's block of an account. Follows do not come back. Idempotent.
     ///
     /// # Errors
     /// [`crate::AppError::NotFound`] where there is no such account.
     pub async fn unblock(&self, blocker: UserId, key: &UserKey) -> AppResult<()> {
-        let blocked = self.account_id(key).await?;
+        let blocked = self.accounts.account_id(key).await?;
         Ok(self.ledger.unblock(blocker, blocked).await?)
     }
 }

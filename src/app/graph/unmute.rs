@@ -1,15 +1,16 @@
 //! Lift a mute.
 
-use crate::{App, AppResult, accounts::UserKey};
+use super::Graph;
+use crate::{AppResult, accounts::UserKey};
 use tessera_domain::UserId;
 
-impl App {
+impl Graph {
     /// Lifts the caller's mute of an account. Idempotent.
     ///
     /// # Errors
     /// [`crate::AppError::NotFound`] where there is no such account.
     pub async fn unmute(&self, muter: UserId, key: &UserKey) -> AppResult<()> {
-        let muted = self.get_user(muter, key).await?.user.id;
+        let muted = self.accounts.get_user(muter, key).await?.user.id;
         Ok(self.ledger.unmute(muter, muted).await?)
     }
 }

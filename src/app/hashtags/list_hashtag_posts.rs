@@ -1,14 +1,15 @@
 //! A hashtag's posts.
 
+use super::Hashtags;
 use crate::{
-    App, AppResult, Page,
+    AppResult, Page,
     hydrate::{Context, HydratedPost},
     page::PageFill,
 };
 use std::collections::HashMap;
 use tessera_domain::{PostId, UserId, text};
 
-impl App {
+impl Hashtags {
     /// Posts with the hashtag `tag` that `viewer` may see, newest first, before the post `before`. Those of authors
     /// that the viewer muted are left out, as from feeds.
     ///

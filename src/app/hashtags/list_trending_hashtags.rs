@@ -1,6 +1,7 @@
 //! The hashtags that trend.
 
-use crate::{App, AppError, AppResult, hydrate::Context};
+use super::Hashtags;
+use crate::{AppError, AppResult, hydrate::Context};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tessera_actors::Deadline;
@@ -25,14 +26,14 @@ pub struct TrendingHashtag {
     pub following: bool,
 }
 
-impl App {
+impl Hashtags {
     /// The `limit` hashtags that trend most, strongest first (decayed windows over the use by public accounts), without
     /// those of whose newest posts the viewer may see none.
     ///
     /// # Errors
     /// A store's.
     pub async fn list_trending_hashtags(&self, viewer: UserId, limit: usize) -> AppResult<Vec<TrendingHashtag>> {
-        let trending = async { Ok(self.actors.popular.trending(2 * limit, Deadline::after(TRENDING_TIMEOUT)).await?) };
+        let trending = async { Ok(self.popular.trending(2 * limit, Deadline::after(TRENDING_TIMEOUT)).await?) };
         let (trending, followed) = tokio::try_join!(trending, self.list_followed_hashtags(viewer))?;
         let followed: HashSet<&str> = followed.iter().map(String::as_str).collect();
         let entry = |(tag, score): (Arc<str>, f64)| {
@@ -62,7 +63,7 @@ impl App {
             let posts = self.ledger.hashtag_posts(&tag, None, NEWEST_POSTS).await?;
             Ok(posts.iter().map(|post| post.post_id).collect())
         };
-        let found = self.hashtag_memory.0.try_get_with(tag.clone(), read).await;
+        let found = self.memory.0.try_get_with(tag.clone(), read).await;
         found.map_err(|error: Arc<AppError>| (*error).clone())
     }
 }

@@ -1,9 +1,10 @@
 //! Stop following a hashtag.
 
-use crate::{App, AppResult};
+use super::Hashtags;
+use crate::AppResult;
 use tessera_domain::{UserId, text};
 
-impl App {
+impl Hashtags {
     /// Ends that `user_id` follows a hashtag. Idempotent.
     ///
     /// # Errors

@@ -61,11 +61,6 @@ impl Hydrator {
         Self { ledger, hot, caches }
     }
 
-    /// The caches behind it.
-    pub(crate) fn caches(&self) -> &NodeCaches {
-        &self.caches
-    }
-
     /// Those of `ids` that `viewer` may see, in the order asked, each as often as asked.
     ///
     /// # Errors

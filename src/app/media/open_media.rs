@@ -1,14 +1,14 @@
 //! A file of a post. Its address holds random bits, so no token is asked for.
 
-use super::{ObjectBody, ObjectInfo};
-use crate::{App, AppError, AppResult};
+use super::{Media, ObjectBody, ObjectInfo};
+use crate::{AppError, AppResult};
 use std::ops::RangeInclusive;
 use tessera_domain::{
     UploadId, UserId,
     media::{MediaFile, file_key},
 };
 
-impl App {
+impl Media {
     /// What is known of a file, without its bytes.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What others did that concerns the caller.
 
-use super::NotificationPosition;
-use crate::{App, AppResult, Page, page::PageFill};
+use super::{NotificationPosition, Notifications};
+use crate::{AppResult, Page, page::PageFill};
 use std::{collections::HashMap, sync::Arc};
 use tessera_domain::{UserId, notification::Notification, user::User};
 
@@ -25,7 +25,7 @@ pub struct NotificationPage {
     pub unread_count: u64,
 }
 
-impl App {
+impl Notifications {
     /// The caller's notifications, newest first, after the position `after`.
     ///
     /// Neither is shown nor counted what was taken back or deleted, nor who is blocked either way; see

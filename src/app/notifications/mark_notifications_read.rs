@@ -1,9 +1,10 @@
 //! The caller has read their notifications.
 
-use crate::{App, AppResult};
+use super::Notifications;
+use crate::AppResult;
 use tessera_domain::{NotificationId, UserId};
 
-impl App {
+impl Notifications {
     /// Marks as read all notifications up to and including `up_to`, as the list shows them; returns how many
     /// are unread now. An id that is none of the caller's changes nothing.
     ///

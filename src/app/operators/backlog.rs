@@ -1,6 +1,7 @@
 //! What waits to be done.
 
-use crate::{App, AppResult};
+use super::Operators;
+use crate::AppResult;
 use tessera_ports::ledger::{JobCounts, OutboxCounts};
 
 /// Work that the ledger holds, for all nodes together. Each count is at most [`MAX_COUNTED`](super::MAX_COUNTED).
@@ -11,7 +12,7 @@ pub struct Backlog {
     pub events: OutboxCounts,
 }
 
-impl App {
+impl Operators {
     /// How much waits to be done, and how much was given up.
     ///
     /// # Errors

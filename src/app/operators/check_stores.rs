@@ -1,6 +1,6 @@
 //! Whether the stores answer.
 
-use crate::App;
+use super::Operators;
 use std::time::Duration;
 use tessera_ports::StoreResult;
 
@@ -18,7 +18,7 @@ pub struct StoreCheck {
     pub failure: Option<String>,
 }
 
-impl App {
+impl Operators {
     /// Asks all stores; each has two seconds to answer.
     pub async fn check_stores(&self) -> [StoreCheck; 3] {
         tokio::join!(

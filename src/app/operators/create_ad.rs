@@ -1,6 +1,7 @@
 //! Starts a campaign.
 
-use crate::{App, AppError, AppResult};
+use super::Operators;
+use crate::{AppError, AppResult, clock};
 use tessera_domain::{PostId, Timestamp, ads::Ad};
 
 /// A campaign to be started.
@@ -18,7 +19,7 @@ pub struct NewAd {
     pub frequency_cap: u32,
 }
 
-impl App {
+impl Operators {
     /// Starts a campaign for an existing post.
     ///
     /// # Errors
@@ -27,7 +28,7 @@ impl App {
         let ad = Ad {
             id: self.ids.ad(),
             post_id: new.post_id,
-            starts_at: new.starts_at.unwrap_or_else(|| self.now()),
+            starts_at: new.starts_at.unwrap_or_else(clock::now),
             ends_at: new.ends_at,
             daily_budget: new.daily_budget,
             frequency_cap: new.frequency_cap,
@@ -36,7 +37,7 @@ impl App {
         if !self.ledger.put_ad(ad.clone()).await? {
             return Err(AppError::NotFound("post"));
         }
-        self.actors.ads.refresh();
+        self.ads.refresh();
         Ok(ad)
     }
 }

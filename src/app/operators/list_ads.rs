@@ -1,14 +1,14 @@
 //! Campaigns and what was spent today.
 
-use super::AdSpend;
-use crate::{App, AppResult};
+use super::{AdSpend, Operators};
+use crate::{AppResult, clock};
 
-impl App {
+impl Operators {
     /// Up to `limit` campaigns, newest first, with today's impressions.
     ///
     /// # Errors
     /// Those of the ledger.
     pub async fn list_ads(&self, active_only: bool, limit: usize) -> AppResult<Vec<AdSpend>> {
-        Ok(self.ledger.ads(self.now(), active_only, limit).await?)
+        Ok(self.ledger.ads(clock::now(), active_only, limit).await?)
     }
 }

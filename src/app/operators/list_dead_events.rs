@@ -1,9 +1,9 @@
 //! Events of the outbox that were given up.
 
-use super::DeadEvent;
-use crate::{App, AppResult, Page};
+use super::{DeadEvent, Operators};
+use crate::{AppResult, Page};
 
-impl App {
+impl Operators {
     /// A page of events whose effects could not be made to take place, oldest first, those behind the position `after`.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! Media jobs.
 
-use super::{JobState, JobView};
-use crate::{App, AppResult, Page};
+use super::{JobState, JobView, Operators};
+use crate::{AppResult, Page};
 
-impl App {
+impl Operators {
     /// A page of media jobs in one state (or in any), oldest first, those behind the number `after`.
     ///
     /// # Errors

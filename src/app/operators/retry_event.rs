@@ -1,8 +1,9 @@
 //! Gives a dead event of the outbox another life.
 
-use crate::{App, AppError, AppResult};
+use super::Operators;
+use crate::{AppError, AppResult};
 
-impl App {
+impl Operators {
     /// Makes a dead event due anew with all its attempts.
     ///
     /// # Errors

@@ -1,21 +1,22 @@
 //! Delete a post.
 
-use crate::{App, AppError, AppResult};
+use super::Posts;
+use crate::{AppError, AppResult, clock, outdate::outdate};
 use tessera_actors::broadcast::Outdated;
 use tessera_domain::{PostId, UserId};
 use tessera_ports::ledger::ChangePostOutcome;
 
-impl App {
+impl Posts {
     /// Deletes the author's own post with its likes and comments. This node shows it nowhere from the reply
     /// on; the outbox takes it out of timelines, caches and the object store everywhere.
     ///
     /// # Errors
     /// [`AppError::NotFound`] where there is none (any more), [`AppError::Forbidden`] for somebody else's.
     pub async fn delete_post(&self, user_id: UserId, id: PostId) -> AppResult<()> {
-        match self.ledger.delete_post(id, user_id, self.now()).await? {
+        match self.ledger.delete_post(id, user_id, clock::now()).await? {
             ChangePostOutcome::Done(_) => {
                 self.hydrator.forget_post(id).await;
-                self.outdate(Outdated::post(id)).await;
+                outdate(&self.invalidation, Outdated::post(id)).await;
                 Ok(())
             }
             ChangePostOutcome::NotFound => Err(AppError::NotFound("post")),

@@ -1,6 +1,7 @@
 //! Change what is written about a post.
 
-use crate::{App, AppError, AppResult, hydrate::HydratedPost};
+use super::Posts;
+use crate::{AppError, AppResult, clock, hydrate::HydratedPost, outdate::outdate};
 use tessera_actors::broadcast::Outdated;
 use tessera_domain::{
     PostId, UserId,
@@ -16,7 +17,7 @@ pub struct PostChange {
     pub alt_text: Option<String>,
 }
 
-impl App {
+impl Posts {
     /// Changes the author's own post. From the reply on this node shows nothing older; other nodes follow as
     /// soon as the outbox reaches them.
     ///
@@ -35,10 +36,10 @@ impl App {
             let hashtags = text::hashtags(&caption);
             (caption, hashtags)
         });
-        match self.ledger.edit_post(id, editor, caption, alt_text, self.now()).await? {
+        match self.ledger.edit_post(id, editor, caption, alt_text, clock::now()).await? {
             ChangePostOutcome::Done(_) => {
                 self.hydrator.forget_post(id).await;
-                self.outdate(Outdated::post(id)).await;
+                outdate(&self.invalidation, Outdated::post(id)).await;
                 self.get_post(editor, id).await
             }
             ChangePostOutcome::NotFound => Err(AppError::NotFound("post")),

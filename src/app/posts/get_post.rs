@@ -1,13 +1,14 @@
 //! One post.
 
+use super::Posts;
 use crate::{
-    App, AppError, AppResult,
+    AppError, AppResult,
     hydrate::{Context, HydratedPost},
 };
 use std::sync::Arc;
 use tessera_domain::{PostId, UserId, post::Post};
 
-impl App {
+impl Posts {
     /// A post as `viewer` sees it.
     ///
     /// # Errors
@@ -21,7 +22,7 @@ impl App {
     /// A post that `viewer` may see and hence like and comment on.
     ///
     /// # Errors
-    /// As [`App::get_post`].
+    /// As [`Posts::get_post`].
     pub(crate) async fn open_post(&self, viewer: UserId, id: PostId) -> AppResult<Arc<Post>> {
         self.hydrator.visible_post(viewer, id).await?.ok_or(AppError::NotFound("post"))
     }

@@ -1,7 +1,8 @@
 //! Somebody's posts.
 
+use super::Posts;
 use crate::{
-    App, AppResult, Page,
+    AppResult, Page,
     accounts::UserKey,
     hydrate::{Context, HydratedPost},
     page::PageFill,
@@ -9,7 +10,7 @@ use crate::{
 use std::collections::HashMap;
 use tessera_domain::{PostId, UserId};
 
-impl App {
+impl Posts {
     /// Posts of the account that `key` names, newest first, before the post `before`.
     ///
     /// # Errors
@@ -22,7 +23,7 @@ impl App {
         before: Option<PostId>,
         limit: usize,
     ) -> AppResult<Page<HydratedPost, PostId>> {
-        let author = self.get_open_user(viewer, key).await?.user.id;
+        let author = self.accounts.get_open_user(viewer, key).await?.user.id;
         let mut page = PageFill::new(limit, before);
         while let Some((before, count)) = page.wanted() {
             let rows = self.ledger.posts_by_author(author, before, count).await?;

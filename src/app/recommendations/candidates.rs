@@ -1,6 +1,7 @@
 //! Where candidates come from (`generate_candidates`): four sources side by side, each a fixed number of questions.
 
-use crate::{App, AppError, AppResult, feed::Degraded};
+use super::Recommendations;
+use crate::{AppError, AppResult, clock, feed::Degraded};
 use futures::{FutureExt, future::OptionFuture};
 use std::{
     collections::{HashMap, HashSet},
@@ -93,7 +94,7 @@ struct Hashtags {
     posts: Vec<PostRef>,
 }
 
-impl App {
+impl Recommendations {
     /// Candidates of all sources, at most [`TARGET`]. Fails only where nothing at all could be had.
     pub(super) async fn gather_candidates(&self, user_id: UserId) -> AppResult<Gathered> {
         let (popular, (taste, similar, looks), hashtags) = tokio::join!(
@@ -156,7 +157,7 @@ impl App {
     /// What is known of a person's taste, through the recommenders' breaker.
     async fn taste(&self, user_id: UserId) -> Result<TasteView, Degraded> {
         let deadline = Deadline::after(SOURCE_TIMEOUT);
-        let asked = self.actors.recommenders.taste(user_id, deadline);
+        let asked = self.recommenders.taste(user_id, deadline);
         self.breakers.recommenders.call_ward(user_id.0, deadline, asked).await.map_err(|error| {
             tracing::debug!(%error, "recommendations know nobody's taste");
             Degraded::SimilarUsers
@@ -166,14 +167,14 @@ impl App {
     /// Popular posts of the last day with their scores, strongest first. Where there are few, the newest public posts
     /// follow without a score.
     async fn popular_candidates(&self) -> AppResult<Vec<(PostRef, Option<f64>)>> {
-        let top = self.actors.popular.top(POPULAR_POSTS, Deadline::after(SOURCE_TIMEOUT)).await?;
+        let top = self.popular.top(POPULAR_POSTS, Deadline::after(SOURCE_TIMEOUT)).await?;
         let mut found: Vec<(PostRef, Option<f64>)> = top.into_iter().map(|(post, score)| (post, Some(score))).collect();
         if found.len() < ENOUGH_POPULAR {
             let known: HashSet<PostId> = found.iter().map(|(post, _)| post.post_id).collect();
             let newest = self.newest_public_posts().await?;
             found.extend(newest.iter().filter(|post| !known.contains(&post.post_id)).map(|post| (*post, None)));
         }
-        self.recommendation_memory.keep_popular(found.iter().map(|(post, _)| *post));
+        self.memory.keep_popular(found.iter().map(|(post, _)| *post));
         Ok(found)
     }
 
@@ -226,7 +227,7 @@ impl App {
 
     async fn hashtag_candidates(&self, user_id: UserId) -> AppResult<Hashtags> {
         let deadline = Deadline::after(SOURCE_TIMEOUT);
-        let trending = async { Ok(self.actors.popular.trending(TRENDING_HASHTAGS, deadline).await?) };
+        let trending = async { Ok(self.popular.trending(TRENDING_HASHTAGS, deadline).await?) };
         let followed = async { AppResult::Ok(self.ledger.followed_hashtags(user_id).await?) };
         let (trending, followed) = tokio::try_join!(trending, followed)?;
         let trending: Vec<Arc<str>> = trending.into_iter().map(|(tag, _)| tag).collect();
@@ -235,7 +236,7 @@ impl App {
         tags.sort_by_key(|tag| !trending.iter().any(|trending| **trending == **tag));
         tags.extend(trending.iter().map(|tag| tag.to_string()).filter(|tag| !followed.contains(tag)));
         tags.truncate(HASHTAGS);
-        let since = PostId::first_at(self.now().plus_ms(-HASHTAG_DAYS * DAY_MS));
+        let since = PostId::first_at(clock::now().plus_ms(-HASHTAG_DAYS * DAY_MS));
         let posts: OptionFuture<_> =
             (!tags.is_empty()).then(|| self.ledger.public_hashtag_posts(&tags, since, HASHTAG_POSTS)).into();
         let posts = posts.await.transpose()?.unwrap_or_default();
@@ -261,7 +262,7 @@ impl App {
             excluded_posts: taste.likes.iter().map(|(post, _)| post.post_id).collect(),
             excluded_authors: vec![user_id],
         };
-        let search = async { AppResult::Ok(self.actors.visual.search(&query, deadline).await?) };
+        let search = async { AppResult::Ok(self.visual.search(&query, deadline).await?) };
         let found = self.breakers.visual_index.call(deadline, search).await;
         let found = found.map_err(|error| AppError::Unavailable(format!("the visual index: {error}")))?;
         Ok(found.hits.into_iter().map(|hit| hit.post).collect())
@@ -276,7 +277,7 @@ impl App {
             let found = ledger.embeddings(&ids, Some(&model)).await?;
             Ok(found.into_iter().map(|found| (found.post.post_id, Arc::from(found.embedding.vector))).collect())
         };
-        self.recommendation_memory.vectors.get_many(post_ids, load).await
+        self.memory.vectors.get_many(post_ids, load).await
     }
 }
 

@@ -1,7 +1,10 @@
 //! What is known of candidates (`get_post_features`): one question per kind of fact, whatever their number.
 
-use super::candidates::{Candidate, Gathered, LIKES_WITH_LOOKS};
-use crate::{App, AppResult};
+use super::{
+    Recommendations,
+    candidates::{Candidate, Gathered, LIKES_WITH_LOOKS},
+};
+use crate::{AppResult, clock};
 use futures::FutureExt;
 use std::{
     collections::{HashMap, HashSet},
@@ -55,7 +58,7 @@ struct Facts<'a> {
     shown: Arc<[PostId]>,
 }
 
-impl App {
+impl Recommendations {
     /// Candidates with all that the model wants to know. Left out are deleted posts; of what is to be recommended also
     /// the viewer's own and those they like, private authors, those blocked either way or muted, and those they follow.
     pub(super) async fn describe_candidates(
@@ -68,7 +71,7 @@ impl App {
         let authors: Vec<UserId> = gathered.candidates.iter().map(|candidate| candidate.post.author_id).collect();
         let likes = &gathered.taste.likes;
         let liked: Vec<PostId> = likes.iter().take(LIKES_WITH_LOOKS).map(|(post, _)| post.post_id).collect();
-        let shown = self.recommendation_memory.shown_lately(viewer).await;
+        let shown = self.memory.shown_lately(viewer).await;
         let known: Vec<PostId> = ids.iter().copied().chain(likes.iter().map(|(post, _)| post.post_id)).collect();
         let looks: Vec<PostId> = ids.iter().chain(&liked).chain(shown.iter()).copied().collect();
         let all_liked = async { Ok(self.ledger.liked_by(viewer, &ids).await?) };
@@ -84,7 +87,7 @@ impl App {
         self.hydrator.fill_mirrors(missed.take(MIRRORS)).await;
         let facts = Facts {
             gathered,
-            viewer: viewer_facts(viewers.get(&viewer).map(Arc::as_ref), likes.len(), self.now()),
+            viewer: viewer_facts(viewers.get(&viewer).map(Arc::as_ref), likes.len(), clock::now()),
             author_likes: count(likes.iter().map(|(post, _)| post.author_id)),
             hashtag_share: hashtag_shares(likes.iter().filter_map(|(post, _)| posts.get(&post.post_id))),
             counts: totals.of,

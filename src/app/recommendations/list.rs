@@ -1,10 +1,10 @@
 //! The ranked list of a person (`get_recommendations`).
 
 use super::{
-    Recommended, RecommendedList, WantedFor,
+    Recommendations, Recommended, RecommendedList, WantedFor,
     facts::{Described, Wanted},
 };
-use crate::{App, AppError, AppResult, feed::Degraded};
+use crate::{AppError, AppResult, clock, feed::Degraded};
 use futures::FutureExt;
 use std::{
     collections::{HashMap, HashSet},
@@ -49,12 +49,12 @@ enum NoList {
 /// From so many posts on a list may be older.
 const LONG_LIST: usize = 50;
 
-impl App {
+impl Recommendations {
     /// What is recommended to `user_id`: at once and within a third of a second. Where it cannot be had in time, or
     /// failed too often lately, it is the last good list, or else what was popular when that was last known, and says
     /// so in [`RecommendedList::missing`].
     pub(crate) async fn recommended(&self, user_id: UserId, wanted_for: WantedFor) -> Arc<RecommendedList> {
-        let memory = &self.recommendation_memory;
+        let memory = &self.memory;
         let known = memory.current(user_id).await;
         let is_within = |age: Duration| known.as_ref().filter(|list| list.begun.elapsed() <= age).cloned();
         // Where there is little to recommend, what is new is missed, and a list costs little.
@@ -87,7 +87,7 @@ impl App {
     /// under load some are ready in time, instead of none. That there is no turn says nothing of what lists are made
     /// from, so the breaker does not count it against them.
     async fn make_in_turn(&self, user_id: UserId, patience: Duration) -> Result<RecommendedList, NoList> {
-        let making = &self.recommendation_memory.making;
+        let making = &self.memory.making;
         let _turn = match making.try_acquire() {
             Ok(turn) => turn,
             Err(_) => match tokio::time::timeout(patience, making.acquire()).await {
@@ -101,19 +101,19 @@ impl App {
 
     /// Tells what depends on somebody's taste that they like a post now, or no longer do.
     pub(crate) async fn taste_changed(&self, user_id: UserId, change: LikeChanged) {
-        self.actors.recommenders.like_changed(user_id, change);
-        self.recommendation_memory.outdate(user_id).await;
+        self.recommenders.like_changed(user_id, change);
+        self.memory.outdate(user_id).await;
     }
 
     async fn fallback(&self, user_id: UserId) -> RecommendedList {
         let missing = vec![Degraded::Recommendations];
-        if let Some(last) = self.recommendation_memory.last(user_id).await {
+        if let Some(last) = self.memory.last(user_id).await {
             let items = last.items.clone();
             return RecommendedList { id: last.id, begun: last.begun, items, rows: HashMap::new(), missing };
         }
         // Who may see which of them is decided when they are shown.
         let mut per_author: HashMap<UserId, usize> = HashMap::new();
-        let popular = self.recommendation_memory.popular();
+        let popular = self.memory.popular();
         let items = popular.iter().filter(|post| {
             let count = per_author.entry(post.author_id).or_default();
             *count += 1;
@@ -163,8 +163,8 @@ impl App {
         let is_new =
             |candidate: &ScoredCandidate| unseen.as_ref().is_none_or(|ids| ids.contains(&candidate.post.post_id));
         let (new, seen): (Vec<_>, Vec<_>) = scored.into_iter().partition(is_new);
-        let mut ranked = apply_business_rules(new, self.now());
-        ranked.extend(apply_business_rules(seen, self.now()));
+        let mut ranked = apply_business_rules(new, clock::now());
+        ranked.extend(apply_business_rules(seen, clock::now()));
         ranked.truncate(KEPT);
         let items: Vec<Recommended> = (ranked.into_iter())
             .map(|ranked| Recommended { post: ranked.post, score: ranked.score, reason: ranked.reason })
@@ -176,7 +176,7 @@ impl App {
 
     /// Those of `post_ids` that `user_id` has not seen; `None` where that cannot be known in time.
     async fn unseen(&self, user_id: UserId, post_ids: Vec<PostId>) -> Option<HashSet<PostId>> {
-        match self.actors.timelines.unseen(user_id, post_ids, Deadline::after(SEEN_TIMEOUT)).await {
+        match self.timelines.unseen(user_id, post_ids, Deadline::after(SEEN_TIMEOUT)).await {
             Ok(unseen) => Some(unseen.into_iter().collect()),
             Err(error) => {
                 tracing::debug!(%error, "recommendations may have been seen");
@@ -194,7 +194,7 @@ impl App {
         let described = self.describe_candidates(user_id, &gathered, Wanted::Followed).boxed().await?;
         let failed = || AppError::Unavailable("the ranking model does not answer".to_owned());
         let scores = self.score(&described).await.ok_or_else(failed)?;
-        let now = self.now();
+        let now = clock::now();
         let mut scored: Vec<(PostId, f64)> = (described.iter().zip(scores))
             .map(|(described, score)| {
                 let post_id = described.candidate.post.post_id;

@@ -1,8 +1,8 @@
 //! What is recommended to somebody.
 
-use super::{Reason, Recommended, WantedFor};
+use super::{Reason, Recommendations, Recommended, WantedFor};
 use crate::{
-    App, AppResult,
+    AppResult,
     feed::Degraded,
     hydrate::{Context, HydratedPost},
 };
@@ -24,25 +24,25 @@ pub struct RecommendedPost {
 
 /// What is recommended to somebody.
 #[derive(Debug, Clone)]
-pub struct Recommendations {
+pub struct RecommendationPage {
     /// The posts, best first.
     pub items: Vec<RecommendedPost>,
     /// What the list was made without.
     pub degraded: Vec<Degraded>,
 }
 
-impl App {
+impl Recommendations {
     /// The `limit` posts that are most worth showing to `user_id`, best first: none of their own, none that they saw in
     /// a feed or like, none of people they follow, muted or blocked, or whose accounts are private. Being listed here
     /// does not make a post seen.
     ///
     /// # Errors
-    /// Those of the ledger. Other failures give what can be had ([`Recommendations::degraded`]).
-    pub async fn list_recommendations(&self, user_id: UserId, limit: usize) -> AppResult<Recommendations> {
+    /// Those of the ledger. Other failures give what can be had ([`RecommendationPage::degraded`]).
+    pub async fn list_recommendations(&self, user_id: UserId, limit: usize) -> AppResult<RecommendationPage> {
         let list = self.recommended(user_id, WantedFor::List).await;
         let mut degraded = list.missing.clone();
         let ids: Vec<PostId> = list.items.iter().map(|item| item.post.post_id).collect();
-        let unseen = match self.actors.timelines.unseen(user_id, ids.clone(), Deadline::after(SEEN_TIMEOUT)).await {
+        let unseen = match self.timelines.unseen(user_id, ids.clone(), Deadline::after(SEEN_TIMEOUT)).await {
             Ok(unseen) => unseen,
             Err(error) => {
                 tracing::warn!(%error, "recommendations may have been seen");
@@ -66,6 +66,6 @@ impl App {
         let shown: Vec<(u32, PostId)> =
             items.iter().enumerate().map(|(place, item)| (place as u32, item.post.post.id)).collect();
         self.log_impressions(user_id, &list, &shown);
-        Ok(Recommendations { items, degraded })
+        Ok(RecommendationPage { items, degraded })
     }
 }

@@ -3,8 +3,8 @@
 //! People are sampled by the day, the same ones on every node, so that what somebody did is kept wherever they saw the
 //! post.
 
-use super::RecommendedList;
-use crate::App;
+use super::{Recommendations, RecommendedList};
+use crate::clock;
 use tessera_domain::{
     PostId, Timestamp, UserId,
     features::FEATURE_SET_VERSION,
@@ -17,16 +17,16 @@ use tessera_domain::{
 /// Keeps the sample apart from other hashes of the same ids.
 const SAMPLE_SEED: u64 = 0x1096;
 
-impl App {
+impl Recommendations {
     /// Whether what this person is shown today is kept.
     pub(super) fn is_logged(&self, user_id: UserId) -> bool {
-        self.ranking_log.is_some() && is_sampled(user_id, self.now(), self.settings.ranking_log_share)
+        self.ranking_log.is_some() && is_sampled(user_id, clock::now(), self.ranking_log_share)
     }
 
     /// Keeps that these posts of `list` were shown, each with its place on the page.
     pub(crate) fn log_impressions(&self, user_id: UserId, list: &RecommendedList, shown: &[(u32, PostId)]) {
         let Some(log) = self.ranking_log.as_ref().filter(|_| !list.rows.is_empty()) else { return };
-        let at = self.now();
+        let at = clock::now();
         let records = shown.iter().filter_map(|(position, post_id)| {
             Some(LogRecord::Impression(Impression {
                 list_id: list.id,
@@ -45,7 +45,7 @@ impl App {
     /// Keeps that somebody did something with a post, where they may have been shown it.
     pub(crate) fn log_engagement(&self, user_id: UserId, post_id: PostId, kind: EngagementKind) {
         let Some(log) = &self.ranking_log else { return };
-        let (at, share) = (self.now(), self.settings.ranking_log_share);
+        let (at, share) = (clock::now(), self.ranking_log_share);
         let shown_at = at.plus_ms(-ATTRIBUTION_WINDOW_MS);
         if is_sampled(user_id, at, share) || is_sampled(user_id, shown_at, share) {
             log.write(vec![LogRecord::Engagement(Engagement { viewer_id: user_id, post_id, kind, at })]);

@@ -11,6 +11,8 @@ use std::{
 use tessera_domain::{PostId, UserId, post::PostRef};
 use tokio::sync::Semaphore;
 
+/// How long the newest public posts are believed.
+const NEWEST_PUBLIC_TTL: Duration = Duration::from_secs(2);
 /// How long a new list is given to those who asked for one to be made.
 const FRESH_TTL: Duration = Duration::from_secs(10);
 /// How long it is remembered that somebody's taste changed: longer than lists are believed.
@@ -36,6 +38,7 @@ pub(crate) struct RecommendationMemory {
     /// When what a person likes or follows last changed, as far as this node knows.
     changed: Cache<UserId, Instant>,
     popular: RwLock<Arc<[PostRef]>>,
+    pub(super) newest_public: Cache<(), Arc<[PostRef]>>,
     /// Turns at making lists.
     pub(super) making: Semaphore,
     pub(super) vectors: NodeCache<PostId, Arc<[f32]>>,
@@ -50,6 +53,7 @@ impl Default for RecommendationMemory {
             changed: Cache::builder().max_capacity(SHOWN_ENTRIES).time_to_live(CHANGED_TTL).build(),
             shown: Cache::builder().max_capacity(SHOWN_ENTRIES).time_to_idle(LAST_IDLE).build(),
             popular: RwLock::new(Arc::from([])),
+            newest_public: Cache::builder().max_capacity(1).time_to_live(NEWEST_PUBLIC_TTL).build(),
             making: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             vectors: NodeCache::new(VECTOR_BYTES, VECTOR_TTL, |vector: &Arc<[f32]>| (4 * vector.len() + 200) as u32),
         }

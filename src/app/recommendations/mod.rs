@@ -15,9 +15,12 @@ mod list;
 mod list_recommendations;
 mod log;
 mod memory;
+mod newest_public_posts;
 mod recommended;
+mod service;
 
-pub use list_recommendations::{Recommendations, RecommendedPost};
+pub use list_recommendations::{RecommendationPage, RecommendedPost};
 pub(crate) use memory::RecommendationMemory;
 pub(crate) use recommended::{Recommended, RecommendedList, WantedFor};
+pub use service::Recommendations;
 pub use tessera_domain::recommendation::Reason;

@@ -1,6 +1,7 @@
 //! Find accounts and hashtags by what was typed.
 
-use crate::{App, AppResult, accounts::Profile};
+use super::Search;
+use crate::{AppResult, accounts::Profile};
 use std::{collections::HashMap, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{Invalid, UserId, text};
@@ -22,7 +23,7 @@ pub struct Found {
     pub hashtags: Vec<HashtagRow>,
 }
 
-impl App {
+impl Search {
     /// Accounts whose names have words that begin as the query's words do (whole words first, then by followers), and
     /// hashtags that begin as the query does (those that trend first, then by posts); at most `limit` of each.
     /// A query that begins with `@` finds accounts alone, one with `#` hashtags alone. Accounts that were deleted or
@@ -58,13 +59,13 @@ impl App {
         words.truncate(MAX_QUERY_WORDS);
         // Some of them may be hidden from the viewer.
         let ids = self.ledger.search_users(&words, limit + limit / 2 + 10).await?;
-        let mut profiles = self.profiles(viewer, &ids).await?;
+        let mut profiles = self.accounts.profiles(viewer, &ids).await?;
         profiles.truncate(limit);
         Ok(profiles)
     }
 
     async fn search_hashtags(&self, prefix: &str, limit: usize) -> AppResult<Vec<HashtagRow>> {
-        let trending = self.actors.popular.trending(TRENDING_HASHTAGS, Deadline::after(TRENDING_TIMEOUT));
+        let trending = self.popular.trending(TRENDING_HASHTAGS, Deadline::after(TRENDING_TIMEOUT));
         let (rows, trending) = tokio::join!(self.ledger.search_hashtags(prefix, limit), trending);
         let mut rows = rows?;
         let trending = trending.unwrap_or_default();

@@ -1,10 +1,11 @@
 //! Calls an upload off before it has become a post.
 
-use crate::{App, AppError, AppResult};
+use super::Uploads;
+use crate::{AppError, AppResult};
 use tessera_domain::{UploadId, UserId, upload::UploadStatus};
 use tessera_ports::{clock, ledger::CancelUploadOutcome};
 
-impl App {
+impl Uploads {
     /// Ends an upload that is pending or being processed: its unit of quota comes back, a video that is being converted
     /// is stopped within seconds, and its objects go. Repeating it is harmless.
     ///

@@ -1,6 +1,7 @@
 //! The bytes are there: queue the media job (docs/functions.md, section 1).
 
-use crate::{App, AppError, AppResult};
+use super::Uploads;
+use crate::{AppError, AppResult, clock};
 use tessera_domain::{
     Invalid, UploadId, UserId,
     text::{self, MAX_ALT_TEXT_CHARS, MAX_CAPTION_CHARS},
@@ -8,7 +9,7 @@ use tessera_domain::{
 };
 use tessera_ports::{ledger::CompleteUploadOutcome, object_store::StoredPart};
 
-impl App {
+impl Uploads {
     /// Queues the job that makes a post of an upload. Repeating it is harmless: the first caption stays.
     ///
     /// # Errors
@@ -33,8 +34,8 @@ impl App {
             self.finish_parts(&upload, multipart_id).await?;
         }
         self.check_stored(&upload.object_key, upload.file_size_bytes).await?;
-        let now = self.now();
-        let most = self.settings.max_queued_jobs;
+        let now = clock::now();
+        let most = self.max_queued_jobs;
         match self.ledger.complete_upload(id, user_id, &caption, &alt_text, now, most).await? {
             CompleteUploadOutcome::Queued => Ok(UploadStatus::Processing),
             CompleteUploadOutcome::Already(status) => {

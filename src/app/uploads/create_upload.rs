@@ -1,7 +1,7 @@
 //! Opens an upload: `generate_presigned_url` (docs/functions.md, section 1).
 
-use super::upload_parts::UploadParts;
-use crate::{App, AppError, AppResult};
+use super::{Uploads, upload_parts::UploadParts};
+use crate::{AppError, AppResult, clock};
 use std::time::Duration;
 use tessera_domain::{
     Invalid, Timestamp, UploadId, UserId, media, text,
@@ -46,7 +46,7 @@ pub struct CreatedUpload {
     pub multipart: Option<UploadParts>,
 }
 
-impl App {
+impl Uploads {
     /// Takes one upload from the caller's daily quota and signs a URL for exactly this size and type.
     ///
     /// The same idempotency key gives the same upload again, signed anew for what is left of its time.
@@ -65,7 +65,7 @@ impl App {
         if let Some(checksum) = &checksum_sha256 {
             upload::check_sha256(checksum)?;
         }
-        let (id, now) = (self.ids.upload(), self.now());
+        let (id, now) = (self.ids.upload(), clock::now());
         let is_large = file_size_bytes > MULTIPART_OVER_BYTES;
         let valid_seconds = if is_large { MULTIPART_SECONDS } else { PRESIGN_SECONDS };
         let mut upload = Upload {
@@ -93,7 +93,12 @@ impl App {
 
     /// Whether this node can convert videos; where not, it opens no uploads of any.
     pub fn takes_videos(&self) -> bool {
-        self.settings.video_max_bytes.is_some()
+        self.video_max_bytes.is_some()
+    }
+
+    /// The largest picture that is taken, in bytes.
+    pub fn max_picture_bytes(&self) -> u64 {
+        self.upload_max_bytes
     }
 
     async fn open_upload(
@@ -104,7 +109,7 @@ impl App {
     ) -> AppResult<CreatedUpload> {
         // Signed before the quota is taken: signing is local, and its failure must cost nothing.
         let signed = self.sign(upload, now).await?;
-        let daily_quota = self.settings.daily_upload_quota;
+        let daily_quota = self.daily_upload_quota;
         let max_pending = daily_quota.map(|_| MAX_PENDING_UPLOADS);
         let new = NewUpload { upload: upload.clone(), idempotency_key, daily_quota, max_pending };
         let outcome = self.ledger.create_upload(new).await;
@@ -138,9 +143,9 @@ impl App {
     /// How large an upload of this type may be, where any is taken.
     fn max_bytes(&self, content_type: &str) -> AppResult<u64> {
         if !media::is_video(content_type) {
-            return Ok(self.settings.upload_max_bytes);
+            return Ok(self.upload_max_bytes);
         }
-        self.settings.video_max_bytes.ok_or_else(|| {
+        self.video_max_bytes.ok_or_else(|| {
             Invalid::new("content_type", "videos are not taken: this server has no ffmpeg to convert them").into()
         })
     }

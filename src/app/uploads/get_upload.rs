@@ -1,6 +1,7 @@
 //! How an upload stands.
 
-use crate::{App, AppError, AppResult};
+use super::Uploads;
+use crate::{AppError, AppResult};
 use tessera_domain::{PostId, UploadId, UserId, upload::UploadStatus};
 
 /// An upload as its owner sees it.
@@ -14,7 +15,7 @@ pub struct UploadView {
     pub error: Option<String>,
 }
 
-impl App {
+impl Uploads {
     /// How the caller's upload stands. Progress comes from the hot store and is missing without harm.
     ///
     /// # Errors

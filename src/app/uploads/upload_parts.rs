@@ -1,7 +1,7 @@
 //! A large file in parts: which are stored, and where the others go.
 
-use super::create_upload::seconds_left;
-use crate::{App, AppError, AppResult};
+use super::{Uploads, create_upload::seconds_left};
+use crate::{AppError, AppResult, clock};
 use tessera_domain::{
     Timestamp, UploadId, UserId,
     upload::{self, Upload, UploadStatus},
@@ -39,7 +39,7 @@ pub enum PartState {
     Missing(PresignedPut),
 }
 
-impl App {
+impl Uploads {
     /// The parts of the caller's pending upload, as the object store has them now, with fresh URLs for those that are
     /// missing: all that a client needs to go on.
     ///
@@ -51,7 +51,7 @@ impl App {
         let upload = found.ok_or(AppError::NotFound("upload"))?;
         let multipart_id = upload.multipart_id.as_deref().ok_or(AppError::NotFound("upload in parts"))?;
         let closed = || AppError::Conflict("the upload is no longer open".to_owned());
-        let now = self.now();
+        let now = clock::now();
         if upload.status != UploadStatus::Pending || upload.expires_at.since_ms(now) < 1_000 {
             return Err(closed());
         }

@@ -1,11 +1,11 @@
 //! Posts that look alike and that the viewer may see.
 
 use super::{
-    SimilarPage, SimilarPost,
+    SimilarPage, SimilarPost, VisualSearch,
     ranking::{Candidate, rank},
 };
 use crate::{
-    App, AppError, AppResult,
+    AppError, AppResult,
     hydrate::{Context, HydratedPost},
 };
 use std::{
@@ -40,7 +40,7 @@ pub(super) struct Candidates {
     degraded: bool,
 }
 
-impl App {
+impl VisualSearch {
     /// The nearest posts that `viewer` may see, but for `except`; through the breaker of the visual index.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl App {
             excluded_authors: Vec::new(),
         };
         let deadline = Deadline::after(SEARCH_TIMEOUT);
-        let called = self.breakers.visual_index.call(deadline, self.visible_candidates(viewer, query, deadline)).await;
+        let called = self.breaker.call(deadline, self.visible_candidates(viewer, query, deadline)).await;
         called.map_err(|error| match error {
             BreakerError::Failed(error) => error,
             other => AppError::Unavailable(format!("the visual index: {other}")),
@@ -78,7 +78,7 @@ impl App {
         deadline: Deadline,
     ) -> AppResult<Candidates> {
         loop {
-            let found = self.actors.visual.search(&query, deadline.at_most(ROUND_TIMEOUT)).await?;
+            let found = self.index.search(&query, deadline.at_most(ROUND_TIMEOUT)).await?;
             let mut hits = found.hits;
             let forbidden = self.forbidden_authors(viewer, &hits).await?;
             hits.retain(|hit| !forbidden.contains(&hit.post.author_id));

@@ -3,9 +3,11 @@
 mod candidates;
 mod ranking;
 mod search_by_picture;
+mod service;
 mod similar_posts;
 
 pub use search_by_picture::QueryPicture;
+pub use service::VisualSearch;
 pub use tessera_actors::visual_search::{Crop, QueryPlace};
 
 use crate::hydrate::HydratedPost;

@@ -1,7 +1,7 @@
 //! Posts that look like a picture of the caller's.
 
-use super::SimilarPage;
-use crate::{App, AppError, AppResult};
+use super::{SimilarPage, VisualSearch};
+use crate::{AppError, AppResult};
 use bytes::Bytes;
 use tessera_actors::visual_search::{Crop, Embedder, MediaError, QueryPictureError, QueryPlace};
 use tessera_domain::{Invalid, UserId, media};
@@ -16,7 +16,7 @@ pub struct QueryPicture {
     pub crop: Option<Crop>,
 }
 
-impl App {
+impl VisualSearch {
     /// Checks what a picture says it is, and takes a place for it. To be done before its bytes are read.
     ///
     /// # Errors

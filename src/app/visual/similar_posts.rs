@@ -1,7 +1,7 @@
 //! More posts like one.
 
-use super::{SimilarPage, SimilarPost};
-use crate::{App, AppError, AppResult, hydrate::Context};
+use super::{SimilarPage, SimilarPost, VisualSearch};
+use crate::{AppError, AppResult, hydrate::Context};
 use std::time::Duration;
 use tessera_actors::Deadline;
 use tessera_domain::{PostId, UserId};
@@ -12,7 +12,7 @@ const FALLBACK_TIMEOUT: Duration = Duration::from_millis(300);
 /// Popular posts that the fallback looks at.
 const POPULAR_POSTS: usize = 200;
 
-impl App {
+impl VisualSearch {
     /// Posts that look like `id`, by likeness and engagement, from place `offset` of the list on. Near-duplicates are
     /// one result. Deleted posts, muted, private and blocked authors, and the post itself are left out by the search,
     /// so that the list is as long as there are others.
@@ -29,7 +29,7 @@ impl App {
         offset: usize,
         limit: usize,
     ) -> AppResult<SimilarPage> {
-        self.open_post(viewer, id).await?;
+        self.posts.open_post(viewer, id).await?;
         let embeddings: Vec<Embedding> =
             self.ledger.embeddings(&[id], None).await?.into_iter().map(|found| found.embedding).collect();
         if embeddings.is_empty() {
@@ -46,7 +46,7 @@ impl App {
     }
 
     async fn popular_instead(&self, viewer: UserId, except: PostId, limit: usize) -> AppResult<SimilarPage> {
-        let top = self.actors.popular.top(POPULAR_POSTS, Deadline::after(FALLBACK_TIMEOUT)).await?;
+        let top = self.popular.top(POPULAR_POSTS, Deadline::after(FALLBACK_TIMEOUT)).await?;
         let ids: Vec<PostId> = top.iter().map(|(post, _)| post.post_id).filter(|id| *id != except).collect();
         let posts = self.hydrator.hydrate(viewer, &ids, Context::Feed).await?;
         let public = posts.into_iter().filter(|post| !post.author.private);

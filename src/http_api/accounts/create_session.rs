@@ -26,6 +26,6 @@ pub(super) async fn create_session(
     State(state): State<EdgeState>,
     Json(body): Json<LogIn>,
 ) -> EdgeResult<(StatusCode, Json<SignedInBody>)> {
-    let signed_in = state.app.create_session(&body.username, body.password).await?;
+    let signed_in = state.app.accounts.create_session(&body.username, body.password).await?;
     Ok((StatusCode::CREATED, Json(signed_in.into())))
 }

@@ -29,6 +29,6 @@ pub(super) async fn create_user(
     State(state): State<EdgeState>,
     Json(body): Json<SignUp>,
 ) -> EdgeResult<(StatusCode, Json<SignedInBody>)> {
-    let signed_in = state.app.create_user(&body.username, body.password, body.display_name.as_deref()).await?;
+    let signed_in = state.app.accounts.create_user(&body.username, body.password, body.display_name.as_deref()).await?;
     Ok((StatusCode::CREATED, Json(signed_in.into())))
 }

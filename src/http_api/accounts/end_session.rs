@@ -8,6 +8,6 @@ use http::StatusCode;
 #[utoipa::path(delete, path = "/v1/sessions/current", tag = "accounts",
     responses((status = 204, description = "Signed out")))]
 pub(super) async fn end_session(State(state): State<EdgeState>, caller: Caller) -> EdgeResult<StatusCode> {
-    state.app.end_session(caller.token).await?;
+    state.app.accounts.end_session(caller.token).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,5 +11,5 @@ use axum::extract::State;
 #[utoipa::path(get, path = "/v1/me", tag = "accounts",
     responses((status = 200, description = "The caller", body = UserBody)))]
 pub(super) async fn get_me(State(state): State<EdgeState>, caller: Caller) -> EdgeResult<Json<UserBody>> {
-    Ok(Json(state.app.get_me(caller.user_id).await?.into()))
+    Ok(Json(state.app.accounts.get_me(caller.user_id).await?.into()))
 }

@@ -16,5 +16,5 @@ pub(super) async fn get_user(
     caller: Caller,
     Path(id): Path<String>,
 ) -> EdgeResult<Json<ProfileBody>> {
-    Ok(Json(state.app.get_user(caller.user_id, &id.parse()?).await?.into()))
+    Ok(Json(state.app.accounts.get_user(caller.user_id, &id.parse()?).await?.into()))
 }

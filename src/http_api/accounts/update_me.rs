@@ -33,5 +33,5 @@ pub(super) async fn update_me(
     Json(patch): Json<ProfilePatch>,
 ) -> EdgeResult<Json<UserBody>> {
     let change = ProfileChange { display_name: patch.display_name, bio: patch.bio, private: patch.private };
-    Ok(Json(state.app.update_me(caller.user_id, change).await?.into()))
+    Ok(Json(state.app.accounts.update_me(caller.user_id, change).await?.into()))
 }

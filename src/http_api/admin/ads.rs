@@ -96,7 +96,7 @@ pub(super) struct Ads {
 #[utoipa::path(get, path = "/admin/ads", tag = "ads", params(AdsQuery),
     responses((status = 200, description = "Campaigns", body = Ads)))]
 pub(super) async fn list_ads(State(app): State<Arc<App>>, Query(query): Query<AdsQuery>) -> EdgeResult<Json<Ads>> {
-    let ads = app.list_ads(query.active, query.limit.0).await?;
+    let ads = app.operators.list_ads(query.active, query.limit.0).await?;
     let items = ads.into_iter().map(|AdSpend { ad, impressions_today, .. }| AdBody::new(ad, impressions_today));
     Ok(Json(Ads { items: items.collect() }))
 }
@@ -115,5 +115,5 @@ pub(super) async fn create_ad(
         daily_budget: body.daily_budget,
         frequency_cap: body.frequency_cap,
     };
-    Ok((StatusCode::CREATED, Json(AdBody::new(app.create_ad(new).await?, 0))))
+    Ok((StatusCode::CREATED, Json(AdBody::new(app.operators.create_ad(new).await?, 0))))
 }

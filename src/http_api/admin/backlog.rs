@@ -40,7 +40,7 @@ pub(super) struct BacklogBody {
 #[utoipa::path(get, path = "/admin/backlog", tag = "jobs",
     responses((status = 200, description = "Counts", body = BacklogBody)))]
 pub(super) async fn backlog(State(app): State<Arc<App>>) -> EdgeResult<Json<BacklogBody>> {
-    let backlog = app.backlog().await?;
+    let backlog = app.operators.backlog().await?;
     let (jobs, events) = (backlog.jobs, backlog.events);
     Ok(Json(BacklogBody {
         jobs: JobBacklog { queued: jobs.queued, leased: jobs.leased, dead: jobs.dead },

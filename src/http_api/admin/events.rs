@@ -63,7 +63,7 @@ pub(super) async fn list_events(
         return Err(Problem::invalid("state", "must be dead"));
     }
     let after = CURSOR.decode::<1>(query.cursor.as_ref())?.map(|[position]| position);
-    let page = app.list_dead_events(after, query.limit.0).await?;
+    let page = app.operators.list_dead_events(after, query.limit.0).await?;
     Ok(Json(ListBody::from_page(page, CURSOR, OutboxEvent::from)))
 }
 
@@ -72,6 +72,6 @@ pub(super) async fn list_events(
     params(("id" = String, Path, description = "The event's id")),
     responses((status = 202, description = "Due anew")))]
 pub(super) async fn retry_event(State(app): State<Arc<App>>, Path(id): Path<i64>) -> EdgeResult<StatusCode> {
-    app.retry_event(id).await?;
+    app.operators.retry_event(id).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -36,13 +36,13 @@ pub(super) struct Readiness {
     (status = 200, description = "Ready", body = Readiness),
     (status = 503, description = "Not ready", body = Readiness)))]
 pub(super) async fn ready(State(app): State<Arc<App>>, State(hooks): State<Arc<dyn AdminHooks>>) -> Response {
-    let (mut missing, stores) = tokio::join!(hooks.missing(), app.check_stores());
+    let (mut missing, stores) = tokio::join!(hooks.missing(), app.operators.check_stores());
     let mut degraded = Vec::new();
     for check in stores {
         let list = if check.needed { &mut missing } else { &mut degraded };
         list.extend(check.failure);
     }
-    if !app.takes_videos() {
+    if !app.uploads.takes_videos() {
         degraded.push("videos: they are refused, since this node cannot run ffmpeg; its log says why".to_owned());
     }
     degraded.extend(hooks.cut_off());

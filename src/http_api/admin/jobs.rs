@@ -83,7 +83,7 @@ pub(super) async fn list_jobs(
         }
     };
     let after = CURSOR.decode::<1>(query.cursor.as_ref())?.map(|[number]| number);
-    let page = app.list_jobs(state, after, query.limit.0).await?;
+    let page = app.operators.list_jobs(state, after, query.limit.0).await?;
     Ok(Json(ListBody::from_page(page, CURSOR, Job::from)))
 }
 
@@ -92,6 +92,6 @@ pub(super) async fn list_jobs(
     params(("id" = String, Path, description = "The job's id")),
     responses((status = 202, description = "Queued")))]
 pub(super) async fn retry_job(State(app): State<Arc<App>>, Path(id): Path<UploadId>) -> EdgeResult<StatusCode> {
-    app.retry_job(id).await?;
+    app.operators.retry_job(id).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -61,13 +61,13 @@ fn lines(stats: VisualShardStats) -> Vec<VisualShard> {
 #[utoipa::path(get, path = "/admin/visual", tag = "visual index",
     responses((status = 200, description = "A line for each shard and model", body = VisualIndex)))]
 pub(super) async fn visual_index(State(app): State<Arc<App>>) -> Json<VisualIndex> {
-    Json(VisualIndex { items: app.visual_index().await.into_iter().flat_map(lines).collect() })
+    Json(VisualIndex { items: app.operators.visual_index().await.into_iter().flat_map(lines).collect() })
 }
 
 /// Makes the visual index anew from the ledger. Searches say `degraded` until that is done.
 #[utoipa::path(post, path = "/admin/visual/rebuild", tag = "visual index",
     responses((status = 202, description = "Begun")))]
 pub(super) async fn rebuild_visual_index(State(app): State<Arc<App>>) -> EdgeResult<StatusCode> {
-    app.rebuild_visual_index().await?;
+    app.operators.rebuild_visual_index().await?;
     Ok(StatusCode::ACCEPTED)
 }

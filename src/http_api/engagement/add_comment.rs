@@ -44,7 +44,7 @@ pub(super) async fn add_comment(
     Json(body): Json<NewComment>,
 ) -> EdgeResult<(StatusCode, Json<AddedCommentBody>)> {
     let request = CommentRequest { text: body.text, idempotency_key: caller.idempotency_key };
-    let added = state.app.add_comment(caller.user_id, id, request).await?;
+    let added = state.app.engagement.add_comment(caller.user_id, id, request).await?;
     let body = AddedCommentBody { comment: added.view.into(), comment_count: added.comment_count };
     Ok((StatusCode::CREATED, Json(body)))
 }

@@ -17,6 +17,6 @@ pub(super) async fn delete_comment(
     caller: Caller,
     Path(id): Path<CommentId>,
 ) -> EdgeResult<StatusCode> {
-    state.app.delete_comment(caller.user_id, id).await?;
+    state.app.engagement.delete_comment(caller.user_id, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -21,6 +21,6 @@ pub(super) async fn like_post(
     caller: Caller,
     Path(id): Path<PostId>,
 ) -> EdgeResult<(StatusCode, Json<LikeCountBody>)> {
-    let like_count = state.app.like_post(caller.user_id, id).await?;
+    let like_count = state.app.engagement.like_post(caller.user_id, id).await?;
     Ok((StatusCode::CREATED, Json(LikeCountBody { like_count })))
 }

@@ -22,6 +22,6 @@ pub(super) async fn list_comments(
     Query(query): Query<PageQuery>,
 ) -> EdgeResult<Json<ListBody<CommentBody>>> {
     let after = query.after(CURSOR)?.map(CommentId::from_i64);
-    let page = state.app.list_comments(caller.user_id, id, after, query.limit.0).await?;
+    let page = state.app.engagement.list_comments(caller.user_id, id, after, query.limit.0).await?;
     Ok(Json(ListBody::from_page(page.map_position(CommentId::to_i64), CURSOR, CommentBody::from)))
 }

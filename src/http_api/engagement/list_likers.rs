@@ -20,6 +20,6 @@ pub(super) async fn list_likers(
     Path(id): Path<PostId>,
     Query(query): Query<PageQuery>,
 ) -> EdgeResult<Json<ListBody<AuthorBody>>> {
-    let page = state.app.list_likers(caller.user_id, id, query.after(CURSOR)?, query.limit.0).await?;
+    let page = state.app.engagement.list_likers(caller.user_id, id, query.after(CURSOR)?, query.limit.0).await?;
     Ok(Json(ListBody::from_page(page, CURSOR, |user| AuthorBody::from(user.as_ref()))))
 }

@@ -17,6 +17,6 @@ pub(super) async fn unlike_post(
     caller: Caller,
     Path(id): Path<PostId>,
 ) -> EdgeResult<Json<LikeCountBody>> {
-    let like_count = state.app.unlike_post(caller.user_id, id).await?;
+    let like_count = state.app.engagement.unlike_post(caller.user_id, id).await?;
     Ok(Json(LikeCountBody { like_count }))
 }

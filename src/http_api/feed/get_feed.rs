@@ -87,7 +87,7 @@ pub(super) async fn get_feed(
     let FeedQuery { limit, cursor, offset, include_seen } = query;
     let start =
         FeedStart::new(cursor.as_ref().map(|cursor| cursor.0.as_str()), offset).map_err(tessera_app::AppError::from)?;
-    let feed = state.app.get_feed(caller.user_id, FeedRequest { start, limit: limit.0, include_seen }).await?;
+    let feed = state.app.feeds.get_feed(caller.user_id, FeedRequest { start, limit: limit.0, include_seen }).await?;
     let items = feed.items.iter().map(|item| FeedItemBody {
         source: item.source.kind(),
         seen: item.seen,

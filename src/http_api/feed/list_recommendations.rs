@@ -72,7 +72,7 @@ pub(super) async fn list_recommendations(
     if method == Method::HEAD {
         return Ok(head_only());
     }
-    let found = state.app.list_recommendations(caller.user_id, query.limit.0).await?;
+    let found = state.app.recommendations.list_recommendations(caller.user_id, query.limit.0).await?;
     let items = found.items.iter().map(|item| RecommendedPostBody {
         post: PostBody::new(&state, &item.post),
         score: item.score,

@@ -16,6 +16,6 @@ pub(super) async fn block(
     caller: Caller,
     Path(id): Path<String>,
 ) -> EdgeResult<StatusCode> {
-    state.app.block(caller.user_id, &id.parse()?).await?;
+    state.app.graph.block(caller.user_id, &id.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,6 +16,6 @@ pub(super) async fn follow(
     caller: Caller,
     Path(id): Path<String>,
 ) -> EdgeResult<StatusCode> {
-    state.app.follow(caller.user_id, &id.parse()?).await?;
+    state.app.graph.follow(caller.user_id, &id.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

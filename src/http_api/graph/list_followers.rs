@@ -20,6 +20,6 @@ pub(super) async fn list_followers(
     Query(query): Query<PageQuery>,
 ) -> EdgeResult<Json<ListBody<ProfileBody>>> {
     let after = query.after(CURSOR)?;
-    let page = state.app.list_followers(caller.user_id, &id.parse()?, after, query.limit.0).await?;
+    let page = state.app.graph.list_followers(caller.user_id, &id.parse()?, after, query.limit.0).await?;
     Ok(Json(ListBody::from_page(page, CURSOR, ProfileBody::from)))
 }

@@ -16,6 +16,6 @@ pub(super) async fn mute(
     caller: Caller,
     Path(id): Path<String>,
 ) -> EdgeResult<StatusCode> {
-    state.app.mute(caller.user_id, &id.parse()?).await?;
+    state.app.graph.mute(caller.user_id, &id.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,6 +16,6 @@ pub(super) async fn unblock(
     caller: Caller,
     Path(id): Path<String>,
 ) -> EdgeResult<StatusCode> {
-    state.app.unblock(caller.user_id, &id.parse()?).await?;
+    state.app.graph.unblock(caller.user_id, &id.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

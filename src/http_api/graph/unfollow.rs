@@ -16,6 +16,6 @@ pub(super) async fn unfollow(
     caller: Caller,
     Path(id): Path<String>,
 ) -> EdgeResult<StatusCode> {
-    state.app.unfollow(caller.user_id, &id.parse()?).await?;
+    state.app.graph.unfollow(caller.user_id, &id.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

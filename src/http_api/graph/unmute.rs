@@ -16,6 +16,6 @@ pub(super) async fn unmute(
     caller: Caller,
     Path(id): Path<String>,
 ) -> EdgeResult<StatusCode> {
-    state.app.unmute(caller.user_id, &id.parse()?).await?;
+    state.app.graph.unmute(caller.user_id, &id.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

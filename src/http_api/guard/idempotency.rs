@@ -62,7 +62,7 @@ async fn run_with_key(
         return Err(Problem::new(kinds::CONFLICT, "a request with this Idempotency-Key is under way"));
     };
     let (scope, key) = &place;
-    if let Some(saved) = state.app.saved_reply(scope, key).await? {
+    if let Some(saved) = state.app.replies.saved_reply(scope, key).await? {
         return replay(saved, fingerprint);
     }
     parts.extensions.insert(IdempotencyKey(key.clone()));
@@ -122,7 +122,7 @@ async fn keep(
         .await
         .map_err(|error| Problem::internal(format!("reply too large to keep: {error}")))?;
     let reply = SavedReply { fingerprint, label: parts.status.as_u16(), body: body.to_vec() };
-    if let Err(error) = state.app.save_reply(scope, key, reply).await {
+    if let Err(error) = state.app.replies.save_reply(scope, key, reply).await {
         tracing::warn!(%error, "a reply could not be kept for its idempotency key");
     }
     Ok(Response::from_parts(parts, Body::from(body)))

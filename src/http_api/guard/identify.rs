@@ -15,7 +15,7 @@ pub(crate) async fn identify(State(state): State<EdgeState>, mut request: Reques
     let identity = match bearer_token(request.headers()) {
         None if request.headers().contains_key(header::AUTHORIZATION) => Identity::Refused,
         None => Identity::Anonymous,
-        Some(token) => match state.app.authenticate(token).await {
+        Some(token) => match state.app.accounts.authenticate(token).await {
             Ok((user_id, token)) => Identity::User(user_id, token),
             Err(AppError::Unauthenticated) => Identity::Refused,
             Err(error) => return Problem::from(error).into_response(),

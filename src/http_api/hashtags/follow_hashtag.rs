@@ -16,6 +16,6 @@ pub(super) async fn follow_hashtag(
     caller: Caller,
     Path(tag): Path<String>,
 ) -> EdgeResult<StatusCode> {
-    state.app.follow_hashtag(caller.user_id, &tag).await?;
+    state.app.hashtags.follow_hashtag(caller.user_id, &tag).await?;
     Ok(StatusCode::NO_CONTENT)
 }

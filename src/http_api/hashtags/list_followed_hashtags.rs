@@ -14,6 +14,6 @@ pub(super) async fn list_followed_hashtags(
     State(state): State<EdgeState>,
     caller: Caller,
 ) -> EdgeResult<Json<ListBody<String>>> {
-    let items = state.app.list_followed_hashtags(caller.user_id).await?;
+    let items = state.app.hashtags.list_followed_hashtags(caller.user_id).await?;
     Ok(Json(ListBody { items, next_cursor: None }))
 }

@@ -21,7 +21,7 @@ pub(super) async fn list_hashtag_posts(
     Query(query): Query<PageQuery>,
 ) -> EdgeResult<Json<ListBody<PostBody>>> {
     let before = query.after(CURSOR)?.map(PostId::from_i64);
-    let page = state.app.list_hashtag_posts(caller.user_id, &tag, before, query.limit.0).await?;
+    let page = state.app.hashtags.list_hashtag_posts(caller.user_id, &tag, before, query.limit.0).await?;
     let page = page.map_position(PostId::to_i64);
     Ok(Json(ListBody::from_page(page, CURSOR, |post| PostBody::new(&state, &post))))
 }

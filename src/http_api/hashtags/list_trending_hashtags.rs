@@ -40,7 +40,7 @@ pub(super) async fn list_trending_hashtags(
     caller: Caller,
     Query(query): Query<TrendingQuery>,
 ) -> EdgeResult<Json<ListBody<TrendingHashtagBody>>> {
-    let trending = state.app.list_trending_hashtags(caller.user_id, query.limit.0).await?;
+    let trending = state.app.hashtags.list_trending_hashtags(caller.user_id, query.limit.0).await?;
     let body = |entry: tessera_app::hashtags::TrendingHashtag| TrendingHashtagBody {
         tag: entry.tag.to_string(),
         score: entry.score,

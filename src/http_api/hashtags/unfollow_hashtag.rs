@@ -16,6 +16,6 @@ pub(super) async fn unfollow_hashtag(
     caller: Caller,
     Path(tag): Path<String>,
 ) -> EdgeResult<StatusCode> {
-    state.app.unfollow_hashtag(caller.user_id, &tag).await?;
+    state.app.hashtags.unfollow_hashtag(caller.user_id, &tag).await?;
     Ok(StatusCode::NO_CONTENT)
 }

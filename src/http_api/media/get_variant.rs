@@ -40,7 +40,7 @@ pub(super) async fn get_variant(
     if !needs_info {
         return whole(&state, address).await;
     }
-    let info = state.app.media_info(user_id, upload_id, file).await?;
+    let info = state.app.media.media_info(user_id, upload_id, file).await?;
     let etag = etag(&info, address);
     if none_match_names(&headers, &etag) {
         return Ok(described(StatusCode::NOT_MODIFIED.into_response(), &etag, None));
@@ -53,7 +53,7 @@ pub(super) async fn get_variant(
         Wanted::Whole => whole(&state, address).await,
         Wanted::Outside => Ok(outside(info.size_bytes)),
         Wanted::Part(range) => {
-            let body = state.app.open_media(user_id, upload_id, file, Some(range.clone())).await?;
+            let body = state.app.media.open_media(user_id, upload_id, file, Some(range.clone())).await?;
             let (first, last) = range.into_inner();
             let response = (StatusCode::PARTIAL_CONTENT, Body::from_stream(body.stream)).into_response();
             let mut response = described(response, &etag, Some((file, last - first + 1)));
@@ -66,7 +66,7 @@ pub(super) async fn get_variant(
 
 async fn whole(state: &EdgeState, address: Address) -> EdgeResult<Response> {
     let (user_id, upload_id, file) = address;
-    let body = state.app.open_media(user_id, upload_id, file, None).await?;
+    let body = state.app.media.open_media(user_id, upload_id, file, None).await?;
     let (etag, size) = (etag(&body.info, address), body.info.size_bytes);
     Ok(described(Body::from_stream(body.stream).into_response(), &etag, Some((file, size))))
 }

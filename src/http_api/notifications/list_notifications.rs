@@ -80,7 +80,7 @@ pub(super) async fn list_notifications(
 ) -> EdgeResult<Json<NotificationsBody>> {
     let after = CURSOR.decode::<2>(query.cursor.as_ref())?;
     let after = after.map(|[updated_at, id]| (Timestamp(updated_at), NotificationId::from_i64(id)));
-    let found = state.app.list_notifications(caller.user_id, after, query.limit.0).await?;
+    let found = state.app.notifications.list_notifications(caller.user_id, after, query.limit.0).await?;
     Ok(Json(NotificationsBody {
         items: found.page.items.into_iter().map(NotificationBody::from).collect(),
         next_cursor: found.page.next.map(|(updated_at, id)| CURSOR.encode(&[updated_at.0, id.to_i64()])),

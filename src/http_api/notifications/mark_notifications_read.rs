@@ -34,6 +34,6 @@ pub(super) async fn mark_notifications_read(
     caller: Caller,
     Json(mark): Json<ReadMark>,
 ) -> EdgeResult<Json<UnreadCountBody>> {
-    let unread_count = state.app.mark_notifications_read(caller.user_id, mark.up_to).await?;
+    let unread_count = state.app.notifications.mark_notifications_read(caller.user_id, mark.up_to).await?;
     Ok(Json(UnreadCountBody { unread_count }))
 }

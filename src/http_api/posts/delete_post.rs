@@ -17,6 +17,6 @@ pub(super) async fn delete_post(
     caller: Caller,
     Path(id): Path<PostId>,
 ) -> EdgeResult<StatusCode> {
-    state.app.delete_post(caller.user_id, id).await?;
+    state.app.posts.delete_post(caller.user_id, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

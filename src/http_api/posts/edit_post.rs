@@ -34,6 +34,6 @@ pub(super) async fn edit_post(
     Json(patch): Json<PostPatch>,
 ) -> EdgeResult<Json<PostBody>> {
     let change = PostChange { caption: patch.caption, alt_text: patch.alt_text };
-    let post = state.app.edit_post(caller.user_id, id, change).await?;
+    let post = state.app.posts.edit_post(caller.user_id, id, change).await?;
     Ok(Json(PostBody::new(&state, &post)))
 }

@@ -17,6 +17,6 @@ pub(super) async fn get_post(
     caller: Caller,
     Path(id): Path<PostId>,
 ) -> EdgeResult<Json<PostBody>> {
-    let post = state.app.get_post(caller.user_id, id).await?;
+    let post = state.app.posts.get_post(caller.user_id, id).await?;
     Ok(Json(PostBody::new(&state, &post)))
 }

@@ -51,7 +51,7 @@ pub(super) async fn search(
     caller: Caller,
     Query(query): Query<SearchQuery>,
 ) -> EdgeResult<Json<FoundBody>> {
-    let found = state.app.search(caller.user_id, &query.q, query.limit.0).await?;
+    let found = state.app.search.search(caller.user_id, &query.q, query.limit.0).await?;
     let hashtags = found.hashtags.into_iter().map(|row| FoundHashtagBody { tag: row.tag, post_count: row.post_count });
     Ok(Json(FoundBody {
         users: found.users.into_iter().map(ProfileBody::from).collect(),

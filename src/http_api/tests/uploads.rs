@@ -120,7 +120,7 @@ async fn one_key_opens_one_upload_even_without_its_saved_reply() {
         checksum_sha256: None,
         idempotency_key: Some("k1".to_owned()),
     };
-    let again = edge.state.app.create_upload(user_id, again).await.expect("the same upload");
+    let again = edge.state.app.uploads.create_upload(user_id, again).await.expect("the same upload");
     assert_eq!(first.json()["upload_id"], again.upload_id.to_string());
 }
 

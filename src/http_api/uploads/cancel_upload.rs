@@ -17,6 +17,6 @@ pub(super) async fn cancel_upload(
     caller: Caller,
     Path(upload_id): Path<UploadId>,
 ) -> EdgeResult<StatusCode> {
-    state.app.cancel_upload(caller.user_id, upload_id).await?;
+    state.app.uploads.cancel_upload(caller.user_id, upload_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -45,6 +45,6 @@ pub(super) async fn complete_upload(
     OptionalJson(body): OptionalJson<Completion>,
 ) -> EdgeResult<(StatusCode, Json<Completed>)> {
     let (caption, alt_text) = (body.caption.unwrap_or_default(), body.alt_text.unwrap_or_default());
-    let status = state.app.complete_upload(caller.user_id, upload_id, &caption, &alt_text).await?;
+    let status = state.app.uploads.complete_upload(caller.user_id, upload_id, &caption, &alt_text).await?;
     Ok((StatusCode::ACCEPTED, Json(Completed { upload_id, status: status.as_str() })))
 }

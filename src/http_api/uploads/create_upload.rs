@@ -70,7 +70,7 @@ pub(super) async fn create_upload(
         checksum_sha256: body.checksum_sha256,
         idempotency_key: caller.idempotency_key,
     };
-    let created = state.app.create_upload(caller.user_id, request).await?;
+    let created = state.app.uploads.create_upload(caller.user_id, request).await?;
     let ticket = UploadTicket {
         upload_id: created.upload_id,
         object_key: created.object_key,

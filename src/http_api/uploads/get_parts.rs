@@ -70,5 +70,5 @@ pub(super) async fn get_parts(
     caller: Caller,
     Path(upload_id): Path<UploadId>,
 ) -> EdgeResult<Json<Parts>> {
-    Ok(Json(state.app.upload_parts(caller.user_id, upload_id).await?.into()))
+    Ok(Json(state.app.uploads.upload_parts(caller.user_id, upload_id).await?.into()))
 }

@@ -39,7 +39,7 @@ pub(super) async fn get_upload(
     caller: Caller,
     Path(upload_id): Path<UploadId>,
 ) -> EdgeResult<Json<UploadState>> {
-    let view = state.app.get_upload(caller.user_id, upload_id).await?;
+    let view = state.app.uploads.get_upload(caller.user_id, upload_id).await?;
     Ok(Json(UploadState {
         upload_id,
         status: view.status.as_str(),

@@ -81,13 +81,13 @@ pub(super) async fn search_by_picture(
     let crop = query.crop();
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
-    let place = state.app.admit_picture(&content_type)?;
-    let max_bytes = state.app.settings().upload_max_bytes.min(MAX_PICTURE_BYTES);
+    let place = state.app.visual.admit_picture(&content_type)?;
+    let max_bytes = state.app.uploads.max_picture_bytes().min(MAX_PICTURE_BYTES);
     let bytes = read(request, max_bytes).await?;
     // Only now: an answer while the client is still sending may be lost with its connection.
     let crop = crop?;
     let picture = QueryPicture { bytes, content_type, crop };
-    let page = state.app.search_by_picture(caller.user_id, place, picture, query.limit.0).await?;
+    let page = state.app.visual.search_by_picture(caller.user_id, place, picture, query.limit.0).await?;
     Ok(Json(SimilarPostsBody::new(&state, &page.items, None, page.degraded)))
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn similar_posts(
         Some([post_id, offset]) if PostId::from_i64(post_id) == id && (0..10_000).contains(&offset) => offset as usize,
         Some(_) => return Err(Problem::invalid("cursor", "must be the next_cursor of an earlier page of this list")),
     };
-    let page = state.app.similar_posts(caller.user_id, id, offset, query.limit.0).await?;
+    let page = state.app.visual.similar_posts(caller.user_id, id, offset, query.limit.0).await?;
     let next_cursor = page.next.map(|next| CURSOR.encode(&[id.to_i64(), next as i64]));
     Ok(Json(SimilarPostsBody::new(&state, &page.items, next_cursor, page.degraded)))
 }
