@@ -63,15 +63,12 @@ impl RawHttp {
             ("http.request_timeout_ms", self.request_timeout_ms),
             ("http.max_concurrent_requests", self.max_concurrent_requests as u64),
         ])?;
+        let cors_origins = self.cors_origins.into_iter().map(|text| origin("http.cors_origins", text));
         Ok(HttpConfig {
             listen: address("http.listen", &self.listen)?,
             public_url: public_url("http.public_url", self.public_url)?,
             trust_forwarded: self.trust_forwarded,
-            cors_origins: self
-                .cors_origins
-                .into_iter()
-                .map(|text| origin("http.cors_origins", text))
-                .collect::<Result<_, _>>()?,
+            cors_origins: cors_origins.collect::<Result<_, _>>()?,
             request_timeout: Duration::from_millis(self.request_timeout_ms),
             max_concurrent_requests: self.max_concurrent_requests,
             drain_timeout: Duration::from_millis(self.drain_timeout_ms),

@@ -19,10 +19,9 @@ pub fn embedding_slot(post_id: PostId) -> u16 {
 /// The most posts that one call looks at for those that lack an embedding.
 pub const SEARCHED_POSTS: usize = 5_000;
 
-/// What was found of the posts of a range that lack an embedding.
+/// What was found of the posts of a range that lack an embedding, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostsToEmbed {
-    /// Newest first.
     pub posts: Vec<PostId>,
     /// The oldest post that was looked at, where the range goes on behind it.
     pub looked_up_to: Option<PostId>,
