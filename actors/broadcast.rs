@@ -45,6 +45,39 @@ impl Call for Outdated {
     }
 }
 
+/// Names copies of the graph in a node's memory that are out of date.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutdatedGraph {
+    /// Whose follows, mutes or blocks either way changed.
+    pub relations: Vec<UserId>,
+    /// Authors whose posts are pulled, and who have a new one.
+    pub newest_posts: Vec<UserId>,
+    /// Whether some author's posts are pulled from now on, or no longer.
+    pub celebrities: bool,
+}
+
+impl OutdatedGraph {
+    pub fn relations(user_ids: &[UserId]) -> Self {
+        Self { relations: user_ids.to_vec(), ..Self::default() }
+    }
+
+    pub fn newest_posts(author_id: UserId) -> Self {
+        Self { newest_posts: vec![author_id], ..Self::default() }
+    }
+
+    pub fn celebrity(author_id: UserId) -> Self {
+        Self { newest_posts: vec![author_id], celebrities: true, ..Self::default() }
+    }
+}
+
+impl Call for OutdatedGraph {
+    type Answer = ();
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+}
+
 /// Fan-out to the resident timelines of all nodes (docs/functions.md, section 3). Cheap to clone.
 #[derive(Clone)]
 pub struct ClusterFanout(NodeService<Delivery>);
@@ -69,17 +102,31 @@ impl ClusterFanout {
 
 /// Invalidates copies in the memory of all nodes. Cheap to clone.
 #[derive(Clone)]
-pub struct Invalidation(NodeService<Outdated>);
+pub struct Invalidation {
+    node: Arc<ClusterNode>,
+    copies: NodeService<Outdated>,
+    graph: NodeService<OutdatedGraph>,
+}
 
 impl Invalidation {
     /// Serves invalidations on this node by its caches.
     pub fn new(node: Arc<ClusterNode>, caches: Arc<dyn CacheInvalidation>) -> Self {
-        Self(NodeService::new(node, "caches", move |outdated: Outdated, _| {
+        let of_graph = caches.clone();
+        let copies = NodeService::new(node.clone(), "caches", move |outdated: Outdated, _| {
             let dropped: u64 = outdated.posts.iter().map(|post_id| caches.post_changed(*post_id)).sum();
             outdated.users.iter().for_each(|user_id| caches.user_changed(*user_id));
             outdated.sessions.iter().for_each(|token| caches.session_ended(token));
             std::future::ready(Ok::<u64, AskError>(dropped))
-        }))
+        });
+        let graph = NodeService::new(node.clone(), "caches of the graph", move |outdated: OutdatedGraph, _| {
+            outdated.relations.iter().for_each(|user_id| of_graph.relations_changed(*user_id));
+            outdated.newest_posts.iter().for_each(|author_id| of_graph.newest_posts_changed(*author_id));
+            if outdated.celebrities {
+                of_graph.celebrities_changed();
+            }
+            std::future::ready(Ok::<(), AskError>(()))
+        });
+        Self { node, copies, graph }
     }
 
     /// Invalidates everywhere; gives how many copies of posts there were.
@@ -87,6 +134,22 @@ impl Invalidation {
     /// # Errors
     /// Where a node did not answer.
     pub async fn everywhere(&self, outdated: Outdated, deadline: Deadline) -> Result<u64, ActorError> {
-        Ok(self.0.everywhere(outdated, deadline).await?.into_iter().sum())
+        Ok(self.copies.everywhere(outdated, deadline).await?.into_iter().sum())
+    }
+
+    /// Invalidates copies of the graph everywhere. A node of a version that keeps none has nothing to drop.
+    ///
+    /// # Errors
+    /// Where a node did not answer.
+    pub async fn graph_everywhere(&self, outdated: OutdatedGraph, deadline: Deadline) -> Result<(), ActorError> {
+        Ok(self.graph.everywhere_known(outdated, deadline).await.map(drop)?)
+    }
+
+    /// Makes sure that this node knows of every node that may have read what was committed before the call.
+    ///
+    /// # Errors
+    /// Where the membership cannot be read in time.
+    pub async fn confirm_nodes(&self, deadline: Deadline) -> Result<(), ActorError> {
+        Ok(self.node.confirm_view(deadline).await?)
     }
 }

@@ -6,15 +6,15 @@
 use crate::{
     ads::requests::{CampaignsChanged, ShownElsewhere},
     breaker::WardComplaint,
-    broadcast::Outdated,
+    broadcast::{Outdated, OutdatedGraph},
     counter::{CounterActor, requests::Apply},
     fanout::Delivery,
     inbox::{InboxActor, requests::Record},
     popular::Change,
     recommender::{LikeChanged, RecommenderActor, requests::GetTaste},
     timeline::{
-        OpenFeed, PageRequest, TimelineActor,
-        calls::{ChangeFollow, ListNewest, ListUnseen, MarkServed, PassOlder},
+        ChangeLike, OpenFeed, PageRequest, TimelineActor,
+        calls::{ChangeFollow, ListLiked, ListNewest, ListUnseen, MarkServed, PassOlder},
     },
     visual_search::{
         VisualShardActor,
@@ -58,6 +58,8 @@ methods! {
             16 => OpenFeed,
             17 => PageRequest,
             18 => PassOlder,
+            60 => ListLiked,
+            61 => ChangeLike,
         }
         CounterActor {
             20 => Apply,
@@ -84,13 +86,19 @@ methods! {
         103 => CampaignsChanged,
         104 => ShownElsewhere,
         105 => WardComplaint,
+        106 => OutdatedGraph,
     }
 }
 
 const _: () = {
-    let mut at = 1;
+    let mut at = 0;
     while at < NUMBERS.len() {
-        assert!(NUMBERS[at - 1] < NUMBERS[at], "the numbers rise, so that none is given twice");
+        let mut other = at + 1;
+        while other < NUMBERS.len() {
+            assert!(NUMBERS[at] != NUMBERS[other], "no number is given twice");
+            other += 1;
+        }
+        assert!(at == 0 || NUMBERS[at] > LAST_OWN_METHOD, "the first numbers are the cluster's own");
         at += 1;
     }
 };

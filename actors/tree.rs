@@ -136,7 +136,7 @@ impl ActorSystem {
 
         let residents = Arc::new(ResidentIndex::default());
         let refs = regions.start_entities(residents.clone());
-        let lanes = FanoutArgs { timelines: refs.timelines.clone(), residents };
+        let lanes = FanoutArgs { timelines: refs.timelines.clone(), residents, caches: args.caches.clone() };
         let lane_settings = restart::region(LANE_MAILBOX, Duration::from_secs(60), usize::MAX);
         let lanes = FanoutRef(regions.region::<FanoutActor>(lanes, lane_settings, Spread::OnEveryNode));
         let fanout = ClusterFanout::new(args.node.clone(), lanes.clone());

@@ -1,7 +1,7 @@
 //! The shell of a lane: finds the residents, pushes chunk by chunk, answers at the end.
 
 use super::{
-    LaneKey,
+    CacheInvalidation, LaneKey,
     core::{FanoutCore, Step},
     requests::Delivery,
 };
@@ -18,6 +18,8 @@ pub struct FanoutArgs {
     pub timelines: TimelineRef,
     /// Who follows whom among them.
     pub residents: Arc<ResidentIndex>,
+    /// The node's copies, among them authors' newest posts.
+    pub caches: Arc<dyn CacheInvalidation>,
 }
 
 /// A chunk was pushed: time for the next one.
@@ -57,6 +59,7 @@ impl Handle<Delivery> for FanoutActor {
         if self.core.len() >= MAX_QUEUED {
             return;
         }
+        self.args.caches.newest_posts_changed(delivery.author_id());
         let targets = self.args.residents.residents_of(delivery.author_id());
         if self.core.add(delivery, targets, reply) {
             self.work(context);

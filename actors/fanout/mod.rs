@@ -39,6 +39,15 @@ pub trait CacheInvalidation: Send + Sync + 'static {
 
     fn user_changed(&self, user_id: UserId);
 
+    /// Whom an account follows, mutes or blocks changed, or who blocks it.
+    fn relations_changed(&self, user_id: UserId);
+
+    /// An author has a new post, or one less.
+    fn newest_posts_changed(&self, author_id: UserId);
+
+    /// An author's posts are pulled by readers from now on, or no longer.
+    fn celebrities_changed(&self);
+
     fn session_ended(&self, token: &TokenHash);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     ActorError,
-    broadcast::{ClusterFanout, Invalidation, Outdated},
+    broadcast::{ClusterFanout, Invalidation, Outdated, OutdatedGraph},
     fanout::Delivery,
     inbox::InboxRef,
     limited::limited,
@@ -87,6 +87,7 @@ impl EventHandler {
             }
             Event::CelebrityChanged { author_id, .. } => {
                 self.invalidation.everywhere(Outdated::users(&[*author_id]), deadline).await?;
+                self.invalidation.graph_everywhere(OutdatedGraph::celebrity(*author_id), deadline).await?;
                 // Asked anew: the author may have changed back since.
                 let Some(author) = self.author(*author_id).await? else { return Ok(()) };
                 let delivery = Delivery::CelebrityChanged { author_id: *author_id, celebrity: author.celebrity };
@@ -102,7 +103,9 @@ impl EventHandler {
         // Unknown only if the account is gone: then nobody needs the post.
         let Some(author) = self.author(post.author_id).await? else { return Ok(()) };
         // Readers pull a celebrity's posts (docs/functions.md, section 3).
-        if !author.celebrity {
+        if author.celebrity {
+            self.invalidation.graph_everywhere(OutdatedGraph::newest_posts(post.author_id), deadline).await?;
+        } else {
             self.fanout.deliver(Delivery::Post(post), deadline).await?;
         }
         if !author.private {
@@ -190,10 +193,12 @@ impl EventHandler {
         followee_id: UserId,
         deadline: Deadline,
     ) -> Result<(), ActorError> {
+        let both = [follower_id, followee_id];
+        self.invalidation.graph_everywhere(OutdatedGraph::relations(&both), deadline).await?;
         let relationships = self.ledger.relationships(follower_id, &[followee_id]).await?;
         let following = relationships.first().is_some_and(|relationship| relationship.following);
         self.timelines.follow_changed(follower_id, followee_id, following, deadline).await?;
-        self.invalidation.everywhere(Outdated::users(&[follower_id, followee_id]), deadline).await.map(|_| ())
+        self.invalidation.everywhere(Outdated::users(&both), deadline).await.map(|_| ())
     }
 
     async fn author(&self, author_id: UserId) -> Result<Option<User>, ActorError> {

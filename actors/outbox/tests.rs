@@ -39,6 +39,12 @@ impl CacheInvalidation for NoCaches {
 
     fn user_changed(&self, _: UserId) {}
 
+    fn relations_changed(&self, _: UserId) {}
+
+    fn newest_posts_changed(&self, _: UserId) {}
+
+    fn celebrities_changed(&self) {}
+
     fn session_ended(&self, _: &TokenHash) {}
 }
 
@@ -65,7 +71,7 @@ fn handler(ground: &Ground, objects: Arc<dyn ObjectStore>) -> EventHandler {
     let (ledger, hot, residents) = (ground.ledger.clone(), ground.hot.clone(), Arc::<ResidentIndex>::default());
     let timelines = TimelineArgs::new(alone(), ledger.clone(), hot.clone(), residents.clone());
     let timelines = TimelineRef::new(ground.region::<TimelineActor>(timelines, settings()));
-    let lanes = FanoutArgs { timelines: timelines.clone(), residents };
+    let lanes = FanoutArgs { timelines: timelines.clone(), residents, caches: Arc::new(NoCaches) };
     let inboxes = InboxArgs::new(&ledger, ground.next_id(), InboxSettings::default());
     let popular = PopularArgs { ledger: ledger.clone(), settings: PopularSettings::default() };
     let index_settings = VisualSearchSettings::default();

@@ -8,6 +8,8 @@ use super::{
     codec,
     core::{MAX_ENTRIES, TimelineCore},
     message::{LoadedTimeline, TimelineMessage},
+    own_likes::{LikeBook, MAX_OWN_LIKES, OwnLikes},
+    requests::ChangeLike,
     resident_index::{Registration, ResidentIndex},
 };
 use crate::{UserKey, limited::limited};
@@ -39,6 +41,8 @@ const MAX_BACKFILLS: usize = 16;
 /// Saves at once on a node: when shards move, thousands of timelines save at the same time, and requests need the
 /// ledger, too.
 const MAX_SAVES: usize = 8;
+/// A like whose answer was lost is committed by then or never.
+const LIKE_SETTLES_AFTER: Duration = Duration::from_secs(10);
 /// A back-fill that failed is tried again after this long.
 const BACKFILL_RETRY: Duration = Duration::from_secs(20);
 /// Requests that wait for the load; further ones are refused by the mailbox's bound.
@@ -96,6 +100,7 @@ pub struct TimelineActor {
     phase: Phase,
     /// Requests that came before the load was done.
     pending: Vec<TimelineMessage>,
+    likes: LikeBook,
     followees_hash: u64,
     saved_change: u64,
     save_scheduled: bool,
@@ -119,6 +124,7 @@ impl Entity for TimelineActor {
             registration: Registration::new(args.residents.clone(), key.0),
             phase: Phase::Empty,
             pending: Vec::new(),
+            likes: LikeBook::default(),
             followees_hash: 0,
             saved_change: 0,
             save_scheduled: false,
@@ -152,6 +158,12 @@ impl Entity for TimelineActor {
                 self.save_scheduled = false;
                 self.save(context);
             }
+            TimelineMessage::LikesDue => {
+                if self.likes.begin_reading() {
+                    self.read_likes(context);
+                }
+            }
+            TimelineMessage::LikesRead(likes) => self.likes_read(likes, context),
             request if !matches!(self.phase, Phase::Ready) => {
                 if self.pending.len() < MAX_PENDING {
                     self.pending.push(request);
@@ -180,7 +192,7 @@ impl Entity for TimelineActor {
     }
 
     fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.core.heap_bytes() + self.registration.heap_bytes()
+        size_of::<Self>() + self.core.heap_bytes() + self.registration.heap_bytes() + self.likes.heap_bytes()
     }
 }
 
@@ -200,6 +212,22 @@ impl TimelineActor {
             TimelineMessage::Unseen(mut post_ids, reply) => {
                 post_ids.retain(|post_id| !self.core.seen().contains(*post_id));
                 reply.send(Ok(post_ids));
+            }
+            TimelineMessage::Liked(post_ids, reply) => {
+                reply.send(Ok(post_ids.into_iter().map(|post_id| self.likes.likes(post_id)).collect()));
+                if self.likes.begin_refresh(now) {
+                    self.read_likes(context);
+                }
+            }
+            TimelineMessage::LikeChanged(ChangeLike { post_id, liked }, reply) => {
+                match liked {
+                    Some(liked) => self.likes.change(post_id, liked),
+                    None => {
+                        self.likes.forget();
+                        context.after(LIKE_SETTLES_AFTER, TimelineMessage::LikesDue);
+                    }
+                }
+                reply.send(());
             }
             TimelineMessage::FollowChanged { followee_id, following: false, reply } => {
                 self.registration.remove(followee_id);
@@ -234,6 +262,8 @@ impl TimelineActor {
             | TimelineMessage::FolloweesRead(_)
             | TimelineMessage::Loaded(_)
             | TimelineMessage::SaveDue
+            | TimelineMessage::LikesDue
+            | TimelineMessage::LikesRead(_)
             | TimelineMessage::Saved { .. } => {}
         }
         self.schedule_save(context);
@@ -274,6 +304,8 @@ impl TimelineActor {
         }
         self.core.merge(loaded.posts);
         self.core.restore(loaded.seen, feeds);
+        self.likes.begin_reading();
+        self.likes.end_reading(Some(loaded.likes), clock::now());
         self.followees_hash = loaded.followees_hash;
         self.saved_change = self.core.change();
         self.phase = Phase::Ready;
@@ -291,6 +323,9 @@ impl TimelineActor {
                 TimelineMessage::Page(_, reply) => reply.send(Err(error.clone())),
                 TimelineMessage::Newest(_, reply) => reply.send(Err(error.clone())),
                 TimelineMessage::Unseen(_, reply) => reply.send(Err(error.clone())),
+                TimelineMessage::Liked(_, reply) => reply.send(Err(error.clone())),
+                // Likes are read anew with the next load.
+                TimelineMessage::LikeChanged(_, reply) => reply.send(()),
                 // The graph is read anew with the next load, and posts with it.
                 TimelineMessage::FollowChanged { reply, .. } | TimelineMessage::BackfillRead { reply, .. } => {
                     if let Some(reply) = reply {
@@ -306,8 +341,28 @@ impl TimelineActor {
                 | TimelineMessage::FolloweesRead(_)
                 | TimelineMessage::Loaded(_)
                 | TimelineMessage::SaveDue
+                | TimelineMessage::LikesDue
+                | TimelineMessage::LikesRead(_)
                 | TimelineMessage::Saved { .. } => {}
             }
+        }
+    }
+
+    fn read_likes(&self, context: &EntityContext<Self>) {
+        let (ledger, user_id) = (self.args.ledger.clone(), self.user_id);
+        context.spawn(async move {
+            let read = limited("ledger", LOAD_TIMEOUT, own_likes(&*ledger, user_id)).await;
+            TimelineMessage::LikesRead(read)
+        });
+    }
+
+    fn likes_read(&mut self, likes: StoreResult<OwnLikes>, context: &EntityContext<Self>) {
+        if let Err(error) = &likes {
+            tracing::debug!(user = %self.user_id, %error, "cannot read somebody's likes");
+        }
+        self.likes.end_reading(likes.ok(), clock::now());
+        if self.likes.is_unknown() {
+            context.after(LIKE_SETTLES_AFTER, TimelineMessage::LikesDue);
         }
     }
 
@@ -395,9 +450,10 @@ impl TimelineActor {
 /// Reads what a timeline needs, after it registered for the posts of `followees`.
 async fn load(args: &TimelineArgs, user_id: UserId, followees: Vec<UserId>) -> StoreResult<LoadedTimeline> {
     let now = clock::now();
-    let (pulled, checkpoint, snapshot) = tokio::join!(
+    let (pulled, checkpoint, likes, snapshot) = tokio::join!(
         args.ledger.pulled_followees(user_id, now),
         args.ledger.timeline_checkpoint(user_id),
+        own_likes(&*args.ledger, user_id),
         limited("hot store", HOT_TIMEOUT, args.hot.timeline(user_id))
     );
     let followees_hash = hash_of(&followees, &pulled?);
@@ -409,7 +465,11 @@ async fn load(args: &TimelineArgs, user_id: UserId, followees: Vec<UserId>) -> S
     let snapshot = snapshot.filter(|snapshot| snapshot.followees_hash == followees_hash && snapshot.saved_at <= latest);
     let after = snapshot.as_ref().map(|snapshot| catch_up_from(snapshot.saved_at));
     let posts = args.ledger.timeline_posts(user_id, PostRange { after, before: None }, MAX_ENTRIES).await?;
-    Ok(LoadedTimeline { snapshot, seen, posts, followees_hash })
+    Ok(LoadedTimeline { snapshot, seen, posts, likes: likes?, followees_hash })
+}
+
+async fn own_likes(ledger: &dyn Ledger, user_id: UserId) -> StoreResult<OwnLikes> {
+    Ok(OwnLikes::new(&ledger.recent_likes(&[user_id], MAX_OWN_LIKES).await?))
 }
 
 fn catch_up_from(saved_at: Timestamp) -> PostId {

@@ -6,7 +6,7 @@
 use super::{
     actor::TimelineActor,
     message::TimelineMessage,
-    requests::{FeedPage, OpenFeed, PageRequest},
+    requests::{ChangeLike, FeedPage, OpenFeed, PageRequest},
 };
 use serde::{Deserialize, Serialize};
 use tessera_cluster::{Call, Entity, EntityContext, Handle, Reply};
@@ -74,6 +74,26 @@ pub struct ListUnseen(pub Vec<PostId>);
 
 impl Call for ListUnseen {
     type Answer = StoreResult<Vec<PostId>>;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+}
+
+/// Asks which posts the user likes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListLiked(pub Vec<PostId>);
+
+impl Call for ListLiked {
+    type Answer = StoreResult<Vec<Option<bool>>>;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+}
+
+impl Call for ChangeLike {
+    type Answer = ();
 
     fn is_repeatable(&self) -> bool {
         true
@@ -159,6 +179,18 @@ impl Handle<ListNewest> for TimelineActor {
 impl Handle<ListUnseen> for TimelineActor {
     fn handle(&mut self, call: ListUnseen, reply: Reply<<ListUnseen as Call>::Answer>, context: &EntityContext<Self>) {
         self.on_event(TimelineMessage::Unseen(call.0, reply), context);
+    }
+}
+
+impl Handle<ListLiked> for TimelineActor {
+    fn handle(&mut self, call: ListLiked, reply: Reply<<ListLiked as Call>::Answer>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::Liked(call.0, reply), context);
+    }
+}
+
+impl Handle<ChangeLike> for TimelineActor {
+    fn handle(&mut self, call: ChangeLike, reply: Reply<()>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::LikeChanged(call, reply), context);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{
     codec::TimelineSnapshot,
-    requests::{FeedPage, OpenFeed, PageRequest},
+    own_likes::OwnLikes,
+    requests::{ChangeLike, FeedPage, OpenFeed, PageRequest},
 };
 use tessera_cluster::Reply;
 use tessera_domain::{PostId, UserId, feed::PassedPosts, post::PostRef, seen_filter::SeenFilter};
@@ -17,6 +18,8 @@ pub struct LoadedTimeline {
     pub(super) seen: SeenFilter,
     /// Posts that the ledger has for it (since the snapshot, if there is one).
     pub(super) posts: Vec<PostRef>,
+    /// The user's newest likes.
+    pub(super) likes: OwnLikes,
     /// A hash of those it follows whose posts are pushed.
     pub(super) followees_hash: u64,
 }
@@ -38,6 +41,13 @@ pub enum TimelineMessage {
     PassedOlder(PassedPosts),
     /// Which of these were not shown to the user?
     Unseen(Vec<PostId>, Reply<StoreResult<Vec<PostId>>>),
+    /// Which of these does the user like, as far as is known?
+    Liked(Vec<PostId>, Reply<StoreResult<Vec<Option<bool>>>>),
+    /// A like of the user was given, was taken back, or may have been.
+    LikeChanged(ChangeLike, Reply<()>),
+    /// Time to read the likes anew.
+    LikesDue,
+    LikesRead(StoreResult<OwnLikes>),
     /// The user follows somebody, or no longer does.
     FollowChanged {
         followee_id: UserId,

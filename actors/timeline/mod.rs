@@ -10,6 +10,7 @@ pub(crate) mod calls;
 mod codec;
 mod core;
 mod message;
+mod own_likes;
 mod requests;
 mod resident_index;
 #[cfg(test)]
@@ -18,10 +19,12 @@ mod tests;
 pub use actor::{TimelineActor, TimelineArgs};
 pub use core::{MAX_ENTRIES, MAX_FEED_ENTRIES};
 pub use message::TimelineMessage;
-pub use requests::{FeedPage, OpenFeed, PageRequest, SnapshotChoice};
+pub use requests::{ChangeLike, FeedPage, OpenFeed, PageRequest, SnapshotChoice};
 pub use resident_index::ResidentIndex;
 
-use self::calls::{ChangeCelebrity, ChangeFollow, ListNewest, ListUnseen, MarkServed, PassOlder, Push, Remove};
+use self::calls::{
+    ChangeCelebrity, ChangeFollow, ListLiked, ListNewest, ListUnseen, MarkServed, PassOlder, Push, Remove,
+};
 use crate::{ActorError, UserKey};
 use tessera_cluster::{Call, Deadline, Handle, Region};
 use tessera_domain::{PostId, UserId, feed::PassedPosts, post::PostRef};
@@ -82,6 +85,26 @@ impl TimelineRef {
         deadline: Deadline,
     ) -> Result<Vec<PostId>, ActorError> {
         Ok(self.0.call(UserKey(user_id), deadline, ListUnseen(post_ids)).await??)
+    }
+
+    /// Whether the user likes each of `post_ids`, as far as the timeline knows; `None` where it is not in memory.
+    pub async fn liked_if_active(
+        &self,
+        user_id: UserId,
+        post_ids: Vec<PostId>,
+        deadline: Deadline,
+    ) -> Result<Option<Vec<Option<bool>>>, ActorError> {
+        Ok(self.0.call_if_active(UserKey(user_id), deadline, ListLiked(post_ids)).await?.transpose()?)
+    }
+
+    /// Tells a resident timeline what became of a like of its user, and waits until the next page shows it.
+    pub async fn like_changed(
+        &self,
+        user_id: UserId,
+        change: ChangeLike,
+        deadline: Deadline,
+    ) -> Result<(), ActorError> {
+        Ok(self.0.call_if_active(UserKey(user_id), deadline, change).await.map(drop)?)
     }
 
     /// Tells a resident timeline that its user follows or no longer follows somebody, and waits until the

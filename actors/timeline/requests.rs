@@ -66,3 +66,11 @@ pub struct FeedPage {
     /// Followed posts that have no place in the feed, because they are older.
     pub older: OlderPosts,
 }
+
+/// Tells a timeline of a like of its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeLike {
+    pub post_id: PostId,
+    /// Whether the user likes the post now; `None` where that is not known, because an answer was lost.
+    pub liked: Option<bool>,
+}

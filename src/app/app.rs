@@ -45,7 +45,7 @@ impl App {
     /// Only where the password hasher cannot be set up.
     pub fn new(parts: AppParts) -> AppResult<Arc<Self>> {
         let parts = &parts;
-        let hydrator = &Hydrator::new(parts.ledger.clone(), parts.hot.clone(), parts.caches.clone());
+        let hydrator = &Hydrator::new(parts);
         let memory = &Arc::new(RecommendationMemory::default());
         let accounts = Arc::new(Accounts::new(parts)?);
         let posts = Arc::new(Posts::new(parts, hydrator, &accounts));

@@ -21,6 +21,7 @@ pub mod notification;
 pub mod post;
 pub mod ranking;
 pub mod recommendation;
+pub mod relations;
 pub mod seen_filter;
 pub mod stitch;
 pub mod text;

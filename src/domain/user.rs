@@ -117,6 +117,24 @@ impl Relationship {
     }
 }
 
+/// What of a viewer's standing to an account decides what they see of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The viewer follows the account.
+    pub following: bool,
+    /// Either blocks the other: then neither sees anything of the other.
+    pub blocked: bool,
+    /// The viewer mutes the account.
+    pub muting: bool,
+}
+
+impl From<Relationship> for Standing {
+    fn from(relationship: Relationship) -> Self {
+        let Relationship { following, muting, .. } = relationship;
+        Self { following, blocked: relationship.is_blocked(), muting }
+    }
+}
+
 /// What of an author's posts a viewer may see, decided at read time whatever was pushed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
@@ -128,14 +146,14 @@ pub enum Visibility {
 }
 
 /// Decides what `viewer` may see of `author`, given how the viewer stands to the author.
-pub fn visibility(viewer: UserId, author: &User, relationship: Relationship) -> Visibility {
+pub fn visibility(viewer: UserId, author: &User, standing: Standing) -> Visibility {
     if author.deleted_at.is_some() {
         Visibility::Hidden
     } else if viewer == author.id {
         Visibility::Visible
-    } else if relationship.is_blocked() || (author.private && !relationship.following) {
+    } else if standing.blocked || (author.private && !standing.following) {
         Visibility::Hidden
-    } else if relationship.muting {
+    } else if standing.muting {
         Visibility::HiddenInFeeds
     } else {
         Visibility::Visible

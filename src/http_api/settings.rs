@@ -89,6 +89,13 @@ pub struct EdgeSettings {
     pub demo_people: Option<Bytes>,
 }
 
+impl EdgeSettings {
+    /// The absolute URL of `path`, which begins with a slash.
+    pub fn absolute_url(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.trim_end_matches('/'))
+    }
+}
+
 impl Default for EdgeSettings {
     fn default() -> Self {
         Self {

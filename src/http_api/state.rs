@@ -31,11 +31,6 @@ impl EdgeState {
             settings: Arc::new(settings),
         }
     }
-
-    /// The absolute URL of `path`, which begins with a slash.
-    pub fn absolute_url(&self, path: &str) -> String {
-        format!("{}{path}", self.settings.public_url.trim_end_matches('/'))
-    }
 }
 
 impl FromRef<EdgeState> for Arc<App> {

@@ -10,8 +10,8 @@ const CLIENTS: usize = 200;
 /// Changes that each client makes.
 const ROUNDS: usize = 6;
 
-/// How long after a lost answer the like may still be committed: a statement's time limit (5 s by default) and a margin.
-/// One second was too short: statements that wait for a row's lock behind a slow sync took two.
+/// How long after a lost answer the like may still be committed: a statement's time limit (5 s by default), with a
+/// margin. One second was too short: statements that wait for a row's lock behind a slow sync took two.
 const LAST_COMMITS: Duration = Duration::from_secs(6);
 
 /// What a client may believe of its own like, from the answers it got.

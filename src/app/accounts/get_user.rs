@@ -39,7 +39,7 @@ pub struct Profile {
 impl Profile {
     /// Whether `viewer` may see the account's posts and lists.
     pub fn shows_posts_to(&self, viewer: UserId) -> bool {
-        visibility(viewer, &self.user, self.relationship) != Visibility::Hidden
+        visibility(viewer, &self.user, self.relationship.into()) != Visibility::Hidden
     }
 }
 

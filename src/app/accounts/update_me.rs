@@ -1,7 +1,10 @@
 //! Changes to the caller's own profile.
 
 use super::{Accounts, ProfileChange};
-use crate::{AppError, AppResult, outdate::outdate};
+use crate::{
+    AppError, AppResult,
+    outdate::{outdate, outdate_certainly},
+};
 use tessera_actors::broadcast::Outdated;
 use tessera_domain::{
     UserId, text,
@@ -12,7 +15,8 @@ impl Accounts {
     /// Changes the given fields of the caller's profile and leaves the others.
     ///
     /// # Errors
-    /// [`AppError::Invalid`] for a name or biography that the rules refuse.
+    /// [`AppError::Invalid`] for a name or biography that the rules refuse;
+    /// [`AppError::Unavailable`] where the account is private now and a node may not have heard of it.
     pub async fn update_me(&self, user_id: UserId, change: ProfileChange) -> AppResult<User> {
         let change = ProfileChange {
             display_name: change.display_name.as_deref().map(user::display_name).transpose()?,
@@ -22,8 +26,14 @@ impl Accounts {
         if change == ProfileChange::default() {
             return self.get_me(user_id).await;
         }
+        let hides = change.private == Some(true);
         let changed = self.ledger.update_profile(user_id, change).await?;
-        outdate(&self.invalidation, Outdated::users(&[user_id])).await;
+        let outdated = Outdated::users(&[user_id]);
+        if hides {
+            outdate_certainly(&self.invalidation, outdated).await?
+        } else {
+            outdate(&self.invalidation, outdated).await
+        }
         changed.ok_or(AppError::Unauthenticated)
     }
 }

@@ -1,7 +1,7 @@
 //! Comments as somebody sees them.
 
 use super::Engagement;
-use crate::AppResult;
+use crate::{AppResult, hydrate::Shown};
 use std::sync::Arc;
 use tessera_domain::{CommentId, UserId, post::Comment, user::User};
 
@@ -9,7 +9,7 @@ use tessera_domain::{CommentId, UserId, post::Comment, user::User};
 #[derive(Debug, Clone)]
 pub struct CommentView {
     pub comment: Comment,
-    pub author: Arc<User>,
+    pub author: Arc<Shown<User>>,
 }
 
 impl Engagement {
@@ -24,7 +24,7 @@ impl Engagement {
         let authors = self.hydrator.users_for(viewer, authors).await?;
         let view = |comment: Comment| {
             let author = authors.get(&comment.author_id);
-            let author = author.filter(|(user, stands)| user.deleted_at.is_none() && !stands.is_blocked());
+            let author = author.filter(|(user, stands)| user.deleted_at.is_none() && !stands.blocked);
             let author = author.map(|(user, _)| user.clone());
             (comment.id, author.map(|author| CommentView { comment, author }))
         };

@@ -1,7 +1,7 @@
 //! Who likes a post.
 
 use super::Engagement;
-use crate::{AppResult, Page, page::PageFill};
+use crate::{AppResult, Page, hydrate::Shown, page::PageFill};
 use std::sync::Arc;
 use tessera_domain::{
     PostId, UserId,
@@ -20,7 +20,7 @@ impl Engagement {
         post_id: PostId,
         after: Option<i64>,
         limit: usize,
-    ) -> AppResult<Page<Arc<User>, i64>> {
+    ) -> AppResult<Page<Arc<Shown<User>>, i64>> {
         self.posts.open_post(viewer, post_id).await?;
         let mut page = PageFill::new(limit, after);
         while let Some((after, count)) = page.wanted() {

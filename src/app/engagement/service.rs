@@ -2,7 +2,7 @@
 
 use crate::{AppParts, IdSource, hydrate::Hydrator, posts::Posts, recommendations::Recommendations};
 use std::sync::Arc;
-use tessera_actors::counter::CounterRef;
+use tessera_actors::{counter::CounterRef, timeline::TimelineRef};
 use tessera_ports::ledger::EngagementLedger;
 
 pub struct Engagement {
@@ -10,6 +10,7 @@ pub struct Engagement {
     pub(super) ids: Arc<IdSource>,
     pub(super) hydrator: Hydrator,
     pub(super) counters: CounterRef,
+    pub(super) timelines: TimelineRef,
     pub(super) posts: Arc<Posts>,
     /// Hears what people like, and keeps what came of what was recommended.
     pub(super) recommendations: Arc<Recommendations>,
@@ -27,6 +28,7 @@ impl Engagement {
             ids: parts.ids.clone(),
             hydrator: hydrator.clone(),
             counters: parts.actors.counters.clone(),
+            timelines: parts.actors.timelines.clone(),
             posts: posts.clone(),
             recommendations: recommendations.clone(),
         }

@@ -1,7 +1,7 @@
 //! What a new feed is mixed from, besides the timeline.
 
 use super::{Degraded, Feeds};
-use crate::{AppError, AppResult, clock, hydrate::RECENT_PER_AUTHOR, recommendations::WantedFor};
+use crate::{AppError, AppResult, hydrate::RECENT_PER_AUTHOR, recommendations::WantedFor};
 use std::{cmp::Reverse, collections::HashSet, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{
@@ -62,9 +62,9 @@ impl Feeds {
     /// The newest posts of the celebrities that the reader follows, and the reader's own, newest first; and the post
     /// below which those of celebrities are missing.
     async fn pulled_posts(&self, user_id: UserId) -> AppResult<(Vec<Candidate>, PostId)> {
-        // Not cached: the reader's own post is in their next feed.
-        let own = async { Ok::<_, AppError>(self.ledger.recent_posts(&[user_id], None, OWN_POSTS).await?) };
-        let (own, celebrities) = tokio::try_join!(own, self.celebrity_posts(user_id))?;
+        let own = self.hydrator.recent_posts(std::slice::from_ref(&user_id));
+        let (mut own, celebrities) = tokio::try_join!(own, self.celebrity_posts(user_id))?;
+        let own = own.remove(&user_id).map_or_else(Vec::new, |posts| posts.iter().take(OWN_POSTS).copied().collect());
         let floor = floor_of(&celebrities, MAX_PAGE).unwrap_or_default();
         let lists = [candidates(own, &Source::Following), candidates(celebrities, &Source::Celebrity)];
         Ok((ranking::newest_first(lists), floor))
@@ -82,8 +82,7 @@ impl Feeds {
         let pushed = async { Ok::<_, AppError>(self.ledger.timeline_posts(user_id, range, limit).await?) };
         let pulled = async {
             let mut found = Vec::new();
-            let authors = self.ledger.pulled_followees(user_id, clock::now()).await?;
-            let authors: Vec<UserId> = authors.into_iter().map(|author| author.author_id).collect();
+            let authors = self.hydrator.pulled_followees(user_id).await?;
             for authors in authors.chunks(MAX_PAGE) {
                 found.push(self.ledger.recent_posts(authors, Some(before), limit).await?);
             }
@@ -100,8 +99,7 @@ impl Feeds {
 
     /// The newest [`MAX_PAGE`] posts over all followed celebrities, without a gap.
     async fn celebrity_posts(&self, user_id: UserId) -> AppResult<Vec<PostRef>> {
-        let pulled = self.ledger.pulled_followees(user_id, clock::now()).await?;
-        let authors: Vec<UserId> = pulled.into_iter().map(|author| author.author_id).collect();
+        let authors = self.hydrator.pulled_followees(user_id).await?;
         let mut posts: Vec<PostRef> = Vec::new();
         let mut cut_short: Vec<UserId> = Vec::new();
         for (author_id, recent) in self.hydrator.recent_posts(&authors).await? {

@@ -1,7 +1,7 @@
 //! Block an account.
 
 use super::Graph;
-use crate::{AppError, AppResult, accounts::UserKey, clock};
+use crate::{AppError, AppResult, accounts::UserKey, clock, outdate::outdate_relations};
 use tessera_domain::{Invalid, UserId};
 
 impl Graph {
@@ -9,7 +9,8 @@ impl Graph {
     /// then on. Idempotent.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] where there is no such account; [`AppError::Invalid`] for oneself.
+    /// [`AppError::NotFound`] where there is no such account; [`AppError::Invalid`] for oneself;
+    /// [`AppError::Unavailable`] where it stands, and a node may not have heard of it.
     pub async fn block(&self, blocker: UserId, key: &UserKey) -> AppResult<()> {
         let blocked = self.accounts.account_id(key).await?;
         if blocked == blocker {
@@ -18,6 +19,7 @@ impl Graph {
         if !self.ledger.block(blocker, blocked, clock::now(), self.celebrity_rule).await? {
             return Err(AppError::NotFound("user"));
         }
+        outdate_relations(&self.invalidation, &[blocker, blocked]).await?;
         self.timeline_follow_changed(blocker, blocked, false).await;
         self.timeline_follow_changed(blocked, blocker, false).await;
         Ok(())

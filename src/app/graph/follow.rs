@@ -1,7 +1,7 @@
 //! Follow an account.
 
 use super::Graph;
-use crate::{AppError, AppResult, accounts::UserKey, clock};
+use crate::{AppError, AppResult, accounts::UserKey, clock, outdate::outdate_relations};
 use tessera_domain::{Invalid, UserId};
 use tessera_ports::ledger::{FollowOutcome, MAX_FOLLOWEES};
 
@@ -17,8 +17,12 @@ impl Graph {
             return Err(Invalid::new("id", "nobody can follow themselves").into());
         }
         match self.ledger.follow(follower, followee, clock::now(), self.celebrity_rule).await? {
-            FollowOutcome::Followed => self.timeline_follow_changed(follower, followee, true).await,
-            FollowOutcome::AlreadyFollowing => {}
+            FollowOutcome::Followed => {
+                outdate_relations(&self.invalidation, &[follower]).await?;
+                self.timeline_follow_changed(follower, followee, true).await;
+            }
+            // It may be asked again because a node had not heard of it.
+            FollowOutcome::AlreadyFollowing => outdate_relations(&self.invalidation, &[follower]).await?,
             FollowOutcome::NotFound => return Err(AppError::NotFound("user")),
             FollowOutcome::TooMany => {
                 let reason = format!("at most {MAX_FOLLOWEES} accounts can be followed");

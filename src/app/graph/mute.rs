@@ -1,7 +1,7 @@
 //! Mute an account.
 
 use super::Graph;
-use crate::{AppError, AppResult, accounts::UserKey, clock};
+use crate::{AppError, AppResult, accounts::UserKey, clock, outdate::outdate_relations};
 use tessera_domain::{Invalid, UserId};
 
 impl Graph {
@@ -18,6 +18,6 @@ impl Graph {
         if !self.ledger.mute(muter, muted, clock::now()).await? {
             return Err(AppError::NotFound("user"));
         }
-        Ok(())
+        outdate_relations(&self.invalidation, &[muter]).await
     }
 }

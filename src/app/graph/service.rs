@@ -2,7 +2,7 @@
 
 use crate::{AppParts, accounts::Accounts, recommendations::RecommendationMemory};
 use std::sync::Arc;
-use tessera_actors::timeline::TimelineRef;
+use tessera_actors::{broadcast::Invalidation, timeline::TimelineRef};
 use tessera_domain::celebrity::CelebrityRule;
 use tessera_ports::ledger::GraphLedger;
 
@@ -10,6 +10,7 @@ use tessera_ports::ledger::GraphLedger;
 pub struct Graph {
     pub(super) ledger: Arc<dyn GraphLedger>,
     pub(super) timelines: TimelineRef,
+    pub(super) invalidation: Invalidation,
     pub(super) accounts: Arc<Accounts>,
     pub(super) recommendation_memory: Arc<RecommendationMemory>,
     pub(super) celebrity_rule: CelebrityRule,
@@ -24,6 +25,7 @@ impl Graph {
         Self {
             ledger: parts.ledger.clone(),
             timelines: parts.actors.timelines.clone(),
+            invalidation: parts.actors.invalidation.clone(),
             accounts: accounts.clone(),
             recommendation_memory: recommendation_memory.clone(),
             celebrity_rule: parts.settings.celebrity_rule,

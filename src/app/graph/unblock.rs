@@ -1,7 +1,7 @@
 //! Lift a block.
 
 use super::Graph;
-use crate::{AppResult, accounts::UserKey};
+use crate::{AppResult, accounts::UserKey, outdate::outdate_relations};
 use tessera_domain::UserId;
 
 impl Graph {
@@ -11,6 +11,7 @@ impl Graph {
     /// [`crate::AppError::NotFound`] where there is no such account.
     pub async fn unblock(&self, blocker: UserId, key: &UserKey) -> AppResult<()> {
         let blocked = self.accounts.account_id(key).await?;
-        Ok(self.ledger.unblock(blocker, blocked).await?)
+        self.ledger.unblock(blocker, blocked).await?;
+        outdate_relations(&self.invalidation, &[blocker, blocked]).await
     }
 }

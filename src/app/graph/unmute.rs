@@ -1,7 +1,7 @@
 //! Lift a mute.
 
 use super::Graph;
-use crate::{AppResult, accounts::UserKey};
+use crate::{AppResult, accounts::UserKey, outdate::outdate_relations};
 use tessera_domain::UserId;
 
 impl Graph {
@@ -11,6 +11,7 @@ impl Graph {
     /// [`crate::AppError::NotFound`] where there is no such account.
     pub async fn unmute(&self, muter: UserId, key: &UserKey) -> AppResult<()> {
         let muted = self.accounts.get_user(muter, key).await?.user.id;
-        Ok(self.ledger.unmute(muter, muted).await?)
+        self.ledger.unmute(muter, muted).await?;
+        outdate_relations(&self.invalidation, &[muter]).await
     }
 }

@@ -1,6 +1,6 @@
 //! Batched look-ups: node cache, then hot store, then ledger. The hot store only ever helps.
 
-use super::{Hydrator, node_cache::VersionedKey};
+use super::{Hydrator, Shown, node_cache::VersionedKey};
 use crate::AppResult;
 use futures::future::join_all;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -27,7 +27,7 @@ impl Hydrator {
     ///
     /// # Errors
     /// Those of the ledger.
-    pub(crate) async fn posts(&self, ids: &[PostId]) -> AppResult<HashMap<PostId, Arc<Post>>> {
+    pub(crate) async fn posts(&self, ids: &[PostId]) -> AppResult<HashMap<PostId, Arc<Shown<Post>>>> {
         let this = self.clone();
         self.caches.posts.get_many(ids, move |missing| async move { this.load_posts(missing).await }).await
     }
@@ -36,20 +36,20 @@ impl Hydrator {
     ///
     /// # Errors
     /// Those of the ledger.
-    pub(crate) async fn users(&self, ids: &[UserId]) -> AppResult<HashMap<UserId, Arc<User>>> {
+    pub(crate) async fn users(&self, ids: &[UserId]) -> AppResult<HashMap<UserId, Arc<Shown<User>>>> {
         let ledger = self.ledger.clone();
         let load = move |missing: Vec<VersionedKey<UserId>>| async move {
             let ids: Vec<UserId> = missing.iter().map(|(id, _)| *id).collect();
-            Ok(ledger.users(&ids).await?.into_iter().map(|user| (user.id, Arc::new(user))).collect())
+            Ok(ledger.users(&ids).await?.into_iter().map(|user| (user.id, Arc::new(Shown::new(user)))).collect())
         };
         self.caches.users.get_many(ids, load).await
     }
 
-    async fn load_posts(&self, missing: Vec<VersionedKey<PostId>>) -> AppResult<HashMap<PostId, Arc<Post>>> {
+    async fn load_posts(&self, missing: Vec<VersionedKey<PostId>>) -> AppResult<HashMap<PostId, Arc<Shown<Post>>>> {
         let ids: Vec<PostId> = missing.iter().map(|(id, _)| *id).collect();
         let copies = self.hot_answer("posts", self.hot.posts(&ids)).await.unwrap_or_default();
-        let mut found: HashMap<PostId, Arc<Post>> =
-            copies.into_iter().flatten().map(|post| (post.id, Arc::new(post))).collect();
+        let mut found: HashMap<PostId, Arc<Shown<Post>>> =
+            copies.into_iter().flatten().map(|post| (post.id, Arc::new(Shown::new(post)))).collect();
         let absent: Vec<VersionedKey<PostId>> = missing.into_iter().filter(|(id, _)| !found.contains_key(id)).collect();
         if absent.is_empty() {
             return Ok(found);
@@ -57,7 +57,7 @@ impl Hydrator {
         let ids: Vec<PostId> = absent.iter().map(|(id, _)| *id).collect();
         let posts = self.ledger.posts(&ids).await?;
         self.keep_hot_copies(&absent, &posts).await;
-        found.extend(posts.into_iter().map(|post| (post.id, Arc::new(post))));
+        found.extend(posts.into_iter().map(|post| (post.id, Arc::new(Shown::new(post)))));
         Ok(found)
     }
 

@@ -6,21 +6,25 @@
 mod caches;
 mod lookups;
 mod node_cache;
+mod relations;
+mod shown;
 
 pub use caches::NodeCaches;
 pub(crate) use node_cache::NodeCache;
+pub use shown::{Runs, Shown};
 
-use crate::AppResult;
+use crate::{AppParts, AppResult};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
+use tessera_actors::timeline::TimelineRef;
 use tessera_domain::{
     PostId, UserId,
     counters::Counts,
     post::{Post, PostRef},
-    user::{Relationship, User, Visibility, visibility},
+    user::{Relationship, Standing, User, Visibility, visibility},
 };
 use tessera_ports::{HotStore, Ledger};
 
@@ -41,8 +45,8 @@ pub enum Context {
 /// A post with all that is shown of it.
 #[derive(Debug, Clone)]
 pub struct HydratedPost {
-    pub post: Arc<Post>,
-    pub author: Arc<User>,
+    pub post: Arc<Shown<Post>>,
+    pub author: Arc<Shown<User>>,
     pub counts: Counts,
     /// Whether the viewer likes it.
     pub liked: bool,
@@ -54,11 +58,17 @@ pub(crate) struct Hydrator {
     ledger: Arc<dyn Ledger>,
     hot: Arc<dyn HotStore>,
     caches: Arc<NodeCaches>,
+    timelines: TimelineRef,
 }
 
 impl Hydrator {
-    pub(crate) fn new(ledger: Arc<dyn Ledger>, hot: Arc<dyn HotStore>, caches: Arc<NodeCaches>) -> Self {
-        Self { ledger, hot, caches }
+    pub(crate) fn new(parts: &AppParts) -> Self {
+        Self {
+            ledger: parts.ledger.clone(),
+            hot: parts.hot.clone(),
+            caches: parts.caches.clone(),
+            timelines: parts.actors.timelines.clone(),
+        }
     }
 
     /// Those of `ids` that `viewer` may see, in the order asked, each as often as asked.
@@ -74,9 +84,11 @@ impl Hydrator {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let liked = async { Ok(self.ledger.liked_by(viewer, ids).await?) };
-        let (visible, mut totals, liked) =
-            tokio::try_join!(self.visible_posts(viewer, ids, context), self.totals(ids), liked)?;
+        let (visible, mut totals, liked) = tokio::try_join!(
+            self.visible_posts(viewer, ids, context),
+            self.totals(ids),
+            self.liked(viewer, ids, context)
+        )?;
         let known = std::mem::take(&mut totals.missed).into_iter().filter(|(id, _)| visible.contains_key(id));
         self.fill_mirrors(known).await;
         let show = |id: &PostId| {
@@ -104,7 +116,7 @@ impl Hydrator {
     ///
     /// # Errors
     /// Those of the ledger.
-    pub(crate) async fn visible_post(&self, viewer: UserId, id: PostId) -> AppResult<Option<Arc<Post>>> {
+    pub(crate) async fn visible_post(&self, viewer: UserId, id: PostId) -> AppResult<Option<Arc<Shown<Post>>>> {
         let mut visible = self.visible_posts(viewer, &[id], Context::Direct).await?;
         Ok(visible.remove(&id).map(|(post, _)| post))
     }
@@ -117,7 +129,23 @@ impl Hydrator {
         &self,
         viewer: UserId,
         mut ids: Vec<UserId>,
-    ) -> AppResult<HashMap<UserId, (Arc<User>, Relationship)>> {
+    ) -> AppResult<HashMap<UserId, (Arc<Shown<User>>, Standing)>> {
+        ids.sort_unstable();
+        ids.dedup();
+        let (mut users, standings) = tokio::try_join!(self.users(&ids), self.standings(viewer, &ids))?;
+        let pairs = ids.iter().zip(standings);
+        Ok(pairs.filter_map(|(id, standing)| Some((*id, (users.remove(id)?, standing)))).collect())
+    }
+
+    /// Accounts and all of how `viewer` stands to each, which is read from the ledger, without those that do not exist.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) async fn users_with_relationships(
+        &self,
+        viewer: UserId,
+        mut ids: Vec<UserId>,
+    ) -> AppResult<HashMap<UserId, (Arc<Shown<User>>, Relationship)>> {
         ids.sort_unstable();
         ids.dedup();
         let relationships = async { Ok(self.ledger.relationships(viewer, &ids).await?) };
@@ -151,15 +179,15 @@ impl Hydrator {
         viewer: UserId,
         ids: &[PostId],
         context: Context,
-    ) -> AppResult<HashMap<PostId, (Arc<Post>, Arc<User>)>> {
+    ) -> AppResult<HashMap<PostId, (Arc<Shown<Post>>, Arc<Shown<User>>)>> {
         let posts = self.posts(ids).await?;
         if posts.is_empty() {
             return Ok(HashMap::new());
         }
         let authors = self.users_for(viewer, posts.values().map(|post| post.author_id).collect()).await?;
         let visible = posts.into_iter().filter_map(|(id, post)| {
-            let (author, relationship) = authors.get(&post.author_id)?;
-            let may_see = match visibility(viewer, author, *relationship) {
+            let (author, standing) = authors.get(&post.author_id)?;
+            let may_see = match visibility(viewer, author, *standing) {
                 Visibility::Visible => true,
                 Visibility::HiddenInFeeds => context == Context::Direct,
                 Visibility::Hidden => false,

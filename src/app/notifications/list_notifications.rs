@@ -1,7 +1,7 @@
 //! What others did that concerns the caller.
 
 use super::{NotificationPosition, Notifications};
-use crate::{AppResult, Page, page::PageFill};
+use crate::{AppResult, Page, hydrate::Shown, page::PageFill};
 use std::{collections::HashMap, sync::Arc};
 use tessera_domain::{UserId, notification::Notification, user::User};
 
@@ -11,7 +11,7 @@ pub struct NotificationView {
     /// The notification, with what of it stands.
     pub notification: Notification,
     /// The latest actors, newest first.
-    pub actors: Vec<Arc<User>>,
+    pub actors: Vec<Arc<Shown<User>>>,
     /// The sentence to show, e.g. `ada and 41 others liked your post`.
     pub text: String,
 }
@@ -62,8 +62,8 @@ impl Notifications {
     }
 }
 
-fn view(notification: Notification, users: &HashMap<UserId, Arc<User>>) -> Option<NotificationView> {
-    let actors: Vec<Arc<User>> = notification.actor_ids.iter().filter_map(|id| users.get(id).cloned()).collect();
+fn view(notification: Notification, users: &HashMap<UserId, Arc<Shown<User>>>) -> Option<NotificationView> {
+    let actors: Vec<Arc<Shown<User>>> = notification.actor_ids.iter().filter_map(|id| users.get(id).cloned()).collect();
     let text = notification.sentence(actors.first()?.username.as_str());
     Some(NotificationView { notification, actors, text })
 }

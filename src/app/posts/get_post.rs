@@ -3,7 +3,7 @@
 use super::Posts;
 use crate::{
     AppError, AppResult,
-    hydrate::{Context, HydratedPost},
+    hydrate::{Context, HydratedPost, Shown},
 };
 use std::sync::Arc;
 use tessera_domain::{PostId, UserId, post::Post};
@@ -23,7 +23,7 @@ impl Posts {
     ///
     /// # Errors
     /// As [`Posts::get_post`].
-    pub(crate) async fn open_post(&self, viewer: UserId, id: PostId) -> AppResult<Arc<Post>> {
+    pub(crate) async fn open_post(&self, viewer: UserId, id: PostId) -> AppResult<Arc<Shown<Post>>> {
         self.hydrator.visible_post(viewer, id).await?.ok_or(AppError::NotFound("post"))
     }
 

@@ -4,7 +4,7 @@ use super::{
     Recommendations,
     candidates::{Candidate, Gathered, LIKES_WITH_LOOKS},
 };
-use crate::{AppResult, clock};
+use crate::{AppResult, clock, hydrate::Shown};
 use futures::FutureExt;
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ use tessera_domain::{
     features::{CandidateFacts, FeatureRow, ViewerFacts},
     post::Post,
     recommendation::{CandidateSources, Reason},
-    user::{Relationship, User, Visibility, visibility},
+    user::{Relationship, Standing, User, Visibility, visibility},
     vector::dot,
 };
 
@@ -46,9 +46,9 @@ pub(super) struct Described {
 struct Facts<'a> {
     gathered: &'a Gathered,
     viewer: ViewerFacts,
-    posts: HashMap<PostId, Arc<Post>>,
+    posts: HashMap<PostId, Arc<Shown<Post>>>,
     counts: HashMap<PostId, Counts>,
-    authors: HashMap<UserId, (Arc<User>, Relationship)>,
+    authors: HashMap<UserId, (Arc<Shown<User>>, Relationship)>,
     vectors: HashMap<PostId, Arc<[f32]>>,
     /// Recent likes that went to each author.
     author_likes: HashMap<UserId, u32>,
@@ -78,7 +78,7 @@ impl Recommendations {
         let (posts, mut totals, authors, liked_ever, vectors, viewers) = tokio::try_join!(
             self.hydrator.posts(&known).boxed(),
             self.hydrator.totals(&ids).boxed(),
-            self.hydrator.users_for(viewer, authors).boxed(),
+            self.hydrator.users_with_relationships(viewer, authors).boxed(),
             all_liked,
             self.vectors(&looks).boxed(),
             self.hydrator.users(std::slice::from_ref(&viewer)).boxed(),
@@ -87,7 +87,7 @@ impl Recommendations {
         self.hydrator.fill_mirrors(missed.take(MIRRORS)).await;
         let facts = Facts {
             gathered,
-            viewer: viewer_facts(viewers.get(&viewer).map(Arc::as_ref), likes.len(), clock::now()),
+            viewer: viewer_facts(viewers.get(&viewer).map(|viewer| &***viewer), likes.len(), clock::now()),
             author_likes: count(likes.iter().map(|(post, _)| post.author_id)),
             hashtag_share: hashtag_shares(likes.iter().filter_map(|(post, _)| posts.get(&post.post_id))),
             counts: totals.of,
@@ -113,7 +113,7 @@ impl Recommendations {
 impl Facts<'_> {
     fn may_be_shown(&self, viewer: UserId, author_id: UserId) -> bool {
         self.authors.get(&author_id).is_some_and(|(author, relationship)| {
-            let visible = visibility(viewer, author, *relationship) == Visibility::Visible;
+            let visible = visibility(viewer, author, Standing::from(*relationship)) == Visibility::Visible;
             visible && !author.private && !relationship.following
         })
     }
@@ -206,7 +206,7 @@ fn count<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, u
 }
 
 /// The share of these posts that carry each hashtag.
-fn hashtag_shares<'a>(posts: impl Iterator<Item = &'a Arc<Post>>) -> HashMap<String, f64> {
+fn hashtag_shares<'a>(posts: impl Iterator<Item = &'a Arc<Shown<Post>>>) -> HashMap<String, f64> {
     let mut total = 0;
     let counts = count(posts.inspect(|_| total += 1).flat_map(|post| post.hashtags.iter().cloned()));
     counts.into_iter().map(|(tag, count)| (tag, f64::from(count) / f64::from(total.max(1)))).collect()

@@ -32,10 +32,10 @@ const MODEL_TIMEOUT: Duration = Duration::from_millis(50);
 const KEPT: usize = 200;
 /// How old a list may be that somebody asks for.
 const ASKED_AGE: Duration = Duration::from_secs(10);
-/// How old a list may be that a feed takes from.
+/// How old a list may be that a feed takes from without another being made.
 const FEED_AGE: Duration = Duration::from_secs(60);
-/// How old a list may be that a feed takes from while the node has no turn to make another.
-const CROWDED_FEED_AGE: Duration = Duration::from_secs(600);
+/// How old a list may be that a feed takes from while another is made beside it.
+const STALE_FEED_AGE: Duration = Duration::from_secs(600);
 
 /// Why no list was made.
 #[derive(Debug)]
@@ -53,7 +53,10 @@ impl Recommendations {
     /// What is recommended to `user_id`: at once and within a third of a second. Where it cannot be had in time, or
     /// failed too often lately, it is the last good list, or else what was popular when that was last known, and says
     /// so in [`RecommendedList::missing`].
-    pub(crate) async fn recommended(&self, user_id: UserId, wanted_for: WantedFor) -> Arc<RecommendedList> {
+    ///
+    /// A feed does not wait for a list where one of the last minutes is left that nothing has outdated: it takes from
+    /// that one, and another is made beside it.
+    pub(crate) async fn recommended(self: &Arc<Self>, user_id: UserId, wanted_for: WantedFor) -> Arc<RecommendedList> {
         let memory = &self.memory;
         let known = memory.current(user_id).await;
         let is_within = |age: Duration| known.as_ref().filter(|list| list.begun.elapsed() <= age).cloned();
@@ -62,25 +65,38 @@ impl Recommendations {
         if let Some(list) = is_within(if is_feed { FEED_AGE } else { ASKED_AGE }) {
             return list;
         }
-        let old = if is_feed { is_within(CROWDED_FEED_AGE) } else { None };
-        let turn = if old.is_some() { Duration::ZERO } else { TURN_TIMEOUT };
+        if let Some(stale) = is_within(STALE_FEED_AGE).filter(|_| is_feed) {
+            self.renew_beside(user_id);
+            return stale;
+        }
+        match self.renew(user_id, TURN_TIMEOUT).await {
+            Some(list) => list,
+            None => Arc::new(self.fallback(user_id).await),
+        }
+    }
+
+    /// Makes a list for feeds opened later, if the node has a turn for it now.
+    fn renew_beside(self: &Arc<Self>, user_id: UserId) {
+        if self.memory.making.available_permits() > 0 {
+            let this = self.clone();
+            tokio::spawn(async move { this.renew(user_id, Duration::ZERO).await });
+        }
+    }
+
+    /// A list made now, or by others who asked for it in the last seconds; `None` where it cannot be had.
+    async fn renew(&self, user_id: UserId, patience: Duration) -> Option<Arc<RecommendedList>> {
         // Boxed, here and below: the futures of all these questions are large, and everybody who awaits holds them.
-        let refusal = match memory.fresh(user_id, self.make_in_turn(user_id, turn).boxed()).await {
-            Ok(list) => return list,
+        let refusal = match self.memory.fresh(user_id, self.make_in_turn(user_id, patience).boxed()).await {
+            Ok(list) => return Some(list),
             Err(refusal) => refusal,
         };
         match &*refusal {
-            NoList::Crowded => {
-                metrics::counter!("tessera_recommendations_crowded_out_total").increment(1);
-                if let Some(old) = old {
-                    return old;
-                }
-            }
+            NoList::Crowded => metrics::counter!("tessera_recommendations_crowded_out_total").increment(1),
             // The breaker said so when it opened.
             NoList::Failed(BreakerError::Open { .. }) => tracing::debug!("recommendations are old ones"),
             NoList::Failed(error) => tracing::warn!(%error, "recommendations are old ones"),
         }
-        Arc::new(self.fallback(user_id).await)
+        None
     }
 
     /// A list made now, through the breaker, by the node's next turn. As many are made at once as there are cores:

@@ -6,7 +6,7 @@ use crate::{
     feed::Degraded,
     hydrate::{Context, HydratedPost},
 };
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tessera_actors::Deadline;
 use tessera_domain::{PostId, UserId};
 
@@ -38,7 +38,11 @@ impl Recommendations {
     ///
     /// # Errors
     /// Those of the ledger. Other failures give what can be had ([`RecommendationPage::degraded`]).
-    pub async fn list_recommendations(&self, user_id: UserId, limit: usize) -> AppResult<RecommendationPage> {
+    pub async fn list_recommendations(
+        self: &Arc<Self>,
+        user_id: UserId,
+        limit: usize,
+    ) -> AppResult<RecommendationPage> {
         let list = self.recommended(user_id, WantedFor::List).await;
         let mut degraded = list.missing.clone();
         let ids: Vec<PostId> = list.items.iter().map(|item| item.post.post_id).collect();

@@ -1,7 +1,7 @@
 //! How an upload stands.
 
 use super::Uploads;
-use crate::{AppError, AppResult};
+use crate::{AppError, AppResult, outdate::outdate_newest_posts};
 use tessera_domain::{PostId, UploadId, UserId, upload::UploadStatus};
 
 /// An upload as its owner sees it.
@@ -23,6 +23,10 @@ impl Uploads {
     pub async fn get_upload(&self, user_id: UserId, id: UploadId) -> AppResult<UploadView> {
         let found = self.ledger.upload(id).await?.filter(|upload| upload.user_id == user_id);
         let upload = found.ok_or(AppError::NotFound("upload"))?;
+        if upload.status == UploadStatus::Completed {
+            // Who is told that the post is there finds it in the next feed, also before the outbox has delivered it.
+            outdate_newest_posts(&self.invalidation, user_id).await;
+        }
         let progress_percent = match upload.status {
             UploadStatus::Pending | UploadStatus::Failed => 0,
             UploadStatus::Completed => 100,

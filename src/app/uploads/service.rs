@@ -2,6 +2,7 @@
 
 use crate::{AppParts, IdSource};
 use std::sync::Arc;
+use tessera_actors::broadcast::Invalidation;
 use tessera_ports::{HotStore, ObjectStore, ledger::UploadLedger};
 
 /// From a presigned URL to a queued media job.
@@ -9,6 +10,7 @@ pub struct Uploads {
     pub(super) ledger: Arc<dyn UploadLedger>,
     pub(super) hot: Arc<dyn HotStore>,
     pub(super) objects: Arc<dyn ObjectStore>,
+    pub(super) invalidation: Invalidation,
     pub(super) ids: Arc<IdSource>,
     pub(super) upload_max_bytes: u64,
     /// `None`: videos are not taken.
@@ -23,6 +25,7 @@ impl Uploads {
             ledger: parts.ledger.clone(),
             hot: parts.hot.clone(),
             objects: parts.objects.clone(),
+            invalidation: parts.actors.invalidation.clone(),
             ids: parts.ids.clone(),
             upload_max_bytes: parts.settings.upload_max_bytes,
             video_max_bytes: parts.settings.video_max_bytes,

@@ -108,8 +108,8 @@ impl VisualSearch {
         }
         let authors = self.hydrator.users_for(viewer, ids.iter().copied().collect()).await?;
         let may_be_found = |id: &UserId| {
-            authors.get(id).is_some_and(|(author, relationship)| {
-                let visible = visibility(viewer, author, *relationship) == Visibility::Visible;
+            authors.get(id).is_some_and(|(author, standing)| {
+                let visible = visibility(viewer, author, *standing) == Visibility::Visible;
                 visible && (!author.private || author.id == viewer)
             })
         };

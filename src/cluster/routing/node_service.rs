@@ -5,7 +5,7 @@ use super::{
     deadline::Deadline,
     error::AskError,
     node::ClusterNode,
-    transport::encode,
+    transport::{RemoteError, encode},
 };
 use futures::future::{BoxFuture, join_all};
 use std::sync::Arc;
@@ -51,6 +51,18 @@ impl<C: RemoteCall> NodeService<C> {
     /// # Errors
     /// The first failure, once all have been asked. Those that answered have done it: asking again is harmless.
     pub async fn everywhere(&self, call: C, deadline: Deadline) -> Result<Vec<C::Answer>, AskError> {
+        self.ask_all(call, deadline, false).await
+    }
+
+    /// The same, leaving out nodes of a version that does not know the call.
+    ///
+    /// # Errors
+    /// As [`NodeService::everywhere`].
+    pub async fn everywhere_known(&self, call: C, deadline: Deadline) -> Result<Vec<C::Answer>, AskError> {
+        self.ask_all(call, deadline, true).await
+    }
+
+    async fn ask_all(&self, call: C, deadline: Deadline, may_be_unknown: bool) -> Result<Vec<C::Answer>, AskError> {
         let others = self.node.view().others_at_work();
         if others.is_empty() {
             return Ok(vec![self.here(call, deadline).await?]);
@@ -60,6 +72,9 @@ impl<C: RemoteCall> NodeService<C> {
         let (here, remote) = tokio::join!(self.here(call, deadline), join_all(remote));
         let mut answers = vec![here?];
         for answer in remote {
+            if may_be_unknown && matches!(answer, Err(RemoteError::UnknownMethod { .. })) {
+                continue;
+            }
             answers.extend(answer.map_err(|error| AskError::from_remote(self.kind, error))?);
         }
         Ok(answers)

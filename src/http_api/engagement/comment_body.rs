@@ -31,7 +31,7 @@ impl From<CommentView> for CommentBody {
         Self {
             id: comment.id,
             post_id: comment.post_id,
-            author: author.as_ref().into(),
+            author: AuthorBody::from(&**author),
             text: comment.text,
             created_at: Rfc3339(comment.id.created_at()),
         }

@@ -21,5 +21,5 @@ pub(super) async fn list_likers(
     Query(query): Query<PageQuery>,
 ) -> EdgeResult<Json<ListBody<AuthorBody>>> {
     let page = state.app.engagement.list_likers(caller.user_id, id, query.after(CURSOR)?, query.limit.0).await?;
-    Ok(Json(ListBody::from_page(page, CURSOR, |user| AuthorBody::from(user.as_ref()))))
+    Ok(Json(ListBody::from_page(page, CURSOR, |user| AuthorBody::from(&**user))))
 }

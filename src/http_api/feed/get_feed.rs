@@ -2,17 +2,14 @@
 
 use super::head_only;
 use crate::{
-    EdgeResult, EdgeState,
-    extract::{Caller, Cursor, Json, Limit, Query},
-    present::PostBody,
+    EdgeResult, EdgeSettings, EdgeState,
+    extract::{Caller, Cursor, Limit, Query},
+    present::{ObjectBytes, PostBody, no_json, room_for, write_post},
 };
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use http::Method;
 use serde::{Deserialize, Serialize};
-use tessera_app::feed::{Degraded, FeedRequest, FeedStart, SourceKind};
+use tessera_app::feed::{Feed, FeedRequest, FeedStart, SourceKind};
 use utoipa::{IntoParams, ToSchema};
 
 /// Which part of the feed.
@@ -52,6 +49,23 @@ pub(super) struct FeedItemBody {
     post: PostBody,
 }
 
+/// The fields of a [`FeedItemBody`] before its post.
+#[derive(Serialize)]
+struct ItemHead {
+    source: SourceKind,
+    seen: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// The fields of a [`FeedBody`] behind its items.
+#[derive(Serialize)]
+struct FeedEnd {
+    next_cursor: Option<String>,
+    caught_up: bool,
+    degraded: Vec<&'static str>,
+}
+
 /// A page of the caller's feed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Feed)]
@@ -88,17 +102,78 @@ pub(super) async fn get_feed(
     let start =
         FeedStart::new(cursor.as_ref().map(|cursor| cursor.0.as_str()), offset).map_err(tessera_app::AppError::from)?;
     let feed = state.app.feeds.get_feed(caller.user_id, FeedRequest { start, limit: limit.0, include_seen }).await?;
-    let items = feed.items.iter().map(|item| FeedItemBody {
-        source: item.source.kind(),
-        seen: item.seen,
-        reason: item.source.reason().map(ToString::to_string),
-        post: PostBody::new(&state, &item.post),
-    });
-    Ok(Json(FeedBody {
-        items: items.collect(),
+    Ok(page(&state.settings, &feed).unwrap_or_else(no_json))
+}
+
+/// What serde makes of a [`FeedBody`], out of the bytes of its posts that are ready.
+fn page(settings: &EdgeSettings, feed: &Feed) -> serde_json::Result<Response> {
+    let room = room_for(feed.items.iter().map(|item| &item.post));
+    ObjectBytes::with_items(&feed.items, room, |out, item| {
+        let reason = item.source.reason().map(ToString::to_string);
+        serde_json::to_writer(&mut *out, &ItemHead { source: item.source.kind(), seen: item.seen, reason })?;
+        // The post stands behind the last field, inside the braces.
+        out.pop();
+        out.extend_from_slice(br#","post":"#);
+        write_post(out, settings, &item.post)?;
+        out.push(b'}');
+        Ok(())
+    })?
+    .finish(&FeedEnd {
         next_cursor: feed.next.map(|cursor| cursor.to_string()),
         caught_up: feed.caught_up,
-        degraded: feed.degraded.into_iter().map(Degraded::as_str).collect(),
+        degraded: feed.degraded.iter().map(|part| part.as_str()).collect(),
     })
-    .into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::present::post_bytes_tests::{any_post, bytes_of};
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+    use tessera_app::feed::{Degraded, FeedItem, Source};
+    use tessera_domain::{AdId, PostId, feed::FeedCursor, recommendation::Reason};
+
+    fn any_source(random: &mut StdRng) -> Source {
+        match random.random_range(0..4) {
+            0 => Source::Following,
+            1 => Source::Celebrity,
+            2 => Source::Ad(AdId(random.random())),
+            _ => Source::Recommended(Reason::Trending { hashtag: "say \"hi\"".into() }),
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_are_to_the_byte_what_serde_makes_of_them() {
+        let settings = EdgeSettings::default();
+        let mut random = StdRng::seed_from_u64(11);
+        for length in (0..6).cycle().take(200) {
+            let items = (0..length).map(|_| FeedItem {
+                source: any_source(&mut random),
+                seen: random.random(),
+                post: any_post(&mut random),
+            });
+            let items: Vec<FeedItem> = items.collect();
+            let next = FeedCursor { snapshot_id: random.random(), position: 7, oldest_social: PostId(9) };
+            let degraded = [Degraded::Ads, Degraded::Timeline][..length % 3].to_vec();
+            let feed =
+                Feed { items, next: random.random_bool(0.5).then_some(next), caught_up: random.random(), degraded };
+            let body = FeedBody {
+                items: feed
+                    .items
+                    .iter()
+                    .map(|item| FeedItemBody {
+                        source: item.source.kind(),
+                        seen: item.seen,
+                        reason: item.source.reason().map(ToString::to_string),
+                        post: PostBody::new(&settings, &item.post),
+                    })
+                    .collect(),
+                next_cursor: feed.next.map(|cursor| cursor.to_string()),
+                caught_up: feed.caught_up,
+                degraded: feed.degraded.iter().map(|part| part.as_str()).collect(),
+            };
+            let expected = serde_json::to_string(&body).expect("json");
+            assert_eq!(bytes_of(page(&settings, &feed).expect("a page")).await, expected);
+        }
+    }
 }

@@ -74,7 +74,7 @@ pub(super) async fn list_recommendations(
     }
     let found = state.app.recommendations.list_recommendations(caller.user_id, query.limit.0).await?;
     let items = found.items.iter().map(|item| RecommendedPostBody {
-        post: PostBody::new(&state, &item.post),
+        post: PostBody::new(&state.settings, &item.post),
         score: item.score,
         reason: item.reason.to_string(),
         reason_kind: item.reason.kind(),

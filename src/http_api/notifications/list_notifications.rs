@@ -49,7 +49,7 @@ impl From<NotificationView> for NotificationBody {
             id: notification.id,
             kind: notification.kind,
             post_id: notification.post_id,
-            actors: actors.iter().map(|actor| AuthorBody::from(actor.as_ref())).collect(),
+            actors: actors.iter().map(|actor| AuthorBody::from(&***actor)).collect(),
             actor_count: notification.actor_count,
             text,
             read: notification.read,

@@ -35,5 +35,5 @@ pub(super) async fn edit_post(
 ) -> EdgeResult<Json<PostBody>> {
     let change = PostChange { caption: patch.caption, alt_text: patch.alt_text };
     let post = state.app.posts.edit_post(caller.user_id, id, change).await?;
-    Ok(Json(PostBody::new(&state, &post)))
+    Ok(Json(PostBody::new(&state.settings, &post)))
 }

@@ -18,5 +18,5 @@ pub(super) async fn get_post(
     Path(id): Path<PostId>,
 ) -> EdgeResult<Json<PostBody>> {
     let post = state.app.posts.get_post(caller.user_id, id).await?;
-    Ok(Json(PostBody::new(&state, &post)))
+    Ok(Json(PostBody::new(&state.settings, &post)))
 }

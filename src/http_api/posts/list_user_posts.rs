@@ -2,10 +2,10 @@
 
 use crate::{
     EdgeResult, EdgeState,
-    extract::{Caller, CursorKind, Json, PageQuery, Path, Query},
-    present::{ListBody, PostBody},
+    extract::{Caller, CursorKind, PageQuery, Path, Query},
+    present::{ListBody, PostBody, list_of_posts},
 };
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use tessera_domain::PostId;
 
 const CURSOR: CursorKind = CursorKind("user_posts");
@@ -19,9 +19,9 @@ pub(super) async fn list_user_posts(
     caller: Caller,
     Path(id): Path<String>,
     Query(query): Query<PageQuery>,
-) -> EdgeResult<Json<ListBody<PostBody>>> {
+) -> EdgeResult<Response> {
     let before = query.after(CURSOR)?.map(PostId::from_i64);
     let page = state.app.posts.list_user_posts(caller.user_id, &id.parse()?, before, query.limit.0).await?;
     let page = page.map_position(PostId::to_i64);
-    Ok(Json(ListBody::from_page(page, CURSOR, |post| PostBody::new(&state, &post))))
+    Ok(list_of_posts(&state.settings, page, CURSOR))
 }

@@ -1,7 +1,7 @@
 //! Posts.
 
 use super::Rfc3339;
-use crate::EdgeState;
+use crate::EdgeSettings;
 use serde::Serialize;
 use tessera_app::hydrate::HydratedPost;
 use tessera_domain::{
@@ -90,8 +90,8 @@ pub struct MediaBody {
 }
 
 impl MediaBody {
-    fn new(state: &EdgeState, post: &Post) -> Self {
-        let url = |file| state.absolute_url(&format!("/{}", file_key(post.author_id, post.media.upload_id, file)));
+    pub(super) fn new(settings: &EdgeSettings, post: &Post) -> Self {
+        let url = |file| settings.absolute_url(&format!("/{}", file_key(post.author_id, post.media.upload_id, file)));
         let picture = |variant| url(MediaFile::Picture(variant));
         let details = &post.media.details;
         let video = details.video.as_ref();
@@ -151,16 +151,16 @@ pub struct PostBody {
 
 impl PostBody {
     /// The JSON of a post, with URLs on this edge.
-    pub fn new(state: &EdgeState, hydrated: &HydratedPost) -> Self {
+    pub fn new(settings: &EdgeSettings, hydrated: &HydratedPost) -> Self {
         let HydratedPost { post, author, counts, liked } = hydrated;
         Self {
             post_id: post.id,
-            author: author.as_ref().into(),
+            author: AuthorBody::from(&***author),
             caption: post.caption.clone(),
             alt_text: post.alt_text.clone(),
             hashtags: post.hashtags.clone(),
             media_type: post.media.kind,
-            media: MediaBody::new(state, post),
+            media: MediaBody::new(settings, post),
             like_count: counts.likes,
             comment_count: counts.comments,
             liked: *liked,

@@ -38,7 +38,7 @@ pub(super) struct SimilarPostBody {
 impl SimilarPostBody {
     fn new(state: &EdgeState, similar: &SimilarPost) -> Self {
         Self {
-            post: PostBody::new(state, &similar.post),
+            post: PostBody::new(&state.settings, &similar.post),
             similarity: similar.similarity,
             score: similar.score,
             duplicates: similar.duplicates,

@@ -16,6 +16,7 @@ use tessera_domain::{
     counters::{CounterOperation, Counts, ShardCounts},
     notification::{Notification, Signal},
     post::{Comment, Post, PostRef},
+    relations::Relations,
     upload::Upload,
     user::{Relationship, User, Username},
 };
@@ -63,6 +64,7 @@ decorated!(GraphLedger {
     fn mute(muter_id: UserId, muted_id: UserId, now: Timestamp) -> bool;
     fn unmute(muter_id: UserId, muted_id: UserId) -> ();
     fn relationships(viewer_id: UserId, others: &[UserId]) -> Vec<Relationship>;
+    fn relations(user_id: UserId, limit: usize) -> Option<Relations>;
     fn followees(user_id: UserId) -> Vec<UserId>;
     fn pulled_followees(user_id: UserId, now: Timestamp) -> Vec<PulledAuthor>;
     fn followers(user_id: UserId, after: Option<i64>, limit: usize) -> Vec<FollowRow>;

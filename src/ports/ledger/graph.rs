@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use tessera_domain::{
     Timestamp, UserId,
     celebrity::{CelebrityRule, PulledAuthor},
+    relations::Relations,
     user::Relationship,
 };
 
@@ -76,6 +77,10 @@ pub trait GraphLedger: Send + Sync + 'static {
 
     /// How `viewer_id` stands to each of `others`, in the order asked.
     async fn relationships(&self, viewer_id: UserId, others: &[UserId]) -> StoreResult<Vec<Relationship>>;
+
+    /// Everybody that `user_id` follows or mutes, and all blocks of theirs either way; `None` where there are more than
+    /// `limit`.
+    async fn relations(&self, user_id: UserId, limit: usize) -> StoreResult<Option<Relations>>;
 
     /// Everybody that `user_id` follows, at most [`MAX_FOLLOWEES`], in any order.
     async fn followees(&self, user_id: UserId) -> StoreResult<Vec<UserId>>;

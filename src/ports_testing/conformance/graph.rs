@@ -5,7 +5,12 @@ use super::{
     world::{NO_CELEBRITIES, World, at_once, sorted},
 };
 use std::{collections::HashSet, future::Future, sync::Arc};
-use tessera_domain::{UserId, event::Event, user::Relationship};
+use tessera_domain::{
+    UserId,
+    event::Event,
+    relations::Relations,
+    user::{Relationship, Standing},
+};
 use tessera_ports::{StoreError, ledger::FollowOutcome};
 
 ledger_checks!(
@@ -18,6 +23,7 @@ ledger_checks!(
     lifting_a_block_brings_no_follow_back,
     a_mute_changes_nothing_but_itself,
     relationships_come_in_the_order_asked,
+    relations_say_what_relationships_say_and_have_a_limit,
     followers_racing_are_counted_exactly,
     follows_racing_unfollows_leave_true_counts,
     follow_lists_page_without_gaps_or_duplicates,
@@ -178,6 +184,28 @@ async fn relationships_come_in_the_order_asked(world: Arc<World>) {
     ];
     assert_eq!(found, expected, "one per account in the order asked, a stranger to unknown ones");
     assert!(world.ledger.relationships(me, &[]).await.expect("relationships").is_empty(), "none asked, none given");
+}
+
+async fn relations_say_what_relationships_say_and_have_a_limit(world: Arc<World>) {
+    let users = world.users(7).await;
+    let me = users[0];
+    let of = |limit| world.ledger.relations(me, limit);
+    assert_eq!(of(0).await.expect("relations"), Some(Relations::default()), "a newcomer stands to nobody");
+    for followee in [1, 2, 4] {
+        world.follow(me, users[followee]).await;
+    }
+    world.follow(users[5], me).await;
+    for muted in [2, 3] {
+        world.ledger.mute(me, users[muted], world.now()).await.expect("mute");
+    }
+    world.ledger.block(users[3], me, world.now(), NO_CELEBRITIES).await.expect("block");
+    world.ledger.block(me, users[4], world.now(), NO_CELEBRITIES).await.expect("block");
+    let relations = of(6).await.expect("relations").expect("two follows, two mutes, two blocks");
+    let relationships = world.ledger.relationships(me, &users).await.expect("relationships");
+    for (other, relationship) in users.iter().zip(relationships) {
+        assert_eq!(relations.standing(*other), Standing::from(relationship), "{relationship:?}");
+    }
+    assert_eq!(of(5).await.expect("relations"), None, "more than may be read");
 }
 
 async fn followers_racing_are_counted_exactly(world: Arc<World>) {

@@ -1,11 +1,12 @@
 //! Follows, blocks and mutes.
 
-use super::{Dialect, FollowAttempt, FollowChange, Pool, Scope, SqlLedger, rows::*};
+use super::{Dialect, FollowAttempt, FollowChange, Pool, Scope, SqlLedger, Statement, rows::*};
 use async_trait::async_trait;
 use tessera_domain::{
     Timestamp, UserId,
     celebrity::{CelebrityRule, PULL_AFTER_END_MS, PulledAuthor},
     event::Event,
+    relations::{Relation, Relations},
     user::Relationship,
 };
 use tessera_ports::{
@@ -95,6 +96,11 @@ impl<D: Dialect> GraphLedger for SqlLedger<D> {
         self.requests.fetch_all(query.bind(viewer_id).bind(others), relationship).await
     }
 
+    async fn relations(&self, user_id: UserId, limit: usize) -> StoreResult<Option<Relations>> {
+        let found = self.requests.fetch_all(relations(user_id, limit.saturating_add(1)), related).await?;
+        Ok((found.len() <= limit).then(|| found.into_iter().collect()))
+    }
+
     async fn followees(&self, user_id: UserId) -> StoreResult<Vec<UserId>> {
         let query = sql!("SELECT followee_id FROM follows WHERE follower_id = $1 LIMIT $2");
         self.requests.fetch_all(query.bind(user_id).bind(MAX_FOLLOWEES), self::user_id).await
@@ -130,6 +136,35 @@ impl<D: Dialect> GraphLedger for SqlLedger<D> {
         let query = query.bind(user_id).bind(after.unwrap_or(i64::MAX)).bind(limit);
         self.requests.fetch_all(query, follow_row).await
     }
+}
+
+const FOLLOWING: i64 = 0;
+const BLOCKED: i64 = 1;
+const MUTING: i64 = 2;
+
+/// Everybody that somebody follows, blocks, is blocked by or mutes, and which of these it is.
+pub(super) fn relations(user_id: UserId, limit: usize) -> Statement {
+    sql!(
+        "SELECT CAST($3 AS BIGINT), followee_id FROM follows WHERE follower_id = $1
+         UNION ALL SELECT $4, blocked_id FROM blocks WHERE blocker_id = $1
+         UNION ALL SELECT $4, blocker_id FROM blocks" [index "blocks_by_blocked"] " WHERE blocked_id = $1
+         UNION ALL SELECT $5, muted_id FROM mutes WHERE muter_id = $1
+         LIMIT $2"
+    )
+    .bind(user_id)
+    .bind(limit)
+    .bind(FOLLOWING)
+    .bind(BLOCKED)
+    .bind(MUTING)
+}
+
+fn related((relation, user_id): (i64, i64)) -> (Relation, UserId) {
+    let relation = match relation {
+        FOLLOWING => Relation::Following,
+        BLOCKED => Relation::Blocked,
+        _ => Relation::Muting,
+    };
+    (relation, UserId::from_i64(user_id))
 }
 
 fn follow_row((user_id, position): (i64, i64)) -> FollowRow {

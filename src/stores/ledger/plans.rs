@@ -1,7 +1,7 @@
 //! How statements are planned that are run again and again while tables grow: none of those tables is read whole.
 
 use super::{
-    Dialect, Pool, SqlLedger, Statement, discovery, embeddings, engagement, notifications,
+    Dialect, Pool, SqlLedger, Statement, discovery, embeddings, engagement, graph, notifications,
     postgres::{PostgresLedger, PostgresOptions},
     posts,
     sqlite::{SqliteLedger, SqliteOptions},
@@ -40,6 +40,7 @@ async fn fill<D: Dialect>(ledger: &SqlLedger<D>) {
         ),
         rows("post_hashtags", "post_id, tag, ordinal = i, 'tag', 0", "post_id, tag = i, 'tag'"),
         same("blocks", "blocker_id, blocked_id, created_at = i, i + 1, 0"),
+        same("mutes", "muter_id, muted_id, created_at = i, i + 1, 0"),
         // Everybody follows one of fifty; nobody themselves.
         same("follows", "follower_id, followee_id, created_at = i, (i + 25) % 50 + 1, 0"),
         same("likes", "post_id, user_id, position, shard, created_at = i % 500, i, i, 0, 0"),
@@ -91,6 +92,7 @@ fn statements() -> Vec<(&'static str, Statement, &'static [&'static str])> {
         ("lacking", embeddings::lacking("model1", range, Some(PostId(14_000)), 4), &["p", "e"]),
         ("models_in_use", embeddings::models_in_use(), &["e"]),
         ("drop_superseded", embeddings::drop_superseded("model1", "model2", &[PostId(7)]), &["post_embeddings", "new"]),
+        ("relations", graph::relations(UserId(7), 100), &["follows", "blocks", "mutes"]),
         ("public_posts", posts::public_posts(PostId(0), 100), &["posts", "u"]),
         ("strongest_hours", engagement::strongest_hours(newest_hours, 100), &["engagement_hours", "h", "e"]),
         ("hashtag_hours", discovery::hashtag_hours(Timestamp(ID_EPOCH_MS + 1), 100), &["post_hashtags"]),
