@@ -206,7 +206,10 @@ impl TimelineActor {
                 reply.send(Ok(self.core.open(request, feed_id, now)));
             }
             TimelineMessage::Page(request, reply) => reply.send(Ok(self.core.page(request, now))),
-            TimelineMessage::Served(post_ids) => self.core.served(&post_ids),
+            TimelineMessage::Served(post_ids, reply) => {
+                self.core.served(&post_ids);
+                reply.send(());
+            }
             TimelineMessage::PassedOlder(passed) => self.core.pass_older(passed, now),
             TimelineMessage::Newest(limit, reply) => reply.send(Ok(self.core.newest_unseen(limit))),
             TimelineMessage::Unseen(mut post_ids, reply) => {
@@ -333,8 +336,9 @@ impl TimelineActor {
                     }
                 }
                 TimelineMessage::CelebrityChanged { .. } => {}
-                // Hints: a post that comes again is better than a timeline that cannot be had.
-                TimelineMessage::Served(_) | TimelineMessage::PassedOlder(_) => {}
+                // Who waits hears that it was dropped. Others gave hints: a post that comes again is better than a
+                // timeline that cannot be had.
+                TimelineMessage::Served(..) | TimelineMessage::PassedOlder(_) => {}
                 // Taken up by `on_event` in every phase.
                 TimelineMessage::Push(_)
                 | TimelineMessage::Remove(_)

@@ -159,8 +159,8 @@ impl Handle<PageRequest> for TimelineActor {
 }
 
 impl Handle<MarkServed> for TimelineActor {
-    fn handle(&mut self, call: MarkServed, _: Reply<<MarkServed as Call>::Answer>, context: &EntityContext<Self>) {
-        self.on_event(TimelineMessage::Served(call.0), context);
+    fn handle(&mut self, MarkServed(post_ids): MarkServed, reply: Reply<()>, context: &EntityContext<Self>) {
+        self.on_event(TimelineMessage::Served(post_ids, reply), context);
     }
 }
 

@@ -36,7 +36,7 @@ pub enum TimelineMessage {
     /// Which are the newest unseen entries?
     Newest(usize, Reply<StoreResult<Vec<PostRef>>>),
     /// These were shown to the user.
-    Served(Vec<PostId>),
+    Served(Vec<PostId>, Reply<()>),
     /// Older posts were passed: each was seen, shown, or may not be shown.
     PassedOlder(PassedPosts),
     /// Which of these were not shown to the user?

@@ -60,6 +60,11 @@ impl TimelineRef {
         let _ = self.0.notify(UserKey(user_id), MarkServed(post_ids));
     }
 
+    /// Marks posts as seen, and waits until feeds opened later leave them out.
+    pub async fn viewed(&self, user_id: UserId, post_ids: Vec<PostId>, deadline: Deadline) -> Result<(), ActorError> {
+        Ok(self.0.call(UserKey(user_id), deadline, MarkServed(post_ids)).await?)
+    }
+
     /// Tells that posts older than those a feed holds were passed: for an hour feeds opened later do not look at them
     /// again. Best effort.
     pub fn passed_older(&self, user_id: UserId, passed: PassedPosts) {

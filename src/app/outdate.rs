@@ -12,8 +12,8 @@ use tessera_domain::UserId;
 /// How long a change waits for the other nodes where nothing has to be hidden. One that has not dropped its copies by
 /// then hears of it through the outbox.
 const COURTESY_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long a change that hides something waits: longer than a node that does not answer remains a member.
-const CERTAIN_TIMEOUT: Duration = Duration::from_secs(9);
+/// How long a change that hides something waits. Who asks again is answered once a node that is silent was evicted.
+const CERTAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes all nodes drop their copies. Never fails.
 pub(crate) async fn outdate(invalidation: &Invalidation, outdated: Outdated) {
@@ -31,6 +31,14 @@ pub(crate) async fn outdate_certainly(invalidation: &Invalidation, outdated: Out
     let deadline = Deadline::after(CERTAIN_TIMEOUT);
     invalidation.confirm_nodes(deadline).await.map_err(unconfirmed)?;
     invalidation.everywhere(outdated, deadline).await.map(drop).map_err(unconfirmed)
+}
+
+/// Makes all nodes drop what they know of how an account stands to others, where nothing has to be hidden. Never fails.
+pub(crate) async fn outdate_follows(invalidation: &Invalidation, user_id: UserId) {
+    let outdated = OutdatedGraph::relations(&[user_id]);
+    if let Err(error) = invalidation.graph_everywhere(outdated, Deadline::after(COURTESY_TIMEOUT)).await {
+        tracing::warn!(%error, "a node may for some seconds not know of a follow");
+    }
 }
 
 /// Makes all nodes drop what they know of how these accounts stand to others.

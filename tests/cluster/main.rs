@@ -12,4 +12,5 @@ mod feeds;
 mod networks;
 mod partitions;
 mod stores;
+mod visibility;
 mod visual_search;

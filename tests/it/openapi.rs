@@ -62,6 +62,7 @@ async fn every_call_of_the_contract_is_described() {
         ("/v1/uploads/{upload_id}", "get"),
         ("/v1/uploads/{upload_id}/complete", "post"),
         ("/v1/feed", "get"),
+        ("/v1/feed/views", "post"),
         ("/v1/posts/{id}", "get patch delete"),
         ("/v1/posts/{id}/likes", "post delete get"),
         ("/v1/posts/{id}/comments", "post get"),

@@ -50,6 +50,8 @@ pub struct FeedRequest {
     pub limit: usize,
     /// Whether to go on with posts that were seen before once the unseen ones are through.
     pub include_seen: bool,
+    /// Whether what is served counts as seen; otherwise the reader's client says what was on screen.
+    pub marks_seen: bool,
 }
 
 /// One post of a feed.
@@ -76,14 +78,14 @@ pub struct Feed {
     pub items: Vec<FeedItem>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<FeedCursor>,
-    /// Nothing unseen is left behind this page.
+    /// Nothing unseen is left: neither behind this page nor for a feed opened after it.
     pub caught_up: bool,
     /// What it was served without.
     pub degraded: Vec<Degraded>,
 }
 
 impl Feeds {
-    /// A page of the reader's feed; what is on it counts as seen in feeds opened later.
+    /// A page of the reader's feed; what is on it counts as seen in feeds opened later, where the request says so.
     ///
     /// The page is full as long as posts are left that the reader may see. It is stable: new posts do not
     /// move what a cursor leads to. A reader's own new posts are in the next feed opened.
@@ -93,7 +95,7 @@ impl Feeds {
     pub async fn get_feed(&self, user_id: UserId, request: FeedRequest) -> AppResult<Feed> {
         let skeleton = self.feed_skeleton(user_id, &request).await?;
         let feed = self.walk_feed(user_id, &request, skeleton).await?;
-        self.feed_was_served(user_id, &feed).await;
+        self.feed_was_served(user_id, &request, &feed).await;
         Ok(feed)
     }
 }

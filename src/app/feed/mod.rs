@@ -7,13 +7,14 @@
 //!          │           ├ later pages ─► timeline.page (a lost snapshot is opened anew below what was served)
 //!          │           └ no timeline ─► followed posts from the ledger
 //!          ├─► walk: hydrate, drop what is hidden or gone, read on until the page is full
-//!          └─► served: posts count as seen, ads as shown
+//!          └─► served: posts count as seen (unless the client marks itself: mark_viewed), ads as shown
 //! ```
 //! An entry carries why it is there (the reason of a recommendation, the campaign of an ad) from its source through the
 //! timeline's snapshot to the page, so whichever node reads a page knows it. A source that fails or is slow is left out
 //! and named in `degraded`.
 
 mod get_feed;
+mod mark_viewed;
 mod ranked;
 mod served;
 mod service;
@@ -22,6 +23,7 @@ mod sources;
 mod walk;
 
 pub use get_feed::{Feed, FeedItem, FeedRequest, FeedStart, MAX_OFFSET};
+pub use mark_viewed::MAX_VIEWED;
 pub use service::Feeds;
 pub use tessera_domain::feed::{Source, SourceKind};
 

@@ -1,18 +1,13 @@
 //! What follows a served page: posts count as seen, ads as shown.
 
-use super::{Feed, FeedItem, Feeds, Source};
+use super::{Feed, FeedItem, FeedRequest, Feeds, Source};
 use tessera_domain::{AdId, PostId, UserId};
 
 impl Feeds {
     /// Tells the timeline and the ads what the reader gets to see. Best effort: what is lost comes once more.
-    pub(super) async fn feed_was_served(&self, user_id: UserId, feed: &Feed) {
-        let unseen: Vec<PostId> = feed.items.iter().filter(|item| !item.seen).map(FeedItem::post_id).collect();
-        if !unseen.is_empty() {
-            self.timelines.served(user_id, unseen);
-        }
-        let shown: Vec<PostId> = feed.items.iter().map(FeedItem::post_id).collect();
-        if !shown.is_empty() {
-            self.recommendation_memory.was_shown(user_id, shown).await;
+    pub(super) async fn feed_was_served(&self, user_id: UserId, request: &FeedRequest, feed: &Feed) {
+        if request.marks_seen {
+            self.mark_served(user_id, feed).await;
         }
         self.log_feed(user_id, feed).await;
         let campaign = |item: &FeedItem| match item.source {
@@ -21,6 +16,17 @@ impl Feeds {
         };
         let ad_ids: Vec<AdId> = feed.items.iter().filter_map(campaign).collect();
         self.ads.shown(user_id, ad_ids);
+    }
+
+    async fn mark_served(&self, user_id: UserId, feed: &Feed) {
+        let unseen: Vec<PostId> = feed.items.iter().filter(|item| !item.seen).map(FeedItem::post_id).collect();
+        if !unseen.is_empty() {
+            self.timelines.served(user_id, unseen);
+        }
+        let shown: Vec<PostId> = feed.items.iter().map(FeedItem::post_id).collect();
+        if !shown.is_empty() {
+            self.recommendation_memory.was_shown(user_id, shown).await;
+        }
     }
 
     /// Keeps which recommended posts the reader gets to see, if theirs are kept.

@@ -1,10 +1,10 @@
 //! The skeleton of a page: the entries it is filled from, before it is known what may be shown of them.
 
-use super::{Degraded, FeedRequest, FeedStart, Feeds};
+use super::{Degraded, FeedRequest, FeedStart, Feeds, sources::Sources};
 use crate::AppResult;
 use std::{
     collections::{HashSet, VecDeque},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tessera_actors::{
     ActorError, Deadline,
@@ -45,6 +45,8 @@ pub(super) struct Skeleton {
     /// Where reading older posts began.
     read_from: Option<PostId>,
     include_seen: bool,
+    /// Whether a feed opened later has unseen recommended posts that this one lacks.
+    more_recommended: bool,
     /// What it was made without.
     degraded: Vec<Degraded>,
 }
@@ -67,6 +69,7 @@ impl Skeleton {
             read_to: None,
             read_from: None,
             include_seen,
+            more_recommended: false,
             degraded: Vec::new(),
         }
     }
@@ -80,6 +83,7 @@ impl Skeleton {
             read_to: Some(begin),
             read_from: None,
             include_seen,
+            more_recommended: false,
             degraded: vec![Degraded::Timeline],
         }
     }
@@ -155,7 +159,14 @@ impl Skeleton {
 
     /// Whether nothing unseen is left.
     pub(super) fn caught_up(&self) -> bool {
-        self.upcoming.iter().all(|entry| entry.seen) && !self.has_unseen_places() && self.older_below().is_none()
+        let is_through =
+            self.upcoming.iter().all(|entry| entry.seen) && !self.has_unseen_places() && self.older_below().is_none();
+        is_through && !self.more_recommended
+    }
+
+    /// Whether it has fewer unseen places than a page has posts, and nothing older behind them.
+    fn is_short(&self, limit: usize) -> bool {
+        self.opened.is_some_and(|opened| (opened.unseen as usize) < limit) && self.older_below().is_none()
     }
 
     /// The older posts that were passed, if the timeline is to know of them.
@@ -220,9 +231,14 @@ impl Feeds {
         let FeedCursor { snapshot_id, position, oldest_social } = skeleton.place;
         let choice = SnapshotChoice::Id(snapshot_id);
         let page = self.feed_page(user_id, request, choice, (position, oldest_social), count).await.ok()??;
-        let read_from = skeleton.read_from;
+        let (read_from, more_recommended) = (skeleton.read_from, skeleton.more_recommended);
         let degraded = std::mem::take(&mut skeleton.degraded);
-        *skeleton = Skeleton { read_from, degraded, ..Skeleton::opened(page, oldest_social, request.include_seen) };
+        *skeleton = Skeleton {
+            read_from,
+            more_recommended,
+            degraded,
+            ..Skeleton::opened(page, oldest_social, request.include_seen)
+        };
         Some(skeleton.upcoming.len()).filter(|read| *read > 0)
     }
 
@@ -261,8 +277,27 @@ impl Feeds {
         request: &FeedRequest,
         below: Option<PostId>,
     ) -> Result<Skeleton, ActorError> {
+        let asked = Instant::now();
         // Boxed, here and below: its future is large, and every way here would carry it.
-        let mut sources = Box::pin(self.feed_sources(user_id)).await;
+        let sources = Box::pin(self.feed_sources(user_id)).await;
+        let is_used_up = sources.more_recommended.is_some_and(|begun| begun < asked);
+        let skeleton = self.open_from(user_id, request, below, sources).await?;
+        if !is_used_up || below.is_some() || !skeleton.is_short(request.limit) {
+            return Ok(skeleton);
+        }
+        // What the list recommends was seen, and it left other posts out: another has them.
+        self.recommendation_memory.outdate(user_id).await;
+        let sources = Box::pin(self.feed_sources(user_id)).await;
+        self.open_from(user_id, request, below, sources).await
+    }
+
+    async fn open_from(
+        &self,
+        user_id: UserId,
+        request: &FeedRequest,
+        below: Option<PostId>,
+        mut sources: Sources,
+    ) -> Result<Skeleton, ActorError> {
         let social_order = self.order_of_followed(user_id, &mut sources).await;
         let open = OpenFeed {
             pulled: sources.pulled,
@@ -277,7 +312,8 @@ impl Feeds {
         };
         let page = self.timelines.open(user_id, open, Deadline::after(TIMELINE_TIMEOUT)).await?;
         let opened = Skeleton::opened(page, below.unwrap_or_default(), request.include_seen);
-        Ok(Skeleton { degraded: sources.degraded, ..opened })
+        let more_recommended = sources.more_recommended.is_some();
+        Ok(Skeleton { degraded: sources.degraded, more_recommended, ..opened })
     }
 
     async fn continue_feed(
@@ -289,7 +325,10 @@ impl Feeds {
         let FeedCursor { snapshot_id, position, oldest_social } = cursor;
         let (choice, place) = (SnapshotChoice::Id(snapshot_id), (position, oldest_social));
         match self.feed_page(user_id, request, choice, place, request.limit + SLACK).await? {
-            Some(page) => Ok(Skeleton::opened(page, oldest_social, request.include_seen)),
+            Some(page) => {
+                let more_recommended = self.more_is_recommended(user_id).await;
+                Ok(Skeleton { more_recommended, ..Skeleton::opened(page, oldest_social, request.include_seen) })
+            }
             None => self.open_feed(user_id, request, Some(oldest_social).filter(|id| id.0 > 0)).await,
         }
     }
@@ -298,9 +337,17 @@ impl Feeds {
     async fn latest_feed(&self, user_id: UserId, request: &FeedRequest, offset: u32) -> Result<Skeleton, ActorError> {
         let (top, count) = ((0, PostId(0)), (offset as usize + request.limit + SLACK).min(MAX_READ));
         match self.feed_page(user_id, request, SnapshotChoice::Latest, top, count).await? {
-            Some(page) => Ok(Skeleton::opened(page, PostId(0), request.include_seen)),
+            Some(page) => {
+                let more_recommended = self.more_is_recommended(user_id).await;
+                Ok(Skeleton { more_recommended, ..Skeleton::opened(page, PostId(0), request.include_seen) })
+            }
             None => self.open_feed(user_id, request, None).await,
         }
+    }
+
+    /// Whether the reader's last list of recommendations left unseen posts out, as far as this node knows.
+    async fn more_is_recommended(&self, user_id: UserId) -> bool {
+        self.recommendation_memory.last(user_id).await.is_some_and(|list| list.has_more)
     }
 
     /// At most `limit` entries of an opened feed from a place on, which is a position and how far older posts were

@@ -2,7 +2,11 @@
 
 use super::{Degraded, Feeds};
 use crate::{AppError, AppResult, hydrate::RECENT_PER_AUTHOR, recommendations::WantedFor};
-use std::{cmp::Reverse, collections::HashSet, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 use tessera_actors::Deadline;
 use tessera_domain::{
     PostId, UserId,
@@ -29,6 +33,8 @@ pub(super) struct Sources {
     /// Older posts of celebrities are not among the pulled ones; zero where there are none.
     pub(super) pulled_floor: PostId,
     pub(super) recommended: Vec<Candidate>,
+    /// When the list of recommendations was begun, if it left unseen posts out.
+    pub(super) more_recommended: Option<Instant>,
     pub(super) ads: Vec<Candidate>,
     pub(super) degraded: Vec<Degraded>,
 }
@@ -51,6 +57,7 @@ impl Feeds {
             Err(part) => sources.degraded.push(part),
         }
         sources.degraded.extend(&recommended.missing);
+        sources.more_recommended = recommended.has_more.then_some(recommended.begun);
         // A promoted post is shown as what it is, not as a recommendation.
         let promoted: HashSet<PostId> = sources.ads.iter().map(|ad| ad.post_id).collect();
         let items = recommended.items.iter().filter(|item| !promoted.contains(&item.post.post_id));

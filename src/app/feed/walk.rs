@@ -62,7 +62,7 @@ impl Feeds {
             // Posts are in no order of time: a feed that is lost continues with whatever is unseen.
             next.oldest_social = PostId(0);
         }
-        if let Some(passed) = skeleton.passed_older() {
+        if let Some(passed) = skeleton.passed_older().filter(|_| request.marks_seen) {
             self.timelines.passed_older(user_id, passed);
         }
         Ok(Feed { items, next, caught_up: skeleton.caught_up(), degraded: skeleton.degraded() })

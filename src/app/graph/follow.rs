@@ -1,7 +1,7 @@
 //! Follow an account.
 
 use super::Graph;
-use crate::{AppError, AppResult, accounts::UserKey, clock, outdate::outdate_relations};
+use crate::{AppError, AppResult, accounts::UserKey, clock, outdate::outdate_follows};
 use tessera_domain::{Invalid, UserId};
 use tessera_ports::ledger::{FollowOutcome, MAX_FOLLOWEES};
 
@@ -18,11 +18,10 @@ impl Graph {
         }
         match self.ledger.follow(follower, followee, clock::now(), self.celebrity_rule).await? {
             FollowOutcome::Followed => {
-                outdate_relations(&self.invalidation, &[follower]).await?;
+                outdate_follows(&self.invalidation, follower).await;
                 self.timeline_follow_changed(follower, followee, true).await;
             }
-            // It may be asked again because a node had not heard of it.
-            FollowOutcome::AlreadyFollowing => outdate_relations(&self.invalidation, &[follower]).await?,
+            FollowOutcome::AlreadyFollowing => {}
             FollowOutcome::NotFound => return Err(AppError::NotFound("user")),
             FollowOutcome::TooMany => {
                 let reason = format!("at most {MAX_FOLLOWEES} accounts can be followed");

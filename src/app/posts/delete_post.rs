@@ -19,7 +19,11 @@ impl Posts {
                 self.hydrator.forget_post(id).await;
                 outdate_certainly(&self.invalidation, Outdated::post(id)).await
             }
-            ChangePostOutcome::NotFound => Err(AppError::NotFound("post")),
+            ChangePostOutcome::NotFound => {
+                // It may be asked again because a node had not heard of it.
+                outdate_certainly(&self.invalidation, Outdated::post(id)).await?;
+                Err(AppError::NotFound("post"))
+            }
             ChangePostOutcome::Forbidden => Err(self.refuse_foreign_post(user_id, id).await),
         }
     }

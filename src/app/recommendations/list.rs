@@ -125,7 +125,8 @@ impl Recommendations {
         let missing = vec![Degraded::Recommendations];
         if let Some(last) = self.memory.last(user_id).await {
             let items = last.items.clone();
-            return RecommendedList { id: last.id, begun: last.begun, items, rows: HashMap::new(), missing };
+            let (id, begun, has_more) = (last.id, last.begun, last.has_more);
+            return RecommendedList { id, begun, items, has_more, rows: HashMap::new(), missing };
         }
         // Who may see which of them is decided when they are shown.
         let mut per_author: HashMap<UserId, usize> = HashMap::new();
@@ -137,7 +138,7 @@ impl Recommendations {
         });
         let items = items.map(|post| Recommended { post: *post, score: 0.0, reason: Reason::Popular });
         let items = items.take(KEPT).collect();
-        RecommendedList { id: 0, begun: Instant::now(), items, rows: HashMap::new(), missing }
+        RecommendedList { id: 0, begun: Instant::now(), items, has_more: false, rows: HashMap::new(), missing }
     }
 
     async fn make_list(&self, user_id: UserId) -> AppResult<RecommendedList> {
@@ -179,7 +180,9 @@ impl Recommendations {
         let is_new =
             |candidate: &ScoredCandidate| unseen.as_ref().is_none_or(|ids| ids.contains(&candidate.post.post_id));
         let (new, seen): (Vec<_>, Vec<_>) = scored.into_iter().partition(is_new);
+        let unseen_count = new.len();
         let mut ranked = apply_business_rules(new, clock::now());
+        let has_more = unseen_count > ranked.len().min(KEPT);
         ranked.extend(apply_business_rules(seen, clock::now()));
         ranked.truncate(KEPT);
         let items: Vec<Recommended> = (ranked.into_iter())
@@ -187,7 +190,7 @@ impl Recommendations {
             .collect();
         metrics::histogram!("tessera_recommendation_seconds").record(begun.elapsed().as_secs_f64());
         rows.retain(|post_id, _| items.iter().any(|item| item.post.post_id == *post_id));
-        Ok(RecommendedList { id: rand::random(), begun, items, rows, missing })
+        Ok(RecommendedList { id: rand::random(), begun, items, has_more, rows, missing })
     }
 
     /// Those of `post_ids` that `user_id` has not seen; `None` where that cannot be known in time.

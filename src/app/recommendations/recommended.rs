@@ -29,6 +29,8 @@ pub(crate) struct RecommendedList {
     /// When the first question for it was asked.
     pub begun: Instant,
     pub items: Vec<Recommended>,
+    /// Whether unseen posts were left out, which the next list has.
+    pub has_more: bool,
     /// By what they were ranked, of people whose lists are logged.
     pub rows: HashMap<PostId, FeatureRow>,
     /// What it was made without.

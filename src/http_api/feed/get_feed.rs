@@ -30,6 +30,16 @@ pub(super) struct FeedQuery {
     /// Go on with posts that were seen before, once the unseen ones are through.
     #[param(default = false)]
     include_seen: bool,
+    /// `client`: serving marks nothing as seen; the client says what was on screen (`POST /v1/feed/views`).
+    #[param(inline)]
+    views: Option<Views>,
+}
+
+/// Who says what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Views {
+    Client,
 }
 
 /// A post of a feed and why it is there.
@@ -74,7 +84,7 @@ pub(super) struct FeedBody {
     items: Vec<FeedItemBody>,
     /// Send it as `cursor` to get the next page; null at the end.
     next_cursor: Option<String>,
-    /// Nothing unseen is left behind this page.
+    /// Nothing unseen is left: neither behind this page nor for a feed opened after it.
     caught_up: bool,
     /// What the page was served without: `recommendations`, `ads`, `celebrities`, `timeline`; of recommended posts also
     /// single sources (`similar_users`, `popular`, `hashtags`, `visual_search`) and `ranking`.
@@ -84,7 +94,8 @@ pub(super) struct FeedBody {
 
 /// A page of the caller's feed.
 ///
-/// Unseen posts come first; what a page shows counts as seen in feeds opened later. A page is full as long as
+/// Unseen posts come first; what a page shows counts as seen in feeds opened later, unless `views` says that the client
+/// marks it. A page is full as long as
 /// posts are left, and cursors walk the feed as it was when it was opened: new posts do not shift it. When
 /// nothing unseen is left the feed says `caught_up` and goes on with seen posts if `include_seen` asks for it.
 #[utoipa::path(get, path = "/v1/feed", tag = "feed", params(FeedQuery),
@@ -98,10 +109,12 @@ pub(super) async fn get_feed(
     if method == Method::HEAD {
         return Ok(head_only());
     }
-    let FeedQuery { limit, cursor, offset, include_seen } = query;
+    let FeedQuery { limit, cursor, offset, include_seen, views } = query;
     let start =
         FeedStart::new(cursor.as_ref().map(|cursor| cursor.0.as_str()), offset).map_err(tessera_app::AppError::from)?;
-    let feed = state.app.feeds.get_feed(caller.user_id, FeedRequest { start, limit: limit.0, include_seen }).await?;
+    let marks_seen = views != Some(Views::Client);
+    let request = FeedRequest { start, limit: limit.0, include_seen, marks_seen };
+    let feed = state.app.feeds.get_feed(caller.user_id, request).await?;
     Ok(page(&state.settings, &feed).unwrap_or_else(no_json))
 }
 

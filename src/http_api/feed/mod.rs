@@ -2,6 +2,7 @@
 
 mod get_feed;
 mod list_recommendations;
+mod mark_viewed;
 
 use crate::EdgeState;
 use axum::{
@@ -25,4 +26,5 @@ pub(crate) fn routes() -> OpenApiRouter<EdgeState> {
     OpenApiRouter::default()
         .routes(routes!(get_feed::get_feed))
         .routes(routes!(list_recommendations::list_recommendations))
+        .routes(routes!(mark_viewed::mark_viewed))
 }

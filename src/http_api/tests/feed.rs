@@ -48,6 +48,57 @@ async fn pages_do_not_shift_and_seen_posts_come_back_only_when_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_says_so_marks_what_was_on_screen_itself() {
+    let edge = Edge::start().await;
+    let (ada_id, ada) = edge.person("ada").await;
+    let (_, grace) = edge.person("grace").await;
+    let posts = edge.publish_many(&ada, 5).await;
+    edge.follow(&grace, &ada_id).await;
+    for _ in 0..2 {
+        let feed = edge.feed(&grace, "limit=10&views=client").await;
+        assert_eq!(post_ids(&feed), posts, "serving marks nothing");
+    }
+    let viewed = |ids: Value| edge.call(Method::POST, "/v1/feed/views", &grace, Some(json!({ "post_ids": ids })));
+    for _ in 0..2 {
+        assert_eq!(viewed(json!([posts[1], posts[3]])).await.status.as_u16(), 204);
+    }
+    let left = [posts[0].clone(), posts[2].clone(), posts[4].clone()];
+    assert_eq!(post_ids(&edge.feed(&grace, "limit=10&views=client").await), left);
+    assert_eq!(post_ids(&edge.feed(&grace, "limit=10").await), left, "for other clients serving marks");
+    assert_eq!(edge.feed(&grace, "limit=10&views=client").await["items"], json!([]));
+    viewed(json!([])).await.is_problem(422, "validation_failed");
+    viewed(json!(vec!["1"; 101])).await.is_problem(422, "validation_failed");
+    viewed(json!(["first"])).await.is_problem(400, "malformed_request");
+    edge.get("/v1/feed?views=server", &grace).await.is_problem(422, "validation_failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_gets_each_post_once_before_there_is_nothing_new() {
+    let edge = Edge::start().await;
+    let mut posts = BTreeSet::new();
+    for name in ["ada", "grace", "mary"] {
+        let (_, token) = edge.person(name).await;
+        posts.extend(edge.publish_many(&token, 7).await);
+    }
+    let (_, newcomer) = edge.person("newcomer").await;
+    let mut shown = BTreeSet::new();
+    for load in 1..=posts.len() {
+        let feed = edge.feed(&newcomer, "limit=50").await;
+        let ids = post_ids(&feed);
+        assert!(!ids.is_empty(), "load {load}: {} of {} shown", shown.len(), posts.len());
+        for id in ids {
+            assert!(shown.insert(id.clone()), "load {load} shows {id} again");
+        }
+        let is_through = shown.len() == posts.len();
+        assert_eq!((&feed["next_cursor"], &feed["caught_up"]), (&Value::Null, &json!(is_through)), "load {load}");
+        if is_through {
+            return;
+        }
+    }
+    panic!("{} of {} posts were shown", shown.len(), posts.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_authors_own_post_is_in_their_feed_at_once() {
     let edge = Edge::start().await;
     let (_, ada) = edge.person("ada").await;

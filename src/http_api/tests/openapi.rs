@@ -25,6 +25,7 @@ const CONTRACT: &[(&str, &str)] = &[
     ("delete", "/v1/users/{id}/mute"),
     ("get", "/v1/users/{id}/posts"),
     ("get", "/v1/feed"),
+    ("post", "/v1/feed/views"),
     ("get", "/v1/posts/{id}"),
     ("patch", "/v1/posts/{id}"),
     ("delete", "/v1/posts/{id}"),
