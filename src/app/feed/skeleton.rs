@@ -159,14 +159,12 @@ impl Skeleton {
 
     /// Whether nothing unseen is left.
     pub(super) fn caught_up(&self) -> bool {
-        let is_through =
-            self.upcoming.iter().all(|entry| entry.seen) && !self.has_unseen_places() && self.older_below().is_none();
-        is_through && !self.more_recommended
+        self.caught_up_but_for_recommended() && !self.more_recommended
     }
 
-    /// Whether it has fewer unseen places than a page has posts, and nothing older behind them.
-    fn is_short(&self, limit: usize) -> bool {
-        self.opened.is_some_and(|opened| (opened.unseen as usize) < limit) && self.older_below().is_none()
+    /// Whether nothing unseen is left that this feed has.
+    fn caught_up_but_for_recommended(&self) -> bool {
+        self.upcoming.iter().all(|entry| entry.seen) && !self.has_unseen_places() && self.older_below().is_none()
     }
 
     /// The older posts that were passed, if the timeline is to know of them.
@@ -282,10 +280,10 @@ impl Feeds {
         let sources = Box::pin(self.feed_sources(user_id)).await;
         let is_used_up = sources.more_recommended.is_some_and(|begun| begun < asked);
         let skeleton = self.open_from(user_id, request, below, sources).await?;
-        if !is_used_up || below.is_some() || !skeleton.is_short(request.limit) {
+        if !is_used_up || below.is_some() || request.include_seen || !skeleton.caught_up_but_for_recommended() {
             return Ok(skeleton);
         }
-        // What the list recommends was seen, and it left other posts out: another has them.
+        // The page would be empty. What the list recommends was seen, and it left other posts out: another has them.
         self.recommendation_memory.outdate(user_id).await;
         let sources = Box::pin(self.feed_sources(user_id)).await;
         self.open_from(user_id, request, below, sources).await
