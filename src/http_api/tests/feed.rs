@@ -73,6 +73,23 @@ async fn a_client_that_says_so_marks_what_was_on_screen_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_warm_page_asks_the_ledger_nothing() {
+    let edge = Edge::start().await;
+    let (ada_id, ada) = edge.person("ada").await;
+    let (_, grace) = edge.person("grace").await;
+    edge.publish_many(&ada, 12).await;
+    edge.follow(&grace, &ada_id).await;
+    let query = "limit=5&include_seen=true";
+    edge.feed(&grace, query).await;
+    let before = edge.ledger.decorator().calls();
+    let first = edge.feed(&grace, query).await;
+    edge.feed(&grace, &format!("{query}&cursor={}", text(&first["next_cursor"]))).await;
+    let calls = edge.ledger.decorator().calls();
+    let asked: Vec<_> = calls.iter().filter(|(method, count)| before.get(*method) != Some(*count)).collect();
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_gets_each_post_once_before_there_is_nothing_new() {
     let edge = Edge::start().await;
     let mut posts = BTreeSet::new();
